@@ -1,0 +1,53 @@
+"""What a conversation tells whoever shows it while a reply comes in."""
+
+from dataclasses import dataclass
+
+from sparkdesk.engine.round import Round
+from sparkdesk.engine.stats import ReplyStats
+
+
+@dataclass(frozen=True, slots=True)
+class PrefillAdvanced:
+    """The prompt is being read."""
+
+    done: int
+    total: int
+    reused: int
+    """Prompt tokens that were still in the KV cache from the turn before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAdvanced:
+    """One round further; `text` holds whole characters and whole markup only and may be empty."""
+
+    text: str
+    round: Round
+    stats: ReplyStats
+    """Figures of the reply up to and including this round."""
+    is_speculating: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFinished:
+    """The reply is over and kept in the conversation."""
+
+    text: str
+    """The whole reply."""
+    tokens: tuple[int, ...]
+    stop_reason: str
+    """"end", "length", "context" or "cancelled"."""
+    stats: ReplyStats
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyBroken:
+    """The engine failed in mid-reply; what came so far is kept in the conversation and marked."""
+
+    text: str
+    cause: str
+    hint: str
+    needs_reload: bool
+    """True when the child process is gone; reloading brings it back with the same conversation."""
+
+
+ReplyEvent = PrefillAdvanced | ReplyAdvanced | ReplyFinished | ReplyBroken

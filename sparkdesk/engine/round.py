@@ -1,0 +1,46 @@
+"""One round of speculative decoding as its caller sees it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Prefilled:
+    """The prompt is in the KV cache this far."""
+
+    done: int
+    """Prompt tokens in the cache, reused ones included."""
+    total: int
+    reused: int
+    """Prompt tokens that were in the cache already."""
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Tokens that became text together, and what they cost.
+
+    The reply's first token comes with the prefill and has `is_first` set: it cost no round.
+    """
+
+    tokens: tuple[int, ...]
+    is_drafted: tuple[bool, ...]
+    """One flag a token: True came from the draft, False from the target itself (bonus or plain)."""
+    drafted: int = 0
+    """Draft tokens proposed."""
+    verified: int = 0
+    """Draft tokens the target looked at."""
+    accepted: int = 0
+    """Verified draft tokens that became text."""
+    confidences: tuple[float, ...] = ()
+    """The draft's own estimate for each drafted token, given that those before it survive."""
+    draft_ms: float = 0.0
+    absorb_ms: float = 0.0
+    verify_ms: float = 0.0
+    other_ms: float = 0.0
+    plain_ms_per_token: float = 0.0
+    """What one plain step costs here now, as far as it is known; 0 when it is not."""
+    is_first: bool = False
+
+    @property
+    def elapsed_ms(self) -> float:
+        return self.draft_ms + self.absorb_ms + self.verify_ms + self.other_ms

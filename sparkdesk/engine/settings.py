@@ -1,0 +1,64 @@
+"""What the caller of the engine may choose: how to load, how to sample, how far to speculate."""
+
+from dataclasses import dataclass, field
+
+DEFAULT_DRAFT_LENGTH = 3
+ALL_LAYERS = -1
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSettings:
+    """How a pair is put into memory."""
+
+    target_path: str
+    draft_path: str | None = None
+    context_tokens: int = 4096
+    """0 asks for the length the target was trained with."""
+    threads: int = 0
+    """0 leaves the choice to the engine: the physical cores."""
+    gpu_layers: int = ALL_LAYERS
+    """Target layers on the GPU; -1 is all that there are. Ignored by a build without a GPU backend."""
+    use_extra_buffers: bool = True
+    """False avoids repacked weights: the safe setting where AMX code was miscompiled."""
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingSettings:
+    """Sampler settings under llama.cpp's names and in its order: penalties, top-k, top-p, min-p, temperature."""
+
+    temperature: float = 0.7
+    """0 is greedy."""
+    top_k: int = 20
+    """0 is off."""
+    top_p: float = 0.8
+    """1 is off."""
+    min_p: float = 0.0
+    """0 is off."""
+    repeat_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    penalty_last_tokens: int = 64
+    """How far back penalties look, in tokens."""
+    seed: int | None = None
+    """None draws a fresh one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeculationSettings:
+    """Whether to speculate, and how many tokens to draft."""
+
+    is_enabled: bool = True
+    draft_length: int | None = None
+    """1..block size, or None for the engine's own choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSettings:
+    """One reply: when it ends, how it is sampled, how it is sped up."""
+
+    max_tokens: int = 0
+    """0 is until the context is full."""
+    stop_tokens: frozenset[int] = frozenset()
+    """End-of-turn tokens; the reply ends before the first of them."""
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    speculation: SpeculationSettings = field(default_factory=SpeculationSettings)

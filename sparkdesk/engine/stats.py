@@ -1,0 +1,115 @@
+"""What one reply cost and gained: sums over rounds, in milliseconds and tokens."""
+
+from dataclasses import dataclass, field, replace
+
+from sparkdesk.engine.round import Round
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStats:
+    """Figures of one reply; speed counts decoding only, prefill apart."""
+
+    prompt_tokens: int = 0
+    prefilled_tokens: int = 0
+    """Prompt tokens that were really decoded; the rest came from the KV cache."""
+    prefill_ms: float = 0.0
+    generated: int = 0
+    rounds: int = 0
+    """Target passes after the prefill, plain ones included."""
+    verified: int = 0
+    """Draft tokens the target looked at."""
+    accepted: int = 0
+    """Draft tokens that became text."""
+    verified_by_position: tuple[int, ...] = ()
+    accepted_by_position: tuple[int, ...] = ()
+    draft_ms: float = 0.0
+    absorb_ms: float = 0.0
+    verify_ms: float = 0.0
+    other_ms: float = 0.0
+    """Everything in a round that is not a llama.cpp call: sampling, scheduling, bookkeeping."""
+    plain_ms_per_token: float = 0.0
+    """What one plain decoding step costs on this machine now; 0 when not measured."""
+
+    @property
+    def decode_ms(self) -> float:
+        return self.draft_ms + self.absorb_ms + self.verify_ms + self.other_ms
+
+    @property
+    def decoded(self) -> int:
+        """Tokens gained by rounds: the reply's first token comes with the prefill."""
+        return max(0, self.generated - 1)
+
+    @property
+    def tokens_per_second(self) -> float:
+        return 1e3 * self.decoded / self.decode_ms if self.decode_ms > 0 else 0.0
+
+    @property
+    def accepted_length(self) -> float:
+        """Tokens gained per round, bonus token included; 1.0 is plain decoding."""
+        return self.decoded / self.rounds if self.rounds else 0.0
+
+    @property
+    def acceptance(self) -> float:
+        """Accepted / verified draft tokens."""
+        return self.accepted / self.verified if self.verified else 0.0
+
+    @property
+    def acceptance_by_position(self) -> tuple[float, ...]:
+        pairs = zip(self.accepted_by_position, self.verified_by_position, strict=True)
+        return tuple(accepted / verified if verified else 0.0 for accepted, verified in pairs)
+
+    @property
+    def saved_ms(self) -> float:
+        """Time won against plain decoding of the same tokens (negative: lost); 0 when plain is not measured."""
+        return self.decoded * self.plain_ms_per_token - self.decode_ms if self.plain_ms_per_token > 0 else 0.0
+
+    @property
+    def speedup(self) -> float:
+        """Plain time over real time for the same tokens; 0 when plain is not measured."""
+        if self.plain_ms_per_token <= 0 or self.decode_ms <= 0:
+            return 0.0
+        return self.decoded * self.plain_ms_per_token / self.decode_ms
+
+    def after(self, done: Round) -> "ReplyStats":
+        """These figures with one more round in them."""
+        return replace(
+            self,
+            generated=self.generated + len(done.tokens),
+            rounds=self.rounds + (not done.is_first),
+            verified=self.verified + done.verified,
+            accepted=self.accepted + done.accepted,
+            verified_by_position=_count_positions(self.verified_by_position, done.verified),
+            accepted_by_position=_count_positions(self.accepted_by_position, done.accepted, least=done.verified),
+            draft_ms=self.draft_ms + done.draft_ms,
+            absorb_ms=self.absorb_ms + done.absorb_ms,
+            verify_ms=self.verify_ms + done.verify_ms,
+            other_ms=self.other_ms + done.other_ms,
+            plain_ms_per_token=done.plain_ms_per_token or self.plain_ms_per_token,
+        )
+
+    def as_json(self) -> dict[str, object]:
+        """The `stats` object of `chat --json`; its names are stable."""
+        return {
+            "tokens_per_second": round(self.tokens_per_second, 2),
+            "generated": self.generated,
+            "prompt_tokens": self.prompt_tokens,
+            "prefilled_tokens": self.prefilled_tokens,
+            "prefill_ms": round(self.prefill_ms, 3),
+            "rounds": self.rounds,
+            "accepted_length": round(self.accepted_length, 4),
+            "acceptance": round(self.acceptance, 4),
+            "acceptance_by_position": [round(share, 4) for share in self.acceptance_by_position],
+            "draft_ms": round(self.draft_ms, 3),
+            "absorb_ms": round(self.absorb_ms, 3),
+            "verify_ms": round(self.verify_ms, 3),
+            "other_ms": round(self.other_ms, 3),
+            "plain_ms_per_token": round(self.plain_ms_per_token, 3),
+            "saved_ms": round(self.saved_ms, 3),
+        }
+
+
+def _count_positions(counts: tuple[int, ...], reached: int, least: int = 0) -> tuple[int, ...]:
+    """Add one to the first `reached` positions of a tally that is at least `least` long."""
+    length = max(len(counts), reached, least)
+    padded = counts + (0,) * (length - len(counts))
+    return tuple(count + (position < reached) for position, count in enumerate(padded))

@@ -1,0 +1,63 @@
+"""The errors a person is meant to read: what happened, to what, and what to try.
+
+    SparkDeskError               exit code 1
+    ├── UsageError               2   the command line asks for something impossible
+    ├── ConvertError             3   a checkpoint could not become a GGUF
+    ├── EngineError              4   the model could not be loaded or run
+    │   ├── ModelLoadError           a file is missing, broken, or not a model we can run
+    │   ├── PairMismatch             target and draft do not belong together
+    │   ├── ContextFull              the prompt is longer than the context
+    │   ├── OutOfMemory              the device or the machine has no room for it
+    │   └── EngineCrashed            the child process died; the reply so far is kept
+    └── DownloadError            5   the hub, the network or the disk said no
+"""
+
+
+class SparkDeskError(Exception):
+    """An expected failure with a sentence for the user and, where there is one, a way out."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class UsageError(SparkDeskError):
+    exit_code = 2
+
+
+class ConvertError(SparkDeskError):
+    exit_code = 3
+
+
+class EngineError(SparkDeskError):
+    exit_code = 4
+
+
+class ModelLoadError(EngineError):
+    pass
+
+
+class PairMismatch(EngineError):
+    pass
+
+
+class ContextFull(EngineError):
+    pass
+
+
+class OutOfMemory(EngineError):
+    pass
+
+
+class EngineCrashed(EngineError):
+    pass
+
+
+class DownloadError(SparkDeskError):
+    exit_code = 5

@@ -1,0 +1,53 @@
+"""Where SparkDesk keeps its files: platformdirs by default, all below SPARKDESK_HOME when that is set."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+HOME_VARIABLE = "SPARKDESK_HOME"
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The folders of one user; nothing is created before it is needed."""
+
+    config: Path
+    """Settings the user edits."""
+    data: Path
+    """Models and conversations."""
+    state: Path
+    """What was learnt about this machine, and logs."""
+    cache: Path
+    """Whatever can be made again."""
+
+    @property
+    def models(self) -> Path:
+        return self.data / "models"
+
+    @property
+    def settings_file(self) -> Path:
+        return self.config / "settings.toml"
+
+    @property
+    def machine_file(self) -> Path:
+        return self.state / "machine.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+
+def user_paths() -> Paths:
+    home = os.environ.get(HOME_VARIABLE)
+    if home:
+        root = Path(home).expanduser().absolute()
+        return Paths(config=root / "config", data=root / "data", state=root / "state", cache=root / "cache")
+    from platformdirs import PlatformDirs  # not needed when SPARKDESK_HOME is set, nor for --help
+
+    dirs = PlatformDirs("sparkdesk", appauthor=False)
+    return Paths(
+        config=Path(dirs.user_config_dir),
+        data=Path(dirs.user_data_dir),
+        state=Path(dirs.user_state_dir),
+        cache=Path(dirs.user_cache_dir),
+    )

@@ -1,0 +1,152 @@
+"""The typed messages between the desk and the engine's child process, and their form on the wire.
+
+One message is one line of JSON: {"type": "Generate", ...fields}. Bytes travel as latin-1 text. Token pieces are bytes
+because a token may be half a character; putting them together is the business of whoever shows text.
+"""
+
+from dataclasses import dataclass
+
+from sparkdesk.engine.round import Prefilled, Round
+from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SpeculationSettings
+from sparkdesk.engine.stats import ReplyStats
+
+# Desk -> child
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    settings: LoadSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenize:
+    text: str
+    parse_special: bool = True
+    """Whether <|im_start|> and its like become their own token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    tokens: tuple[int, ...]
+    settings: GenerationSettings
+    ignore_end: bool = False
+    """Go on through the model's end-of-turn tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetSpeculation:
+    """Takes effect from the next round on, also in mid-reply."""
+
+    settings: SpeculationSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """End the reply in progress after the current round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """How sure the target is between two continuations of the same tokens, decoded plainly."""
+
+    tokens: tuple[int, ...]
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    pass
+
+
+# Child -> desk
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    stage: str
+    """"target", "draft" or "warm-up"."""
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is loaded, as far as anyone above the engine needs to know."""
+
+    name: str
+    architecture: str
+    vocabulary_size: int
+    parameter_count: int
+    size_bytes: int
+    context_tokens: int
+    trained_context_tokens: int
+    chat_template: str | None
+    bos_piece: str
+    eos_piece: str
+    end_tokens: tuple[int, ...]
+    """Every token that ends a turn."""
+    devices: tuple[str, ...]
+    """Where the layers are: "CPU", "NVIDIA GeForce RTX 4090"."""
+    gpu_layers: int
+    threads: int
+    draft_name: str | None = None
+    block_size: int = 0
+    """Most tokens the draft proposes in one pass; 0 without a draft."""
+    draft_problem: str = ""
+    """Why there is no speculation although a draft was asked for."""
+    uses_safe_buffers: bool = False
+    """True when the engine runs without repacked weights because the usual way crashed here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    model: ModelInfo
+    load_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prefilling:
+    progress: Prefilled
+
+
+@dataclass(frozen=True, slots=True)
+class RoundDone:
+    round: Round
+    pieces: tuple[bytes, ...]
+    """The text of each token of the round, as bytes."""
+    is_speculating: bool = False
+    """Whether this round was made with speculation switched on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    stop_reason: str
+    """"end" (end-of-turn token), "length" (max_tokens), "context" (context full) or "cancelled"."""
+    stats: ReplyStats
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    margin: float
+    """Logit of the first minus logit of the second, decoded one row at a time."""
+    noise: float
+    """The largest difference seen between the same logits decoded in a batch and one row at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A request that could not be served; the child goes on."""
+
+    kind: str
+    """Name of the error class in sparkdesk.errors."""
+    message: str
+    hint: str = ""
+
+
+Request = Load | Tokenize | Generate | SetSpeculation | Cancel | Compare | Shutdown
+Response = Loading | Loaded | Tokens | Prefilling | RoundDone | Finished | Compared | Failed
