@@ -1,6 +1,6 @@
 """What one reply cost and gained: sums over rounds, in milliseconds and tokens."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from sparkdesk.engine.round import Round
 
@@ -106,6 +106,15 @@ class ReplyStats:
             "plain_ms_per_token": round(self.plain_ms_per_token, 3),
             "saved_ms": round(self.saved_ms, 3),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a reply ended."""
+
+    stop_reason: str
+    """"end" (end-of-turn token), "length" (max_tokens), "context" (context full) or "cancelled"."""
+    stats: ReplyStats
 
 
 def _count_positions(counts: tuple[int, ...], reached: int, least: int = 0) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ because a token may be half a character; putting them together is the business o
 
 from dataclasses import dataclass
 
+from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SpeculationSettings
 from sparkdesk.engine.stats import ReplyStats
@@ -67,35 +68,6 @@ class Loading:
     stage: str
     """"target", "draft" or "warm-up"."""
     fraction: float
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """What is loaded, as far as anyone above the engine needs to know."""
-
-    name: str
-    architecture: str
-    vocabulary_size: int
-    parameter_count: int
-    size_bytes: int
-    context_tokens: int
-    trained_context_tokens: int
-    chat_template: str | None
-    bos_piece: str
-    eos_piece: str
-    end_tokens: tuple[int, ...]
-    """Every token that ends a turn."""
-    devices: tuple[str, ...]
-    """Where the layers are: "CPU", "NVIDIA GeForce RTX 4090"."""
-    gpu_layers: int
-    threads: int
-    draft_name: str | None = None
-    block_size: int = 0
-    """Most tokens the draft proposes in one pass; 0 without a draft."""
-    draft_problem: str = ""
-    """Why there is no speculation although a draft was asked for."""
-    uses_safe_buffers: bool = False
-    """True when the engine runs without repacked weights because the usual way crashed here."""
 
 
 @dataclass(frozen=True, slots=True)
