@@ -1,0 +1,24 @@
+"""The chat template of a checkpoint, from whichever of its two homes has it."""
+
+from pathlib import Path
+
+from converters import names
+from converters.config import read_optional_config
+from converters.metadata import Entry, text
+
+
+def chat_template_entries(folder: Path) -> tuple[Entry, ...]:
+    template = _read_template(folder)
+    return (text(names.CHAT_TEMPLATE, template),) if template else ()
+
+
+def _read_template(folder: Path) -> str:
+    file = folder / "chat_template.jinja"
+    if file.is_file():
+        return file.read_text(encoding="utf-8")
+    settings = read_optional_config(folder / "tokenizer_config.json")
+    stated = settings.raw("chat_template")
+    if isinstance(stated, list):  # several by name; one is the default
+        named = {item.get("name"): item.get("template") for item in stated if isinstance(item, dict)}
+        stated = named.get("default")
+    return stated if isinstance(stated, str) else ""

@@ -1,0 +1,95 @@
+"""Typed reading of the JSON files beside the weights, with errors that name the file and the field."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from converters.errors import BadCheckpoint
+
+
+class Config:
+    """A JSON object whose fields are checked as they are read."""
+
+    def __init__(self, fields: Mapping[str, Any], file_name: str) -> None:
+        self._fields = fields
+        self._file_name = file_name
+
+    def has(self, name: str) -> bool:
+        return self._fields.get(name) is not None
+
+    def raw(self, name: str) -> Any:
+        return self._fields.get(name)
+
+    def count(self, name: str, default: int | None = None) -> int:
+        """A whole number above zero."""
+        value = self._fields.get(name)
+        value = default if value is None else value
+        if type(value) is not int or value < 1:
+            raise self.fault(name, "a whole number above zero", value)
+        return value
+
+    def index(self, name: str) -> int:
+        value = self._fields.get(name)
+        if type(value) is not int or value < 0:
+            raise self.fault(name, "a whole number", value)
+        return value
+
+    def indices(self, name: str) -> tuple[int, ...]:
+        value = self._fields.get(name)
+        if not isinstance(value, list) or not value or any(type(item) is not int or item < 0 for item in value):
+            raise self.fault(name, "a list of whole numbers", value)
+        return tuple(value)
+
+    def number(self, name: str, default: float | None = None) -> float:
+        value = self._fields.get(name)
+        value = default if value is None else value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.fault(name, "a number", value)
+        return float(value)
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self._fields.get(name)
+        value = default if value is None else value
+        if not isinstance(value, bool):
+            raise self.fault(name, "true or false", value)
+        return value
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self._fields.get(name)
+        value = default if value is None else value
+        if not isinstance(value, str):
+            raise self.fault(name, "a text", value)
+        return value
+
+    def section(self, name: str) -> "Config":
+        """A nested object; empty where there is none."""
+        value = self._fields.get(name)
+        if value is not None and not isinstance(value, dict):
+            raise self.fault(name, "an object", value)
+        return Config(value or {}, f"{self._file_name}: {name}")
+
+    def fault(self, name: str, expected: str, value: object) -> BadCheckpoint:
+        if value is None:
+            return BadCheckpoint(f"{self._file_name} does not say {name!r}.")
+        return BadCheckpoint(f"{self._file_name}: {name!r} should be {expected}, not {str(value)[:80]}.")
+
+
+def read_config(path: Path) -> Config:
+    """The JSON object in a file."""
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadCheckpoint(
+            f"{path.name} is missing from {path.parent}.", hint="Download the whole checkpoint again."
+        ) from None
+    except (ValueError, RecursionError):
+        raise BadCheckpoint(f"{path.name} is not valid JSON.", hint="Download the file again.") from None
+    if not isinstance(fields, dict):
+        raise BadCheckpoint(f"{path.name} is not a JSON object.", hint="Download the file again.")
+    return Config(fields, path.name)
+
+
+def read_optional_config(path: Path) -> Config:
+    """The JSON object in a file, empty where there is no such file."""
+    return read_config(path) if path.exists() else Config({}, path.name)
