@@ -1,0 +1,14 @@
+"""`python -m sparkdesk` and the `sparkdesk` script: hands the command line to cli/ and returns its exit code."""
+
+import sys
+from collections.abc import Sequence
+
+from sparkdesk.cli.app import run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return run(sys.argv[1:] if arguments is None else list(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
