@@ -1,0 +1,74 @@
+"""A converted model computes what its checkpoint means: llama.cpp against the equations in tests/reference."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from converters import convert_draft, convert_target
+from tests.converters.checkpoints import (
+    BLOCK,
+    DRAFT_SHAPE,
+    MASK_ID,
+    TARGET_LAYER_IDS,
+    TARGET_SHAPE,
+    Made,
+    make_draft,
+    make_target,
+)
+from tests.converters.native import running_pair, running_target
+from tests.reference.dspark import Block, draft_block, gather_features
+from tests.reference.numerics import relative_error
+from tests.reference.qwen3 import target_forward
+
+pytestmark = pytest.mark.native
+
+TOKENS = [7, 300, 45, 12, 250, 99, 310, 1, 64, 180]
+ANCHOR = 42
+TOLERANCE = 1e-3
+
+
+def convert_pair(folder: Path, target: Made, draft: Made, output_type: str = "F32") -> tuple[Path, Path]:
+    target_path, draft_path = folder / "target.gguf", folder / "draft.gguf"
+    list(convert_target(target.folder, target_path, output_type=output_type))
+    list(convert_draft(draft.folder, draft_path, target=target_path, output_type=output_type))
+    return target_path, draft_path
+
+
+def expected_block(target: Made, draft: Made) -> Block:
+    _, inputs = target_forward(target.weights, TARGET_SHAPE, TOKENS)
+    features = gather_features(inputs, TARGET_LAYER_IDS)
+    return draft_block(draft.weights, DRAFT_SHAPE, features, anchor=ANCHOR, mask=MASK_ID, length=BLOCK)
+
+
+def native_block(target_path: Path, draft_path: Path) -> tuple[np.ndarray, np.ndarray]:
+    with running_pair(target_path, draft_path) as (target, draft):
+        draft.absorb(target.run(TOKENS, draft.layers).features)
+        return draft.propose(ANCHOR, len(TOKENS), BLOCK)
+
+
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+def test_target_logits_and_features_equal_the_reference(tmp_path: Path, tied: bool) -> None:
+    made = make_target(tmp_path / "target", tied=tied)
+    out = tmp_path / "target.gguf"
+    list(convert_target(made.folder, out, output_type="F32"))
+    logits, inputs = target_forward(made.weights, TARGET_SHAPE, TOKENS)
+    with running_target(out) as target:
+        run = target.run(TOKENS, [1, 2])
+    print("target", relative_error(run.logits, logits))
+    assert relative_error(run.logits, logits) < TOLERANCE
+    assert relative_error(run.features, gather_features(inputs, [0, 1])) < TOLERANCE
+
+
+@pytest.mark.parametrize("own_head", [False, True], ids=["shared head", "own head"])
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+def test_draft_logits_and_confidences_equal_the_reference(tmp_path: Path, tied: bool, own_head: bool) -> None:
+    """An untied target once got a draft whose embeddings served as its head."""
+    target = make_target(tmp_path / "target", tied=tied)
+    draft = make_draft(tmp_path / "draft", target, own_head=own_head)
+    expected = expected_block(target, draft)
+    logits, confidences = native_block(*convert_pair(tmp_path, target, draft))
+    print("draft", relative_error(logits, expected.logits), relative_error(confidences, expected.confidences))
+    assert relative_error(logits, expected.logits) < TOLERANCE
+    assert relative_error(confidences, expected.confidences) < TOLERANCE
+    assert logits.argmax(1).tolist() == expected.tokens

@@ -1,0 +1,44 @@
+"""The few equations both models are made of, in float64."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def rms_norm(x: Array, weight: Array, epsilon: float) -> Array:
+    return x / np.sqrt((x * x).mean(-1, keepdims=True) + epsilon) * weight
+
+
+def silu(x: Array) -> Array:
+    return x / (1 + np.exp(-x))
+
+
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x: Array) -> Array:
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def rotate(x: Array, positions: NDArray[np.int64], theta: float) -> Array:
+    """Rotary positions; dimension i turns with dimension i + half. x: (heads, rows, head_dim)"""
+    half = x.shape[-1] // 2
+    angles = positions[:, None] * theta ** (-np.arange(half) / half)  # (rows, half)
+    cos, sin = np.cos(angles), np.sin(angles)
+    first, second = x[..., :half], x[..., half:]
+    return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
+
+
+def attend(q: Array, k: Array, v: Array, allowed: NDArray[np.bool_]) -> Array:
+    """q: (heads, rows, head_dim); k, v: (kv_heads, keys, head_dim); allowed: (rows, keys)"""
+    groups = q.shape[0] // k.shape[0]
+    k, v = k.repeat(groups, axis=0), v.repeat(groups, axis=0)
+    scores = np.where(allowed, q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[-1]), -np.inf)  # (heads, rows, keys)
+    return softmax(scores) @ v
+
+
+def relative_error(found: NDArray[np.floating], expected: Array) -> float:
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
