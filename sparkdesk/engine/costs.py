@@ -1,0 +1,21 @@
+"""What a step costs on this machine, as the loop itself measures it."""
+
+from collections import deque
+from statistics import median
+
+_REMEMBERED = 33
+
+
+class PlainCost:
+    """Cost of one plain decoding step: the median of the last ones, so that other load on the machine passes by."""
+
+    def __init__(self) -> None:
+        self._seen_ms: deque[float] = deque(maxlen=_REMEMBERED)
+
+    def observe(self, elapsed_ms: float) -> None:
+        self._seen_ms.append(elapsed_ms)
+
+    @property
+    def ms_per_token(self) -> float:
+        """0 when nothing was measured yet."""
+        return median(self._seen_ms) if self._seen_ms else 0.0

@@ -1,0 +1,70 @@
+"""The draft's context: absorbs the target's features, proposes a block of tokens.
+
+Source: the DSpark paper (DeepSeek, June 2026) for the block; llama.cpp's dflash graph for the order of calls.
+"""
+
+from collections.abc import Sequence
+
+from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.features import PendingFeatures
+from sparkdesk.engine.llama import Context
+from sparkdesk.engine.parts import BATCH_ROWS, Block
+
+
+class Drafter:
+    """Follows the target's timeline through features, without ever seeing its tokens' logits."""
+
+    def __init__(self, context: Context, *, block_size: int, mask_token: int) -> None:
+        self._context = context
+        self._mask_token = mask_token
+        self.block_size = block_size
+        self._pending = PendingFeatures()
+        context.become_draft()
+
+    @property
+    def length(self) -> int:
+        """Positions of the timeline whose features are known, absorbed or waiting."""
+        return self._pending.end
+
+    @property
+    def waiting(self) -> int:
+        """Feature rows kept in memory and not absorbed yet."""
+        return self._pending.count
+
+    def keep(self, features: FloatArray) -> None:
+        """Remember (n, layers * width) features of the next n positions of the timeline."""
+        self._pending.append(features)
+
+    def absorb(self) -> None:
+        """Write the KV cache from all remembered features."""
+        if not self._pending.count:
+            return
+        start, rows = self._pending.start, self._pending.take()
+        for i in range(0, len(rows), BATCH_ROWS):
+            self._context.process_features(rows[i : i + BATCH_ROWS], start + i)
+
+    def propose(self, anchor: int, length: int) -> Block:
+        """One pass over [anchor, mask, mask, ...]: `length` positions, 1..block_size.
+
+        Beyond the block size the graph would silently leave out the Markov head.
+        """
+        if not 1 <= length <= self.block_size:
+            raise ValueError(f"a draft of {length} tokens; the block has {self.block_size}")
+        start = self._pending.end
+        noise: Sequence[int] = [anchor] + [self._mask_token] * (length - 1)
+        try:
+            self._context.process_tokens(noise, start)
+            return Block(self._context.logits(length), tuple(self._context.confidences(length).tolist()))
+        finally:
+            self._context.remove_from(start)  # the noise rows wrote into the KV cache
+
+    def truncate(self, length: int) -> None:
+        """Keep what belongs to the first `length` positions."""
+        if length < self._pending.start:
+            if length and self._context.remove_from(length):
+                self._pending.restart(length)
+            else:
+                self._context.clear()
+                self._pending.restart(0)
+        else:
+            self._pending.truncate(length)

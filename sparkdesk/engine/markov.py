@@ -1,0 +1,65 @@
+"""Rows of a draft's Markov head, read from its GGUF file and dequantized on demand.
+
+bias(previous, ids) = W2[ids] . W1[previous]  (DSpark paper, section 3.1: the vanilla head)
+"""
+
+import mmap
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparkdesk.errors import ModelLoadError
+from sparkdesk.gguf_file import GgufFile, TensorPlace
+
+W1, W2 = "markov_w1.weight", "markov_w2.weight"
+_CACHED_ROWS = 4096
+
+
+class _Rows:
+    """A (rows, columns) tensor in a mapped file."""
+
+    def __init__(self, data: mmap.mmap, place: TensorPlace, path: Path) -> None:
+        from gguf import GGMLQuantizationType, quants  # only a draft with a Markov head needs it
+
+        self._dequantize = quants.dequantize
+        try:
+            self._kind = GGMLQuantizationType(place.ggml_type)
+        except ValueError:
+            raise ModelLoadError(f"{path.name}: {place.name} has an unknown type {place.ggml_type}.") from None
+        self._bytes = np.frombuffer(data, np.uint8, place.size_bytes, place.offset).reshape(-1, place.row_bytes)
+
+    def __getitem__(self, ids: NDArray[np.intp]) -> NDArray[np.float32]:
+        """(len(ids), columns)"""
+        packed = np.ascontiguousarray(self._bytes[ids])
+        if self._kind.name == "F32":
+            return packed.view(np.float32)
+        if self._kind.name == "F16":
+            return packed.view(np.float16).astype(np.float32)
+        return np.asarray(self._dequantize(packed, self._kind), np.float32)
+
+
+class MarkovHead:
+    """Bias of the previous token on the next one, for a few candidates at a time."""
+
+    def __init__(self, file: GgufFile) -> None:
+        with file.path.open("rb") as handle:
+            self._data = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+        self._w1 = _Rows(self._data, file.tensors[W1], file.path)
+        self._w2 = _Rows(self._data, file.tensors[W2], file.path)
+        self._state = lru_cache(maxsize=_CACHED_ROWS)(self._state_of)
+
+    def bias(self, previous: int, ids: NDArray[np.intp]) -> NDArray[np.float32]:
+        """(len(ids),) what is added to the logits of `ids` after the token `previous`."""
+        return self.change(self._state(previous), ids)
+
+    def difference(self, previous: int, instead_of: int, ids: NDArray[np.intp]) -> NDArray[np.float32]:
+        """(len(ids),) bias after `previous` minus bias after `instead_of`."""
+        return self.change(self._state(previous) - self._state(instead_of), ids)
+
+    def change(self, state: NDArray[np.float32], ids: NDArray[np.intp]) -> NDArray[np.float32]:
+        return self._w2[ids] @ state
+
+    def _state_of(self, token: int) -> NDArray[np.float32]:
+        return self._w1[np.array([token])][0]

@@ -1,0 +1,208 @@
+"""Opens a target and, where there is one that fits, its draft; closes them in the order llama.cpp needs."""
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from time import perf_counter
+from types import TracebackType
+
+from sparkdesk import pairing
+from sparkdesk.engine import llama
+from sparkdesk.engine.control import Control
+from sparkdesk.engine.costs import PlainCost
+from sparkdesk.engine.drafter import Drafter
+from sparkdesk.engine.llama import Context, Model
+from sparkdesk.engine.margin import Margin, measure
+from sparkdesk.engine.markov import W1, MarkovHead
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.speculate import generate
+from sparkdesk.engine.target import Target
+from sparkdesk.errors import EngineError
+from sparkdesk.gguf_file import GgufFile, read_gguf
+
+ProgressCallback = Callable[[str, float], None]
+
+_WARM_UP_TOKENS = 12
+_WARM_UP_SECONDS = 0.5
+
+
+class Pair:
+    """A loaded target with its drafter; the engine's one resource. Use as a context manager, or close it."""
+
+    def __init__(self, stack: ExitStack, settings: LoadSettings) -> None:
+        self._stack = stack
+        self.settings = settings
+        self.plain_cost = PlainCost()
+        self.drafter: Drafter | None = None
+        self.markov: MarkovHead | None = None
+        self.draft_name: str | None = None
+        self.draft_problem = ""
+
+    @classmethod
+    def open(cls, settings: LoadSettings, *, on_progress: ProgressCallback | None = None) -> "Pair":
+        """Load and warm up. `on_progress` gets a stage ("target", "draft", "warm-up") and a fraction.
+
+        Raises ModelLoadError or OutOfMemory for the target. A draft that cannot be used is no error: the target still
+        answers, and `info.draft_problem` says why it does so alone.
+        """
+        report = on_progress or (lambda stage, fraction: None)
+        with ExitStack() as stack:
+            pair = cls(stack, settings)
+            pair._load(report)
+            pair._warm_up(report)
+            pair._stack = stack.pop_all()
+            return pair
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def __enter__(self) -> "Pair":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def info(self) -> ModelInfo:
+        model = self._model
+        return ModelInfo(
+            name=self._file.name,
+            architecture=self._file.architecture,
+            vocabulary_size=model.vocabulary_size,
+            parameter_count=model.parameter_count,
+            size_bytes=model.size_bytes,
+            context_tokens=self.target.context_tokens,
+            trained_context_tokens=model.trained_context_tokens,
+            chat_template=model.chat_template,
+            bos_piece=model.special_piece("bos"),
+            eos_piece=model.special_piece("eos"),
+            end_tokens=model.end_tokens,
+            devices=_used_devices(self.settings.gpu_layers),
+            gpu_layers=_layers_on_gpu(self.settings.gpu_layers, model.layer_count),
+            threads=self._threads,
+            draft_name=self.draft_name,
+            block_size=self.drafter.block_size if self.drafter else 0,
+            draft_problem=self.draft_problem,
+            uses_safe_buffers=not self.settings.use_extra_buffers,
+        )
+
+    def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
+        return self._model.tokenize(text, parse_special=parse_special)
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of a token; b"" for control tokens."""
+        return self._model.piece(token)
+
+    def compare(self, tokens: tuple[int, ...], first: int, second: int) -> Margin:
+        """How sure the target is of `first` against `second` after `tokens`, and how noisy that figure is."""
+        return measure(self.target, self.drafter, tokens=tokens, first=first, second=second)
+
+    def _load(self, report: ProgressCallback) -> None:
+        path = Path(self.settings.target_path)
+        self._file = read_gguf(path)
+        self._threads = self.settings.threads or default_threads()
+        draft = self._usable_draft()
+        self._model = self._open_model(path, gpu_layers=self.settings.gpu_layers, report=report, stage="target")
+        tokens = self.settings.context_tokens or self._model.trained_context_tokens
+        block_size = _block_size(draft) if draft else 0
+        context = self._open_context(self._model, tokens=tokens, outputs=llama.BATCH_ROWS)
+        layers: tuple[int, ...] = ()
+        if draft is not None:
+            layers = self._open_draft(draft, context, block_size=block_size, report=report)
+        self.target = Target(context, layers)
+
+    def _usable_draft(self) -> GgufFile | None:
+        if self.settings.draft_path is None:
+            return None
+        missing = llama.missing_symbols()
+        if missing:
+            self.draft_problem = (
+                f"This build of llama.cpp lacks {missing[0]}, which speculation needs. "
+                f"Install llama-cpp-python {llama.TESTED_VERSION}."
+            )
+            return None
+        try:
+            draft = read_gguf(Path(self.settings.draft_path))
+        except EngineError as error:
+            self.draft_problem = str(error)
+            return None
+        self.draft_problem = pairing.problem(self._file, draft)
+        return None if self.draft_problem else draft
+
+    def _open_draft(
+        self, file: GgufFile, context: Context, *, block_size: int, report: ProgressCallback
+    ) -> tuple[int, ...]:
+        """Open the drafter beside the target's context; returns the layers it listens to, none if it cannot be used."""
+        try:
+            model = self._open_model(file.path, gpu_layers=-1, report=report, stage="draft")
+            self.draft_problem = pairing.layer_problem(self._file, model.target_layers, self._model.layer_count)
+            if self.draft_problem:
+                return ()
+            tokens = context.context_tokens + block_size
+            draft_context = self._open_context(model, tokens=tokens, outputs=block_size + 1, other=context)
+        except EngineError as error:
+            self.draft_problem = f"The draft cannot be loaded: {error}"
+            return ()
+        self.drafter = Drafter(draft_context, block_size=block_size, mask_token=model.mask_token)
+        self.markov = MarkovHead(file) if W1 in file.tensors else None
+        self.draft_name = file.name
+        return model.target_layers
+
+    def _open_model(self, path: Path, *, gpu_layers: int, report: ProgressCallback, stage: str) -> Model:
+        return self._stack.enter_context(
+            closing(
+                Model(
+                    path,
+                    gpu_layers=gpu_layers,
+                    use_extra_buffers=self.settings.use_extra_buffers,
+                    on_progress=lambda fraction: report(stage, fraction),
+                )
+            )
+        )
+
+    def _open_context(self, model: Model, *, tokens: int, outputs: int, other: Context | None = None) -> Context:
+        return self._stack.enter_context(
+            closing(Context(model, context_tokens=tokens, threads=self._threads, outputs_max=outputs, other=other))
+        )
+
+    def _warm_up(self, report: ProgressCallback) -> None:
+        """A few rounds of the real loop: allocates what is allocated late, and shows what a plain step costs here."""
+        report("warm-up", 0.0)
+        control = Control(SpeculationSettings(is_enabled=True, draft_length=1))
+        settings = GenerationSettings(max_tokens=_WARM_UP_TOKENS, sampling=SamplingSettings(temperature=0))
+        began = perf_counter()
+        for event in generate(self, [0, 1], settings, control):
+            report("warm-up", 0.5)
+            if getattr(event, "verified", 0):
+                control.speculation = SpeculationSettings(is_enabled=False)
+            control.is_cancelled = perf_counter() - began > _WARM_UP_SECONDS and self.plain_cost.ms_per_token > 0
+        self.target.truncate(0)
+        if self.drafter is not None:
+            self.drafter.truncate(0)
+        report("warm-up", 1.0)
+
+
+def default_threads() -> int:
+    """Processor cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return max(1, os.cpu_count() or 1)
+
+
+def _block_size(draft: GgufFile) -> int:
+    return int(str(draft.metadata["dflash.block_size"]))
+
+
+def _used_devices(gpu_layers: int) -> tuple[str, ...]:
+    found = [device.description or device.name for device in llama.devices() if "gpu" in device.kind]
+    return tuple(found) if found and gpu_layers != 0 else ("CPU",)
+
+
+def _layers_on_gpu(asked: int, layer_count: int) -> int:
+    if not llama.supports_gpu():
+        return 0
+    return layer_count if asked < 0 else min(asked, layer_count)

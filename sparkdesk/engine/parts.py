@@ -1,0 +1,66 @@
+"""What the loop needs of a target, a draft and a pair: the seam where tests put scripted ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.costs import PlainCost
+
+BATCH_ROWS = 512
+"""Most rows in one pass, of the target and of the draft."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What the draft's graph says about the next k positions."""
+
+    logits: FloatArray
+    """(k, vocabulary): row i carries the Markov bias of the greedy token of row i - 1. A view: use before the next pass."""
+    confidences: tuple[float, ...]
+    """(k,) probability of each position to be accepted, given that those before it are."""
+
+
+class TargetPart(Protocol):
+    tokens: list[int]
+    context_tokens: int
+    vocabulary_size: int
+
+    @property
+    def length(self) -> int: ...
+    def decode(self, tokens: Sequence[int], *, all_rows: bool) -> FloatArray: ...
+    def features(self, count: int) -> FloatArray: ...
+    def truncate(self, length: int) -> None: ...
+
+
+class DrafterPart(Protocol):
+    block_size: int
+
+    @property
+    def length(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+    def keep(self, features: FloatArray) -> None: ...
+    def absorb(self) -> None: ...
+    def propose(self, anchor: int, length: int) -> Block: ...
+    def truncate(self, length: int) -> None: ...
+
+
+class MarkovPart(Protocol):
+    def difference(self, previous: int, instead_of: int, ids: NDArray[np.intp]) -> NDArray[np.float32]:
+        """(len(ids),) bias after `previous` minus bias after `instead_of`."""
+        ...
+
+
+class PairParts(Protocol):
+    @property
+    def target(self) -> TargetPart: ...
+    @property
+    def drafter(self) -> DrafterPart | None: ...
+    @property
+    def markov(self) -> MarkovPart | None: ...
+    @property
+    def plain_cost(self) -> PlainCost: ...

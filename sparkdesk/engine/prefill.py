@@ -1,0 +1,85 @@
+"""Brings a prompt into the KV cache, decoding only what is not there yet, in steps short enough to be cancelled."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.control import Control
+from sparkdesk.engine.parts import BATCH_ROWS, DrafterPart, TargetPart
+from sparkdesk.engine.round import Prefilled
+from sparkdesk.errors import ContextFull, EngineError
+
+_FIRST_STEP = 128
+_SHORTEST_STEP = 32
+_STEP_SECONDS = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The prompt is in the cache."""
+
+    row: FloatArray  # (vocabulary,) logits after the last prompt token: a view
+    reused: int
+
+
+def check(target: TargetPart, tokens: Sequence[int]) -> None:
+    """Raise ContextFull or EngineError if this prompt cannot be answered at all."""
+    if not tokens:
+        raise EngineError("The prompt is empty.", "Give at least one token.")
+    if len(tokens) >= target.context_tokens:
+        raise ContextFull(
+            f"The prompt has {len(tokens):,} tokens, the context holds {target.context_tokens:,}.",
+            "Shorten it, or choose a longer context (--ctx).",
+        )
+    strange = next((token for token in tokens if not 0 <= token < target.vocabulary_size), None)
+    if strange is not None:
+        raise EngineError(f"Token {strange} is not in the vocabulary of {target.vocabulary_size:,} tokens.")
+
+
+def run(
+    target: TargetPart, drafter: DrafterPart | None, *, tokens: Sequence[int], control: Control
+) -> Generator[Prefilled, None, Ready | None]:
+    """Decode what the cache lacks of `tokens`; returns None when cancelled on the way.
+
+    Features are left waiting where they are few, so that the first token does not wait for the draft.
+    """
+    began = perf_counter()
+    reused = rewind(target, drafter, tokens)
+    row, step = None, _FIRST_STEP
+    while target.length < len(tokens):
+        if control.is_cancelled:
+            return None
+        part = tokens[target.length : target.length + step]
+        step_began = perf_counter()
+        row = target.decode(part, all_rows=False)[0]
+        step = _next_step(len(part), perf_counter() - step_began)
+        if drafter is not None:
+            drafter.keep(target.features(len(part)))
+            if control.speculation.is_enabled and drafter.waiting >= BATCH_ROWS:
+                drafter.absorb()
+        yield Prefilled(target.length, len(tokens), reused, 1e3 * (perf_counter() - began))
+    assert row is not None  # rewind leaves at least the last token to decode
+    return Ready(row, reused)
+
+
+def rewind(target: TargetPart, drafter: DrafterPart | None, tokens: Sequence[int]) -> int:
+    """Cut both caches back to the longest prefix they share with `tokens`; returns its length.
+
+    The last token is always decoded again: its logits are needed.
+    """
+    shared = 0
+    for ours, theirs in zip(target.tokens, tokens[:-1], strict=False):
+        if ours != theirs:
+            break
+        shared += 1
+    target.truncate(shared if drafter is None else min(shared, drafter.length))
+    if drafter is not None:
+        drafter.truncate(target.length)
+    return target.length
+
+
+def _next_step(done: int, seconds: float) -> int:
+    """Rows of the next step, so that a slow machine can still be cancelled within half a second or so."""
+    fitting = int(done * _STEP_SECONDS / max(seconds, 1e-6)) // _SHORTEST_STEP * _SHORTEST_STEP
+    return max(_SHORTEST_STEP, min(BATCH_ROWS, fitting))

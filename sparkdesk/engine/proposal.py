@@ -1,0 +1,82 @@
+"""From a block of draft logits to the tokens that are put before the target, and the distributions they came from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sparkdesk.engine.parts import Block, MarkovPart
+from sparkdesk.engine.sampling import Distribution, Floats, Ids, Sampler, restricted
+
+KEPT_MASS = 0.999
+"""Share of the draft's probability its candidates are chosen to hold."""
+_CANDIDATES_PER_TOP_K = 8
+_NEGLIGIBLE_NATS = 16.0
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Tokens in the order they would follow the anchor."""
+
+    tokens: tuple[int, ...]
+    distributions: tuple[Distribution, ...]
+    """What each token was really drawn from; empty when the draft is greedy."""
+    confidences: tuple[float, ...]
+
+    def first(self, count: int) -> "Proposal":
+        return Proposal(self.tokens[:count], self.distributions[:count], self.confidences[:count])
+
+
+NOTHING = Proposal((), (), ())
+
+
+def greedy(block: Block) -> Proposal:
+    """The graph's own chain: it is conditioned on its greedy tokens already."""
+    return Proposal(tuple(block.logits.argmax(axis=1).tolist()), (), block.confidences)
+
+
+def sampled(
+    block: Block, anchor: int, *, history: Sequence[int], sampler: Sampler, markov: MarkovPart | None
+) -> Proposal:
+    """Draw token after token, each conditioned on the one really drawn before it.
+
+    Row i holds the bias of the greedy token of row i - 1. Where another token was drawn, that bias is exchanged over the
+    likely candidates. q may be any distribution as long as it is the one drawn from, so leaving out the rest is lossless.
+    """
+    greedy_tokens = block.logits.argmax(axis=1).tolist()
+    tokens: list[int] = []
+    distributions: list[Distribution] = []
+    past = sampler.recent(history)
+    for i, row in enumerate(block.logits):
+        drawn, assumed = (tokens[-1], greedy_tokens[i - 1]) if i else (anchor, anchor)
+        ids = likely(row, sampler)
+        logits = row[ids]
+        if drawn != assumed and markov is not None:
+            logits = logits + markov.difference(drawn, assumed, ids)
+        q = restricted(ids, _penalized(logits, ids, past, sampler), sampler.settings)
+        token = q.draw(sampler.uniform())
+        tokens.append(token)
+        distributions.append(q)
+        past.append(token)
+    return Proposal(tuple(tokens), tuple(distributions), block.confidences)
+
+
+def likely(row: Floats, sampler: Sampler) -> Ids:
+    """Ascending ids of the tokens that hold KEPT_MASS of the row, at the temperature or at 1, whichever is wider."""
+    temperature = max(1.0, sampler.settings.temperature)
+    near = np.flatnonzero(row > row.max() - temperature * _NEGLIGIBLE_NATS)
+    weights = np.exp((row[near] - row.max()) / temperature)
+    order = np.argsort(-weights, kind="stable")
+    cumulated = np.cumsum(weights[order])
+    keep = int(np.searchsorted(cumulated, KEPT_MASS * cumulated[-1])) + 1
+    if sampler.settings.top_k > 0:
+        keep = min(keep, _CANDIDATES_PER_TOP_K * sampler.settings.top_k)
+    return np.sort(near[order[:keep]])
+
+
+def _penalized(logits: Floats, ids: Ids, history: Sequence[int], sampler: Sampler) -> Floats:
+    """Penalties on candidates only: the target will apply them too."""
+    if not sampler.has_penalties:
+        return logits
+    place = {int(token): i for i, token in enumerate(ids)}
+    return sampler.penalized(logits, [place[token] for token in history if token in place])
