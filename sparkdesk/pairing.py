@@ -57,8 +57,8 @@ def layer_problem(target: GgufFile, layers: tuple[int, ...], layer_count: int) -
     """Layers a draft listens to that the target does not have would end the whole process."""
     if not layers or max(layers) >= layer_count:
         return (
-            f"The draft listens to layer {max(layers, default=0)}; the target {target.path.name} has {layer_count} layers. "
-            "Pick the target this draft was trained for."
+            f"The draft listens to layer {max(layers, default=0)}; "
+            f"the target {target.path.name} has {layer_count} layers. Pick the target this draft was trained for."
         )
     return ""
 

@@ -1,7 +1,7 @@
 """Pure: which drafted tokens stay, and which token of the target's own follows them.
 
-Greedy: a drafted token stays if it is the target's best. Sampling: Leviathan et al. 2023, algorithm 1, with p the target's
-distribution after the user's settings and q the one the token was drawn from; the result has exactly the distribution p.
+Greedy: a drafted token stays if it is the target's best. Sampling: Leviathan et al. 2023, algorithm 1, with p the
+target's distribution after the user's settings and q the one the token was drawn from; the result is distributed as p.
 """
 
 from collections.abc import Sequence

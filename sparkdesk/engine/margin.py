@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparkdesk.engine import prefill
+from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
 from sparkdesk.engine.parts import DrafterPart, TargetPart
 from sparkdesk.engine.settings import SpeculationSettings
@@ -43,12 +44,10 @@ def measure(
     return Margin(float(single[first] - single[second]), noise)
 
 
-def _last_row(
-    target: TargetPart, tokens: Sequence[int], *, kept: int, batch: int
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _last_row(target: TargetPart, tokens: Sequence[int], *, kept: int, batch: int) -> FloatArray:
     """Logits (vocabulary,) after `tokens`, whose part beyond `kept` is decoded in batches of `batch` rows: a copy."""
     target.truncate(kept)
-    row = None
+    row: FloatArray | None = None
     while target.length < len(tokens):
         part = tokens[target.length : target.length + batch]
         row = target.decode(part, all_rows=True)[-1]

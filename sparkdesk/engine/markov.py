@@ -62,4 +62,5 @@ class MarkovHead:
         return self._w2[ids] @ state
 
     def _state_of(self, token: int) -> NDArray[np.float32]:
-        return self._w1[np.array([token])][0]
+        row: NDArray[np.float32] = self._w1[np.array([token])][0]
+        return row

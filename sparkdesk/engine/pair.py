@@ -16,6 +16,7 @@ from sparkdesk.engine.llama import Context, Model
 from sparkdesk.engine.margin import Margin, measure
 from sparkdesk.engine.markov import W1, MarkovHead
 from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.parts import BATCH_ROWS
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.target import Target
@@ -109,7 +110,7 @@ class Pair:
         self._model = self._open_model(path, gpu_layers=self.settings.gpu_layers, report=report, stage="target")
         tokens = self.settings.context_tokens or self._model.trained_context_tokens
         block_size = _block_size(draft) if draft else 0
-        context = self._open_context(self._model, tokens=tokens, outputs=llama.BATCH_ROWS)
+        context = self._open_context(self._model, tokens=tokens, outputs=BATCH_ROWS)
         layers: tuple[int, ...] = ()
         if draft is not None:
             layers = self._open_draft(draft, context, block_size=block_size, report=report)

@@ -19,7 +19,7 @@ class Block:
     """What the draft's graph says about the next k positions."""
 
     logits: FloatArray
-    """(k, vocabulary): row i carries the Markov bias of the greedy token of row i - 1. A view: use before the next pass."""
+    """(k, vocabulary): row i carries the Markov bias of the greedy token of row i - 1. A view until the next pass."""
     confidences: tuple[float, ...]
     """(k,) probability of each position to be accepted, given that those before it are."""
 

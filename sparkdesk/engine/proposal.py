@@ -40,8 +40,8 @@ def sampled(
 ) -> Proposal:
     """Draw token after token, each conditioned on the one really drawn before it.
 
-    Row i holds the bias of the greedy token of row i - 1. Where another token was drawn, that bias is exchanged over the
-    likely candidates. q may be any distribution as long as it is the one drawn from, so leaving out the rest is lossless.
+    Row i holds the bias of the greedy token of row i - 1. Where another token was drawn, that bias is exchanged over
+    the likely candidates. q may be any distribution as long as it is the one drawn from, so truncating it is lossless.
     """
     greedy_tokens = block.logits.argmax(axis=1).tolist()
     tokens: list[int] = []

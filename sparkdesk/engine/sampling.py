@@ -62,7 +62,7 @@ class Sampler:
         return list(history[-reach:] if reach > 0 else history)
 
     def penalized(self, row: Floats, history: Sequence[int]) -> Floats:
-        """Logits (vocabulary,) after penalties for the tokens at the end of `history`; `row` itself if there are none."""
+        """Logits (vocabulary,) after penalties for the end of `history`; `row` itself if there are none."""
         return penalize(row, history, self.settings) if self.has_penalties else row
 
     def best(self, row: Floats, history: Sequence[int]) -> int:
@@ -126,7 +126,7 @@ def restricted(ids: Ids, logits: Floats, settings: SamplingSettings) -> Distribu
 
 
 def _at_least_largest(row: Floats, count: int) -> Ids:
-    """Ascending ids of at least the `count` largest entries: two cheap passes instead of a partition of the whole row."""
+    """Ascending ids of at least the `count` largest entries: two cheap passes instead of a partition of the row."""
     blocks = len(row) // _TOP_BLOCK
     if blocks <= count:
         return np.sort(np.argpartition(row, -count)[-count:])

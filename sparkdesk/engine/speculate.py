@@ -1,8 +1,8 @@
 """The loop: propose, verify, accept, until the reply ends. Works on token ids; knows nothing of text.
 
-At every yield the target's KV cache holds the committed tokens but for the last (the anchor), and the drafter has, absorbed
-or waiting, the features of exactly those. A reply that is closed or fails in between leaves more in the target's cache than
-the drafter knows; the next prefill cuts both back to what they share.
+At every yield the target's KV cache holds the committed tokens but for the last (the anchor), and the drafter has,
+absorbed or waiting, the features of exactly those. A reply that is closed or fails in between leaves more in the
+target's cache than the drafter knows; the next prefill cuts both back to what they share.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,8 +27,8 @@ def generate(
 ) -> Iterator[Prefilled | Round | Outcome]:
     """Answer the prompt `tokens`: Prefilled events, then Rounds, and an Outcome last.
 
-    The first Round carries the token that comes with the prefill. `control` is read once a round. Raises ContextFull when
-    the prompt leaves no room for an answer, EngineError when a pass fails. May be closed early.
+    The first Round carries the token that comes with the prefill. `control` is read once a round. Raises ContextFull
+    when the prompt leaves no room for an answer, EngineError when a pass fails. May be closed early.
     """
     prefill.check(pair.target, tokens)
     yield from _Reply(pair, tokens, settings, control).events()

@@ -1,0 +1,172 @@
+"""A KV cache over a model: batches in, logits, layer inputs and confidences out, as numpy arrays."""
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from llama_cpp import llama_cpp as C
+from llama_cpp import llama_cpp_ext as extension
+
+from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.llama.library import FLOATS, bound, complaints
+from sparkdesk.engine.llama.model import Model
+from sparkdesk.engine.parts import BATCH_ROWS
+from sparkdesk.errors import ContextFull, EngineError, OutOfMemory
+
+_DECODE = C.LLAMA_PROCESS_TYPE_DECODE
+
+
+class Context:
+    """A KV cache over a model, and the batches that feed it. One sequence, positions counted by the caller."""
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        context_tokens: int,
+        threads: int,
+        outputs_max: int,
+        other: "Context | None" = None,
+    ) -> None:
+        """`other` is the target's context, from which a draft borrows embeddings and output head.
+
+        Raises OutOfMemory when the cache or the compute buffers find no room.
+        """
+        params = C.llama_context_default_params()
+        params.n_ctx = context_tokens
+        params.n_batch = params.n_ubatch = BATCH_ROWS
+        params.n_seq_max = 1
+        params.n_outputs_max = outputs_max
+        params.n_threads = params.n_threads_batch = threads
+        if other is not None:
+            params.ctx_other = other.pointer
+        complaints.take()
+        self.pointer: Any = C.llama_init_from_model(model.pointer, params)
+        if not self.pointer:
+            said = complaints.take() or "no reason given"
+            raise OutOfMemory(
+                f"No room for a context of {context_tokens:,} tokens for {model.path.name}: {said}.",
+                "Try a shorter context (--ctx) or fewer GPU layers (--gpu-layers).",
+            )
+        self.model = model
+        self.vocabulary_size, self.width = model.vocabulary_size, model.width
+        self._memory: Any = C.llama_get_memory(self.pointer)
+        self._batch = _TokenBatch(BATCH_ROWS)
+        self._rows: Any = C.llama_batch_ext_init(self.pointer)
+        self._position = ctypes.c_int32()
+
+    def close(self) -> None:
+        if self.pointer:
+            C.llama_batch_ext_free(self._rows)
+            self._batch.close()
+            C.llama_free(self.pointer)
+            self.pointer = None
+
+    @property
+    def context_tokens(self) -> int:
+        return int(C.llama_n_ctx(self.pointer))
+
+    def decode(self, tokens: Sequence[int], start: int, *, all_rows: bool) -> None:
+        """Run `tokens` at positions start, start + 1, ...; logits for every row, or for the last one only."""
+        self._batch.fill(tokens, start, all_rows=all_rows)
+        _check(C.llama_decode(self.pointer, self._batch.struct))
+
+    def process_features(self, features: FloatArray, start: int) -> None:
+        """Feed (n, layers * target width) feature rows to a draft, which writes its KV cache from them."""
+        rows, add, place = self._rows, C.llama_batch_ext_add_embd, C.llama_batch_ext_set_pos
+        C.llama_batch_ext_clear(rows)
+        width, first = features.shape[1], features.ctypes.data
+        position, where = self._position, ctypes.byref(self._position)
+        for i in range(len(features)):
+            row = ctypes.cast(first + i * width * 4, FLOATS)
+            index = add(rows, 0, C.llama_embd(row, 1, width))
+            position.value = start + i
+            place(rows, index, where)
+        _check(C.llama_process(self.pointer, _DECODE, rows))
+
+    def process_tokens(self, tokens: Sequence[int], start: int) -> None:
+        """Run a draft's noise block; logits for every row."""
+        rows = self._rows
+        C.llama_batch_ext_clear(rows)
+        for i, token in enumerate(tokens):
+            index = C.llama_batch_ext_add_token(rows, 0, token)
+            self._position.value = start + i
+            C.llama_batch_ext_set_pos(rows, index, ctypes.byref(self._position))
+            C.llama_batch_ext_set_output_logits(rows, index, True)
+        _check(C.llama_process(self.pointer, _DECODE, rows))
+
+    def logits(self, count: int) -> FloatArray:
+        """(count, vocabulary) of the last pass: a view, overwritten by the next pass of this context."""
+        return _view(C.llama_get_logits(self.pointer), count, self.vocabulary_size)
+
+    def layer_inputs(self, layers: Sequence[int], count: int) -> FloatArray:
+        """(count, layers * width) inputs of `layers` for the first `count` rows of the last pass: a copy."""
+        width = self.width
+        out = np.empty((count, len(layers) * width), np.float32)
+        for i, layer in enumerate(layers):
+            out[:, i * width : (i + 1) * width] = _view(bound["get_layer_input"](self.pointer, layer), count, width)
+        return out
+
+    def confidences(self, count: int) -> FloatArray:
+        """(count,) confidence of each row of the last noise block: a copy."""
+        rows = _view(extension.llama_get_embeddings_nextn(self.pointer), count, self.width)
+        return rows[:, 0].copy()
+
+    def keep_layer_inputs(self, layers: Sequence[int]) -> None:
+        for layer in layers:
+            bound["set_layer_input"](self.pointer, layer, True)
+
+    def become_draft(self) -> None:
+        """Give out confidences, and let the rows of a block see one another."""
+        extension.llama_set_embeddings_nextn(self.pointer, True, True)
+        C.llama_set_causal_attn(self.pointer, False)
+
+    def remove_from(self, position: int) -> bool:
+        """Drop everything at `position` and after it; False when this cache cannot."""
+        return bool(C.llama_memory_seq_rm(self._memory, 0, position, -1))
+
+    def clear(self) -> None:
+        C.llama_memory_clear(self._memory, True)
+
+
+class _TokenBatch:
+    """A reusable llama_batch whose arrays are written through numpy."""
+
+    def __init__(self, rows: int) -> None:
+        self.struct = C.llama_batch_init(rows, 0, 1)
+        for i in range(rows):
+            self.struct.n_seq_id[i] = 1
+            self.struct.seq_id[i][0] = 0
+        self._token = np.ctypeslib.as_array(self.struct.token, (rows,))
+        self._position = np.ctypeslib.as_array(self.struct.pos, (rows,))
+        self._wants_logits = np.ctypeslib.as_array(self.struct.logits, (rows,))
+
+    def fill(self, tokens: Sequence[int], start: int, *, all_rows: bool) -> None:
+        count = len(tokens)
+        self.struct.n_tokens = count
+        self._token[:count] = tokens
+        self._position[:count] = range(start, start + count)
+        self._wants_logits[:count] = all_rows
+        self._wants_logits[count - 1] = True
+
+    def close(self) -> None:
+        C.llama_batch_free(self.struct)
+
+
+def _view(pointer: Any, rows: int, columns: int) -> FloatArray:
+    """A (rows, columns) array over memory that llama.cpp owns."""
+    if not pointer:
+        raise EngineError("llama.cpp returned no output for the last pass.", "Reload the model; report it if it stays.")
+    size = rows * columns
+    memory: Any = (ctypes.c_float * size).from_address(ctypes.addressof(pointer.contents))
+    flat: FloatArray = np.frombuffer(memory, np.float32, size)
+    return flat.reshape(rows, columns)
+
+
+def _check(status: int) -> None:
+    if status == 0:
+        return
+    if status == 1:
+        raise ContextFull("The context is full.", "Start a new conversation or choose a longer context.")
+    raise EngineError(f"llama.cpp failed in a pass (status {status}): {complaints.take() or 'no reason given'}.")
