@@ -39,14 +39,13 @@ _TYPES = (
     OutputType("Q3_K_S", 11, 3.7),
     OutputType("IQ3_M", 27, 3.9),
     OutputType("IQ3_S", 26, 3.7),
-    OutputType("IQ3_XS", 22, 3.5),
     OutputType("Q2_K", 10, 3.4),
 )
 
 OUTPUT_TYPES: tuple[str, ...] = tuple(type_.name for type_ in _TYPES)
 
 # Their codebooks are too coarse without knowing which weights matter; llama.cpp refuses them.
-_NEED_IMPORTANCE_MATRIX = ("IQ3_XXS", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "Q2_K_S", "IQ1_M", "IQ1_S")
+_NEED_IMPORTANCE_MATRIX = ("IQ3_XS", "IQ3_XXS", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "Q2_K_S", "IQ1_M", "IQ1_S")
 
 
 def output_type_named(name: str) -> OutputType:
@@ -56,6 +55,6 @@ def output_type_named(name: str) -> OutputType:
     if name.upper() in _NEED_IMPORTANCE_MATRIX:
         raise UnsupportedModel(
             f"{name.upper()} needs an importance matrix, which this converter does not compute.",
-            hint="Choose IQ3_XS or Q2_K, or download a ready-made file of that type.",
+            hint="Choose IQ3_S or Q2_K, or download a ready-made file of that type.",
         )
     raise ConversionError(f"{name} is not a type this converter can write.", hint=f"Known: {', '.join(OUTPUT_TYPES)}.")

@@ -22,6 +22,7 @@ from converters.progress import ConversionProgress
 
 _PROGRESS = re.compile(r"\[\s*(\d+)/\s*(\d+)\]\s+(\S+)")
 _HEARTBEAT_S = 0.25  # how long a cancel may wait while one large tensor is quantized
+# A draft's Markov tensors are small, decide every token, and are read row by row outside llama.cpp too.
 _MARKOV_PATTERN = rb"^markov_w[12]\.weight$"
 _GGML_TYPE_Q8_0 = 8
 
@@ -129,6 +130,8 @@ def _quantize_here(source: str, out: str, file_type: int) -> int:
     c.llama_log_set(write_log, ctypes.c_void_p(0))
     params = c.llama_model_quantize_default_params()
     params.ftype = file_type
+    override = c.llama_model_tensor_override
+    params.tt_overrides = (override * 2)(override(_MARKOV_PATTERN, _GGML_TYPE_Q8_0), override(None, 0))
     result: int = c.llama_model_quantize(source.encode(), out.encode(), ctypes.byref(params))
     return min(result, 1)
 

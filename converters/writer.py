@@ -1,9 +1,13 @@
 """A planned GGUF file, written tensor by tensor in pieces that fit in any memory."""
 
+import os
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +19,15 @@ from converters.progress import ConversionProgress
 if TYPE_CHECKING:
     from gguf import GGUFWriter
 
-_PIECE_VALUES = 4 * 1024 * 1024  # 16 MiB as F32: fits beside any model, and a cancel waits a moment only
+_PIECE_VALUES = 1024 * 1024  # small enough that a cancel waits only a moment
+_WORKERS = min(4, os.cpu_count() or 1)  # more only wait for the disk
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    tensor: PlannedTensor
+    values: NDArray[Any]  # flat, whole blocks
+    is_first: bool
 
 
 def write_gguf(plan: FilePlan, path: Path) -> Iterator[ConversionProgress]:
@@ -46,21 +58,38 @@ def _write_tensors(plan: FilePlan, writer: "GGUFWriter") -> Iterator[ConversionP
     assert writer.fout is not None
     file = writer.fout[0]
     done_bytes, total_bytes = 0, plan.size_bytes
+    for piece, encoded in _encoded(_pieces(plan)):
+        if piece.is_first:
+            writer.write_padding(file, file.tell())
+        file.write(np.ascontiguousarray(encoded).data)
+        done_bytes += encoded.nbytes
+        yield ConversionProgress("convert", done_bytes, total_bytes, "bytes", piece.tensor.name)
     writer.write_padding(file, file.tell())
+
+
+def _pieces(plan: FilePlan) -> Iterator[_Piece]:
     for tensor in plan.tensors:
-        for piece in _pieces(tensor):
-            _write(file, piece)
-            done_bytes += piece.nbytes
-            yield ConversionProgress("convert", done_bytes, total_bytes, "bytes", tensor.name)
-        writer.write_padding(file, tensor.size_bytes)
+        flat = tensor.source.values.reshape(-1)
+        for start in range(0, flat.size, _PIECE_VALUES):
+            yield _Piece(tensor, flat[start : start + _PIECE_VALUES], is_first=start == 0)
 
 
-def _pieces(tensor: PlannedTensor) -> Iterator[NDArray[Any]]:
-    source = tensor.source
-    flat = source.values.reshape(-1)
-    for start in range(0, flat.size, _PIECE_VALUES):
-        yield encode(flat[start : start + _PIECE_VALUES], source.dtype, tensor.encoding, name=source.name)
+def _encoded(pieces: Iterator[_Piece]) -> Iterator[tuple[_Piece, NDArray[Any]]]:
+    """The pieces in order, encoded a few at a time: numpy lets go of the interpreter while it computes."""
+    waiting: deque[tuple[_Piece, Future[NDArray[Any]]]] = deque()
+    pool = ThreadPoolExecutor(_WORKERS)
+    try:
+        for piece in pieces:
+            waiting.append((piece, pool.submit(_encode, piece)))
+            if len(waiting) > _WORKERS:
+                first, encoding = waiting.popleft()
+                yield first, encoding.result()
+        for first, encoding in waiting:
+            yield first, encoding.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _write(file: BinaryIO, piece: NDArray[Any]) -> None:
-    file.write(np.ascontiguousarray(piece).data)
+def _encode(piece: _Piece) -> NDArray[Any]:
+    source = piece.tensor.source
+    return encode(piece.values, source.dtype, piece.tensor.encoding, name=source.name)

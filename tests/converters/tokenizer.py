@@ -11,7 +11,7 @@ QWEN2_PATTERN = (
 )
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|mask|>")
 TEXT = """The quick brown fox jumps over the lazy dog. It's 2026, isn't it?
-Über den Wölfen — ça va, señor? Привет, мир! こんにちは世界。 你好，世界 12345
+Über den Wölfen — ça va, señor? Привет, мир! こんにちは世界。 你好、世界 12345
 def f(x):\n    return x ** 2  # квадрат\n\n\n\ttabs   and    spaces 🙂👍🏽 naïve coöperation"""
 
 
