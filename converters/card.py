@@ -13,7 +13,7 @@ _FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.DOTALL | re.MULTILINE
 def origin_entries(checkpoint: Checkpoint) -> tuple[Entry, ...]:
     card = _front_matter(checkpoint.folder / "README.md")
     license_name = _field(card, "license")
-    entries = [text(names.NAME, _name(checkpoint)), text(names.CONVERTED_BY, "SparkDesk")]
+    entries = [text(names.TYPE, "model"), text(names.NAME, _name(checkpoint)), text(names.CONVERTED_BY, "SparkDesk")]
     if license_name:
         entries.append(text(names.LICENSE, license_name))
     return (*entries, *_base_model(_field(card, "base_model")))

@@ -56,7 +56,10 @@ class Checkpoint:
 def open_checkpoint(folder: Path) -> Checkpoint:
     if not folder.is_dir():
         raise BadCheckpoint(f"{folder} is not a checkpoint folder.")
-    return Checkpoint(folder, read_config(folder / "config.json"), _open_weights(folder))
+    try:
+        return Checkpoint(folder, read_config(folder / "config.json"), _open_weights(folder))
+    except OSError as error:
+        raise BadCheckpoint(f"{error.filename or folder} cannot be read: {error.strerror or error}.") from error
 
 
 def _open_weights(folder: Path) -> dict[str, StoredTensor]:

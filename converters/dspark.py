@@ -60,8 +60,12 @@ def _check_pair(config: Config, target: Target) -> None:
                 hint="Pick the target this draft was trained for.",
             )
     last = max(config.indices("target_layer_ids"))
-    if last >= target.layer_count:
-        raise PairMismatch(f"The draft reads target layer {last}; the target has {target.layer_count} layers.")
+    if last + 1 >= target.layer_count:
+        # What llama.cpp hands over is the input of the next layer, and after the last there is none: it aborts.
+        raise PairMismatch(
+            f"The draft reads target layer {last}; llama.cpp can hand over layers 0 to {target.layer_count - 2} "
+            f"of this target's {target.layer_count}."
+        )
     if config.index("mask_token_id") >= target.vocab_size:
         raise PairMismatch(f"The draft's mask token {config.index('mask_token_id'):,} is not in the vocabulary.")
 

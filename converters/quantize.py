@@ -45,7 +45,8 @@ def quantize(source: Path, out: Path, type_: OutputType) -> Iterator[ConversionP
 @contextmanager
 def _child(source: Path, out: Path, type_: OutputType) -> Iterator["subprocess.Popen[str]"]:
     command = [sys.executable, "-m", "converters.quantize", str(source), str(out), type_.name]
-    environment = os.environ | {"PYTHONPATH": _search_path(), "PYTHONUNBUFFERED": "1"}
+    # Without the last, a failed assertion in llama.cpp first starts a debugger to print a backtrace.
+    environment = os.environ | {"PYTHONPATH": _search_path(), "PYTHONUNBUFFERED": "1", "GGML_NO_BACKTRACE": "1"}
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,  # closes when the parent dies, and the child with it

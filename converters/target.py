@@ -89,8 +89,11 @@ class GgufTarget:
 
         try:
             self._reader = GGUFReader(path)
-        except (ValueError, IndexError, KeyError, UnicodeDecodeError) as error:
-            raise BadCheckpoint(f"{path} is not a GGUF file this converter can read: {error}.") from None
+        except (OSError, ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
+            raise BadCheckpoint(
+                f"{path} is not a GGUF file this converter can read: it is damaged, unfinished or too new.",
+                hint="Give the target's checkpoint folder instead, or download the file again.",
+            ) from error
         self._path = path
         self._tensors: Mapping[str, Any] = {tensor.name: tensor for tensor in self._reader.tensors}
 

@@ -129,11 +129,13 @@ def _pre_tokenizer(tokenizer: Config) -> str:
 def _special_ids(
     ids: Mapping[str, int], settings: Config, model: Config, token_count: int
 ) -> tuple[tuple[str, int], ...]:
-    found = []
+    found: list[tuple[str, int]] = []
     for role, key in (("bos", names.BOS_ID), ("eos", names.EOS_ID), ("pad", names.PAD_ID)):
         token_id = _special_id(role, ids, settings, model)
         if token_id is not None and 0 <= token_id < token_count:
             found.append((key, token_id))
+    if names.EOS_ID not in dict(found):  # llama.cpp would take token 11, whatever that is
+        raise BadCheckpoint("Neither tokenizer_config.json nor config.json says which token ends a text.")
     return tuple(found)
 
 
