@@ -46,28 +46,38 @@ def make_target(folder: Path, *, tied: bool, dtype: str = "F32", **config: Any) 
     return Made(folder, write_safetensors(folder / "model.safetensors", weights, dtype))
 
 
-def make_draft(folder: Path, target: Made, *, own_head: bool = False, dtype: str = "F32", **config: Any) -> Made:
+def make_draft(
+    folder: Path,
+    target: Made,
+    *,
+    own_head: bool = False,
+    confidence: bool = True,
+    dtype: str = "F32",
+    **config: Any,
+) -> Made:
     """A draft for `target`: its embeddings and head are copies, unless it has its own."""
     rng = np.random.default_rng(2)
     shape = DRAFT_SHAPE
-    embeddings = target.weights["model.embed_tokens.weight"]
-    head = target.weights.get("lm_head.weight", embeddings)
+    embeddings = target.weights["model.embed_tokens.weight"].astype(np.float32)
+    head = target.weights.get("lm_head.weight", embeddings).astype(np.float32)
     if own_head:
         embeddings, head = _random(rng, *embeddings.shape, std=1.0), _random(rng, *head.shape, std=0.1)
     weights = {
-        "embed_tokens.weight": embeddings.astype(np.float32),
-        "lm_head.weight": head.astype(np.float32),
+        "embed_tokens.weight": embeddings,
+        "lm_head.weight": head,
         "norm.weight": _norm(rng, shape.hidden),
         "hidden_norm.weight": _norm(rng, shape.hidden),
         "fc.weight": _random(rng, shape.hidden, len(TARGET_LAYER_IDS) * shape.hidden, std=0.05),
         "markov_head.markov_w1.weight": _random(rng, shape.vocab, MARKOV_RANK, std=1.0),
         "markov_head.markov_w2.weight": _random(rng, shape.vocab, MARKOV_RANK, std=0.3),
-        "confidence_head.proj.weight": _random(rng, 1, shape.hidden + MARKOV_RANK, std=0.1),
-        "confidence_head.proj.bias": _random(rng, 1, std=0.5),
         **_layers(rng, shape, prefix=""),
     }
+    if confidence:
+        weights["confidence_head.proj.weight"] = _random(rng, 1, shape.hidden + MARKOV_RANK, std=0.1)
+        weights["confidence_head.proj.bias"] = _random(rng, 1, std=0.5)
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps(_draft_config(shape) | config))
+    stated = _draft_config(shape) | {"enable_confidence_head": confidence} | config
+    (folder / "config.json").write_text(json.dumps(stated))
     return Made(folder, write_safetensors(folder / "model.safetensors", weights, dtype))
 
 
@@ -144,7 +154,7 @@ def _layers(rng: np.random.Generator, shape: Shape, *, prefix: str) -> Weights:
         "self_attn.q_norm": shape.head_dim,
         "self_attn.k_norm": shape.head_dim,
     }
-    weights = {}
+    weights: Weights = {}
     for layer in range(shape.layers):
         at = f"{prefix}layers.{layer}."
         weights |= {f"{at}{name}.weight": _random(rng, *size, std=0.08) for name, size in matrices.items()}

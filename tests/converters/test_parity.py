@@ -1,9 +1,12 @@
 """A converted model computes what its checkpoint means: llama.cpp against the equations in tests/reference."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from converters import convert_draft, convert_target
 from tests.converters.checkpoints import (
@@ -35,13 +38,14 @@ def convert_pair(folder: Path, target: Made, draft: Made, output_type: str = "F3
     return target_path, draft_path
 
 
-def expected_block(target: Made, draft: Made) -> Block:
-    _, inputs = target_forward(target.weights, TARGET_SHAPE, TOKENS)
+def expected_block(target: Made, draft: Made, *, rope_theta: float = 10_000.0) -> Block:
+    _, inputs = target_forward(target.weights, replace(TARGET_SHAPE, rope_theta=rope_theta), TOKENS)
     features = gather_features(inputs, TARGET_LAYER_IDS)
-    return draft_block(draft.weights, DRAFT_SHAPE, features, anchor=ANCHOR, mask=MASK_ID, length=BLOCK)
+    shape = replace(DRAFT_SHAPE, rope_theta=rope_theta)
+    return draft_block(draft.weights, shape, features, anchor=ANCHOR, mask=MASK_ID, length=BLOCK)
 
 
-def native_block(target_path: Path, draft_path: Path) -> tuple[np.ndarray, np.ndarray]:
+def native_block(target_path: Path, draft_path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     with running_pair(target_path, draft_path) as (target, draft):
         draft.absorb(target.run(TOKENS, draft.layers).features)
         return draft.propose(ANCHOR, len(TOKENS), BLOCK)
@@ -55,7 +59,6 @@ def test_target_logits_and_features_equal_the_reference(tmp_path: Path, tied: bo
     logits, inputs = target_forward(made.weights, TARGET_SHAPE, TOKENS)
     with running_target(out) as target:
         run = target.run(TOKENS, [1, 2])
-    print("target", relative_error(run.logits, logits))
     assert relative_error(run.logits, logits) < TOLERANCE
     assert relative_error(run.features, gather_features(inputs, [0, 1])) < TOLERANCE
 
@@ -68,7 +71,44 @@ def test_draft_logits_and_confidences_equal_the_reference(tmp_path: Path, tied: 
     draft = make_draft(tmp_path / "draft", target, own_head=own_head)
     expected = expected_block(target, draft)
     logits, confidences = native_block(*convert_pair(tmp_path, target, draft))
-    print("draft", relative_error(logits, expected.logits), relative_error(confidences, expected.confidences))
     assert relative_error(logits, expected.logits) < TOLERANCE
     assert relative_error(confidences, expected.confidences) < TOLERANCE
     assert logits.argmax(1).tolist() == expected.tokens
+
+
+ROPES: tuple[dict[str, Any], ...] = (
+    {"rope_theta": 1e6},
+    {"rope_theta": None, "rope_parameters": {"rope_theta": 1e6, "rope_type": "default"}},
+    {"rope_theta": None, "rope_scaling": {"rope_theta": 1e6, "type": "default"}},
+    {"rope_theta": 1e6, "rope_scaling": None},
+)
+
+
+@pytest.mark.parametrize("rope", ROPES)
+def test_rope_theta_is_found_wherever_the_config_has_it(tmp_path: Path, rope: dict[str, Any]) -> None:
+    target = make_target(tmp_path / "target", tied=True, **rope)
+    draft = make_draft(tmp_path / "draft", target, **rope)
+    expected = expected_block(target, draft, rope_theta=1e6)
+    logits, _ = native_block(*convert_pair(tmp_path, target, draft))
+    assert relative_error(logits, expected.logits) < TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("output_type", "tolerance"),
+    [("F16", 2e-3), ("BF16", 2e-2), ("Q8_0", 5e-2), ("Q6_K", 0.1), ("Q4_K_M", 0.25), ("IQ4_XS", 0.35)],
+)
+def test_a_smaller_type_stays_near_the_reference(tmp_path: Path, output_type: str, tolerance: float) -> None:
+    target = make_target(tmp_path / "target", tied=False)
+    draft = make_draft(tmp_path / "draft", target)
+    expected = expected_block(target, draft)
+    logits, _ = native_block(*convert_pair(tmp_path, target, draft, output_type))
+    # The first row alone: a greedy chain that takes another turn would make any error look large.
+    assert relative_error(logits[0], expected.logits[0]) < tolerance
+
+
+def test_a_draft_without_confidence_head_still_drafts(tmp_path: Path) -> None:
+    target = make_target(tmp_path / "target", tied=True)
+    draft = make_draft(tmp_path / "draft", target, confidence=False)
+    expected = expected_block(target, make_draft(tmp_path / "same", target))
+    logits, _ = native_block(*convert_pair(tmp_path, target, draft))
+    assert relative_error(logits, expected.logits) < TOLERANCE

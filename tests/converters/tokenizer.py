@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 QWEN2_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -17,7 +17,7 @@ def f(x):\n    return x ** 2  # квадрат\n\n\n\ttabs   and    spaces 🙂�
 
 def train_tokenizer(merge_count: int) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
-    split = pre_tokenizers.Split(_regex(QWEN2_PATTERN), behavior="isolated")
+    split = pre_tokenizers.Split(Regex(QWEN2_PATTERN), behavior="isolated")
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])
     tokenizer.decoder = decoders.ByteLevel()
@@ -30,12 +30,6 @@ def train_tokenizer(merge_count: int) -> Tokenizer:
     tokenizer.add_special_tokens(list(SPECIAL))
     tokenizer.add_tokens(["<think>", "</think>"])
     return tokenizer
-
-
-def _regex(pattern: str) -> object:
-    from tokenizers import Regex
-
-    return Regex(pattern)
 
 
 def write_tokenizer(folder: Path, merge_count: int = 60) -> Tokenizer:

@@ -7,20 +7,23 @@ Array = NDArray[np.float64]
 
 
 def rms_norm(x: Array, weight: Array, epsilon: float) -> Array:
-    return x / np.sqrt((x * x).mean(-1, keepdims=True) + epsilon) * weight
+    scale: Array = np.sqrt((x * x).mean(-1, keepdims=True) + epsilon)
+    return x / scale * weight
 
 
 def silu(x: Array) -> Array:
-    return x / (1 + np.exp(-x))
+    return x * sigmoid(x)
 
 
 def sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
+    probability: Array = 1 / (1 + np.exp(-x))
+    return probability
 
 
 def softmax(x: Array) -> Array:
-    e = np.exp(x - x.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
+    e: Array = np.exp(x - x.max(-1, keepdims=True))
+    total: Array = e.sum(-1, keepdims=True)
+    return e / total
 
 
 def rotate(x: Array, positions: NDArray[np.int64], theta: float) -> Array:
