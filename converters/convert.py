@@ -1,6 +1,6 @@
 """Checkpoint to GGUF: finds the module for an architecture, and takes its plan to a finished file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +23,7 @@ _QUANTIZATION_FORMAT = 2  # of ggml's block types, since 2023
 
 def convert_target(
     source: Path, out: Path, *, output_type: str, overwrite: bool = False
-) -> Iterator[ConversionProgress]:
+) -> Generator[ConversionProgress, None, None]:
     """Convert the target checkpoint in folder `source` to `out`; closing the iterator cancels."""
     type_ = output_type_named(output_type)
     checkpoint = open_checkpoint(source)
@@ -33,7 +33,7 @@ def convert_target(
 
 def convert_draft(
     source: Path, out: Path, *, target: Path, output_type: str, overwrite: bool = False
-) -> Iterator[ConversionProgress]:
+) -> Generator[ConversionProgress, None, None]:
     """Convert the draft checkpoint in folder `source` to `out`.
 
     `target` is the checkpoint folder or GGUF file of the target it belongs to: the tokenizer comes from there.

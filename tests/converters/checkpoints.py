@@ -169,3 +169,16 @@ def _random(rng: np.random.Generator, *size: int, std: float) -> NDArray[np.floa
 def _norm(rng: np.random.Generator, width: int) -> NDArray[np.float32]:
     # Not all ones: a norm left out or applied twice must show.
     return (1 + 0.2 * rng.standard_normal(width)).astype(np.float32)
+
+
+def split_into_shards(made: Made, count: int) -> None:
+    """Replace the single file by several and an index, as large checkpoints come."""
+    names = list(made.weights)
+    weight_map: dict[str, str] = {}
+    for shard in range(count):
+        file = f"model-{shard + 1:05}-of-{count:05}.safetensors"
+        mine = names[shard::count]
+        write_safetensors(made.folder / file, {name: made.weights[name] for name in mine}, "F32")
+        weight_map |= dict.fromkeys(mine, file)
+    (made.folder / "model.safetensors").unlink()
+    (made.folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))

@@ -49,7 +49,7 @@ def loaded(path: Path) -> Iterator[Any]:
 def _context(model: Any, other: Any = None) -> Iterator[Any]:
     params = c.llama_context_default_params()
     params.n_ctx, params.n_batch, params.n_ubatch, params.n_seq_max = 256, 256, 256, 1
-    params.n_threads = params.n_threads_batch = 2
+    params.n_threads = params.n_threads_batch = 1
     params.type_k = params.type_v = 0  # F32: only the weights may differ from the reference
     params.flash_attn_type = 0
     params.ctx_other = other
