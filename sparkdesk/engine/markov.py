@@ -15,6 +15,8 @@ from sparkdesk.gguf_file import GgufFile, TensorPlace
 
 W1, W2 = "markov_w1.weight", "markov_w2.weight"
 _CACHED_ROWS = 4096
+_SMALL_BYTES = 32 << 20
+"""A tensor up to this size is kept dequantized."""
 
 
 class _Rows:
@@ -28,11 +30,16 @@ class _Rows:
             self._kind = GGMLQuantizationType(place.ggml_type)
         except ValueError:
             raise ModelLoadError(f"{path.name}: {place.name} has an unknown type {place.ggml_type}.") from None
-        self._bytes = np.frombuffer(data, np.uint8, place.size_bytes, place.offset).reshape(-1, place.row_bytes)
+        columns, count = place.shape
+        self._bytes = np.frombuffer(data, np.uint8, place.size_bytes, place.offset).reshape(count, place.row_bytes)
+        self._values = self._unpack(self._bytes) if columns * count * 4 <= _SMALL_BYTES else None
 
     def __getitem__(self, ids: NDArray[np.intp]) -> NDArray[np.float32]:
         """(len(ids), columns)"""
-        packed = np.ascontiguousarray(self._bytes[ids])
+        return self._unpack(self._bytes[ids]) if self._values is None else self._values[ids]
+
+    def _unpack(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        packed = np.ascontiguousarray(rows)
         if self._kind.name == "F32":
             return packed.view(np.float32)
         if self._kind.name == "F16":

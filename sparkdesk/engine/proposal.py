@@ -49,11 +49,10 @@ def sampled(
     past = sampler.recent(history)
     for i, row in enumerate(block.logits):
         drawn, assumed = (tokens[-1], greedy_tokens[i - 1]) if i else (anchor, anchor)
-        ids = likely(row, sampler)
-        logits = row[ids]
-        if drawn != assumed and markov is not None:
-            logits = logits + markov.difference(drawn, assumed, ids)
-        q = restricted(ids, _penalized(logits, ids, past, sampler), sampler.settings)
+        if drawn == assumed or markov is None:
+            q = sampler.distribution(row, past)
+        else:
+            q = _rechained(row, likely(row, sampler), past=past, sampler=sampler, change=(markov, drawn, assumed))
         token = q.draw(sampler.uniform())
         tokens.append(token)
         distributions.append(q)
@@ -61,22 +60,27 @@ def sampled(
     return Proposal(tuple(tokens), tuple(distributions), block.confidences)
 
 
+def _rechained(
+    row: Floats, ids: Ids, *, past: Sequence[int], sampler: Sampler, change: tuple[MarkovPart, int, int]
+) -> Distribution:
+    """The row's distribution over `ids` with one predecessor's bias exchanged for another's."""
+    markov, drawn, assumed = change
+    logits = row[ids] + markov.difference(drawn, assumed, ids)
+    if sampler.has_penalties:
+        place = {int(token): i for i, token in enumerate(ids)}
+        logits = sampler.penalized(logits, [place[token] for token in past if token in place])
+    return restricted(ids, logits, sampler.settings)
+
+
 def likely(row: Floats, sampler: Sampler) -> Ids:
-    """Ascending ids of the tokens that hold KEPT_MASS of the row, at the temperature or at 1, whichever is wider."""
+    """Ids of the tokens that hold KEPT_MASS of the row, at the temperature or at 1, whichever is wider."""
     temperature = max(1.0, sampler.settings.temperature)
-    near = np.flatnonzero(row > row.max() - temperature * _NEGLIGIBLE_NATS)
-    weights = np.exp((row[near] - row.max()) / temperature)
-    order = np.argsort(-weights, kind="stable")
-    cumulated = np.cumsum(weights[order])
-    keep = int(np.searchsorted(cumulated, KEPT_MASS * cumulated[-1])) + 1
+    best = row.max()
+    near = np.flatnonzero(row > best - temperature * _NEGLIGIBLE_NATS)
+    weights = np.exp((row[near] - best) / temperature)
+    order = np.argsort(-weights)
+    cumulated = weights[order].cumsum()
+    keep = int(cumulated.searchsorted(KEPT_MASS * cumulated[-1])) + 1
     if sampler.settings.top_k > 0:
         keep = min(keep, _CANDIDATES_PER_TOP_K * sampler.settings.top_k)
-    return np.sort(near[order[:keep]])
-
-
-def _penalized(logits: Floats, ids: Ids, history: Sequence[int], sampler: Sampler) -> Floats:
-    """Penalties on candidates only: the target will apply them too."""
-    if not sampler.has_penalties:
-        return logits
-    place = {int(token): i for i, token in enumerate(ids)}
-    return sampler.penalized(logits, [place[token] for token in history if token in place])
+    return near[order[:keep]]

@@ -25,17 +25,25 @@ _TOP_BLOCK = 64
 class Distribution:
     """A sparse probability distribution over tokens."""
 
-    ids: Ids  # (n,) ascending
+    ids: Ids  # (n,) in no particular order
     probabilities: NDArray[np.float64]  # (n,) sums to 1
 
     def probability(self, token: int) -> float:
-        place = int(np.searchsorted(self.ids, token))
-        return float(self.probabilities[place]) if place < len(self.ids) and self.ids[place] == token else 0.0
+        place = np.flatnonzero(self.ids == token)
+        return float(self.probabilities[place[0]]) if len(place) else 0.0
 
     def draw(self, uniform: float) -> int:
         """The token at `uniform` (0..1) of the cumulated distribution."""
-        place = int(np.searchsorted(np.cumsum(self.probabilities), uniform, side="right"))
+        place = int(self.probabilities.cumsum().searchsorted(uniform, side="right"))
         return int(self.ids[min(place, len(self.ids) - 1)])
+
+    def at(self, ids: Ids) -> NDArray[np.float64]:
+        """(len(ids),) probabilities of other tokens' ids."""
+        order = np.argsort(self.ids)
+        places = np.searchsorted(self.ids, ids, sorter=order)
+        places[places == len(order)] = 0
+        found = order[places]
+        return np.where(self.ids[found] == ids, self.probabilities[found], 0.0)
 
 
 class Sampler:
@@ -98,40 +106,44 @@ def filtered(row: Floats, settings: SamplingSettings) -> Distribution:
 
 
 def candidates(row: Floats, settings: SamplingSettings) -> Ids:
-    """Tokens that can have weight at all, ascending: a superset of those the settings keep."""
+    """Tokens that can have weight at all: a superset of those the settings keep."""
     if 0 < settings.top_k < len(row):
-        return _at_least_largest(row, settings.top_k)
+        return at_least_largest(row, settings.top_k)
     widest = max(1.0, settings.temperature)  # top-p and min-p look at the distribution before the temperature
     return np.flatnonzero(row > row.max() - widest * (_NEGLIGIBLE_NATS + np.log(len(row))))
 
 
 def restricted(ids: Ids, logits: Floats, settings: SamplingSettings) -> Distribution:
     """The settings applied to `logits` (n,) of the tokens `ids` (n,), all others being impossible."""
-    order = np.argsort(-logits, kind="stable")
-    values = logits[order].astype(np.float64)
-    values -= values[0]
-    keep = len(values)
-    if settings.top_k > 0:
-        keep = min(keep, settings.top_k)
+    values = logits.astype(np.float64)
+    values -= values.max()
+    if 0 < settings.top_k < len(values) or settings.top_p < 1 or settings.min_p > 0:
+        order = np.argsort(-values, kind="stable")
+        order = order[: _kept_count(values[order], settings)]
+        ids, values = ids[order], values[order]
+    weights = np.exp(values / settings.temperature)
+    weights /= weights.sum()
+    return Distribution(ids, weights)
+
+
+def _kept_count(values: NDArray[np.float64], settings: SamplingSettings) -> int:
+    """How many of the descending log weights (n,) pass top-k, then top-p, then min-p; at least one."""
+    keep = min(len(values), settings.top_k) if settings.top_k > 0 else len(values)
     if settings.top_p < 1:
-        weights = np.exp(values[:keep])
-        keep = min(keep, int(np.searchsorted(np.cumsum(weights), settings.top_p * weights.sum())) + 1)
+        cumulated = np.exp(values[:keep]).cumsum()
+        keep = min(keep, int(cumulated.searchsorted(settings.top_p * cumulated[-1])) + 1)
     if settings.min_p > 0:
         keep = min(keep, int(np.count_nonzero(values[:keep] >= np.log(settings.min_p))))
-    keep = max(1, keep)
-    weights = np.exp(values[:keep] / settings.temperature)
-    kept = ids[order[:keep]]
-    back = np.argsort(kept)
-    return Distribution(kept[back], (weights / weights.sum())[back])
+    return max(1, keep)
 
 
-def _at_least_largest(row: Floats, count: int) -> Ids:
-    """Ascending ids of at least the `count` largest entries: two cheap passes instead of a partition of the row."""
+def at_least_largest(row: Floats, count: int) -> Ids:
+    """Ids of at least the `count` largest entries; in a long row without a partition of the whole of it."""
     blocks = len(row) // _TOP_BLOCK
-    if blocks <= count:
-        return np.sort(np.argpartition(row, -count)[-count:])
+    if blocks <= _TOP_BLOCK or blocks <= count:
+        return np.argpartition(row, len(row) - count)[-count:]
     peaks = row[: blocks * _TOP_BLOCK].reshape(blocks, _TOP_BLOCK).max(axis=1)
-    bound = np.partition(peaks, -count)[-count]  # at least `count` entries are this large
+    bound = np.partition(peaks, blocks - count)[-count]  # at least `count` entries are this large
     return np.flatnonzero(row >= bound)
 
 
@@ -142,10 +154,7 @@ def is_accepted(p: Distribution, q: Distribution, token: int, uniform: float) ->
 
 def residual(p: Distribution, q: Distribution) -> Distribution:
     """norm(max(0, p - q)): what a rejected token is replaced from."""
-    places = np.searchsorted(q.ids, p.ids)
-    places[places == len(q.ids)] = 0
-    under = np.where(q.ids[places] == p.ids, q.probabilities[places], 0.0)
-    rest = np.maximum(p.probabilities - under, 0.0)
+    rest = np.maximum(p.probabilities - q.at(p.ids), 0.0)
     total = rest.sum()
     if total <= 0:  # p and q agree to the last bit, and so a rejection was rounding
         return p
@@ -154,7 +163,4 @@ def residual(p: Distribution, q: Distribution) -> Distribution:
 
 def overlap(p: Distribution, q: Distribution) -> float:
     """sum(min(p, q)): the probability that a token drawn from q is accepted."""
-    places = np.searchsorted(q.ids, p.ids)
-    places[places == len(q.ids)] = 0
-    shared = np.where(q.ids[places] == p.ids, q.probabilities[places], 0.0)
-    return float(np.minimum(p.probabilities, shared).sum())
+    return float(np.minimum(p.probabilities, q.at(p.ids)).sum())

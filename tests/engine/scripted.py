@@ -1,0 +1,166 @@
+"""A target and a draft made of tables: every distribution is known exactly, and no model is needed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.control import Control
+from sparkdesk.engine.costs import PlainCost
+from sparkdesk.engine.parts import Block
+from sparkdesk.engine.round import Prefilled, Round
+from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.speculate import generate
+from sparkdesk.engine.stats import Outcome
+
+
+class TableTarget:
+    """The next token depends on the last one only: logits are a row of `table` (vocabulary, vocabulary)."""
+
+    def __init__(self, table: FloatArray, context_tokens: int = 4096) -> None:
+        self.table, self.context_tokens = table, context_tokens
+        self.vocabulary_size = len(table)
+        self.tokens: list[int] = []
+        self._pass_start = 0
+        self.decoded_rows = 0
+
+    @property
+    def length(self) -> int:
+        return len(self.tokens)
+
+    def decode(self, tokens: Sequence[int], *, all_rows: bool) -> FloatArray:
+        assert len(self.tokens) + len(tokens) <= self.context_tokens, "decoded beyond the context"
+        self._pass_start = len(self.tokens)
+        self.tokens.extend(tokens)
+        self.decoded_rows += len(tokens)
+        rows = list(tokens) if all_rows else [tokens[-1]]
+        return self.table[rows].astype(np.float32)
+
+    def features(self, count: int) -> FloatArray:
+        """The position stands for the features, so that a misplaced row shows."""
+        return np.arange(self._pass_start, self._pass_start + count, dtype=np.float32)[:, None]
+
+    def truncate(self, length: int) -> None:
+        del self.tokens[length:]
+
+
+class TableDrafter:
+    """Base logits by block position plus a bias by the previous token, chained greedily like the real graph."""
+
+    def __init__(self, base: FloatArray, bias: FloatArray, *, block_size: int = 7) -> None:
+        self.base, self.bias, self.block_size = base, bias, block_size
+        self.positions: list[float] = []
+        self.absorbed = 0
+        self.proposed: list[tuple[int, int]] = []
+
+    @property
+    def length(self) -> int:
+        return len(self.positions)
+
+    @property
+    def waiting(self) -> int:
+        return len(self.positions) - self.absorbed
+
+    def keep(self, features: FloatArray) -> None:
+        self.positions.extend(features[:, 0].tolist())
+        assert self.positions == list(range(len(self.positions))), "a feature row is missing or at the wrong place"
+
+    def absorb(self) -> None:
+        self.absorbed = len(self.positions)
+
+    def propose(self, anchor: int, length: int) -> Block:
+        assert self.waiting == 0, "the draft has not seen all features"
+        self.proposed.append((anchor, length))
+        rows, previous = [], anchor
+        for i in range(length):
+            row = self.base[i] + self.bias[previous]
+            rows.append(row)
+            previous = int(row.argmax())
+        return Block(np.stack(rows).astype(np.float32), (0.5,) * length)
+
+    def truncate(self, length: int) -> None:
+        del self.positions[length:]
+        self.absorbed = min(self.absorbed, length)
+
+
+class TableMarkov:
+    def __init__(self, bias: FloatArray) -> None:
+        self.bias = bias
+
+    def difference(self, previous: int, instead_of: int, ids: NDArray[np.intp]) -> NDArray[np.float32]:
+        return self.bias[previous][ids] - self.bias[instead_of][ids]
+
+
+@dataclass
+class ScriptedPair:
+    target: TableTarget
+    drafter: TableDrafter | None
+    markov: TableMarkov | None
+    plain_cost: PlainCost = field(default_factory=PlainCost)
+
+
+def cycle_pair(vocabulary: int = 16, *, wrong: Sequence[int] = (), context_tokens: int = 4096) -> ScriptedPair:
+    """Target: t -> t + 1. Draft: the same, except after the tokens in `wrong`."""
+    successor = np.roll(np.eye(vocabulary, dtype=np.float32), 1, axis=1) * 9
+    bias = successor.copy()
+    for token in wrong:
+        bias[token] = np.roll(bias[token], 1)
+    return ScriptedPair(
+        TableTarget(successor, context_tokens),
+        TableDrafter(np.zeros((7, vocabulary), np.float32), bias),
+        TableMarkov(bias),
+    )
+
+
+def random_pair(seed: int, vocabulary: int = 6, *, likeness: float = 0.7) -> ScriptedPair:
+    """A target and a draft whose distributions agree in part."""
+    random = np.random.default_rng(seed)
+    table = random.normal(0, 1.5, (vocabulary, vocabulary)).astype(np.float32)
+    noise = random.normal(0, 1.5, (vocabulary, vocabulary)).astype(np.float32)
+    bias = (likeness * table + (1 - likeness) * noise).astype(np.float32)
+    base = random.normal(0, 0.3, (7, vocabulary)).astype(np.float32)
+    return ScriptedPair(TableTarget(table), TableDrafter(base, bias), TableMarkov(bias))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    tokens: tuple[int, ...]
+    rounds: tuple[Round, ...]
+    prefills: tuple[Prefilled, ...]
+    outcome: Outcome
+
+
+def run(
+    pair: ScriptedPair,
+    prompt: Sequence[int],
+    *,
+    length: int,
+    max_tokens: int = 40,
+    sampling: SamplingSettings | None = None,
+    stop_tokens: frozenset[int] = frozenset(),
+) -> Run:
+    speculation = SpeculationSettings(is_enabled=length > 0, draft_length=length or None)
+    settings = GenerationSettings(
+        max_tokens=max_tokens,
+        stop_tokens=stop_tokens,
+        sampling=sampling or SamplingSettings(temperature=0),
+        speculation=speculation,
+    )
+    return collect(generate(pair, prompt, settings, Control(speculation)))
+
+
+def collect(events: Iterator[Prefilled | Round | Outcome]) -> Run:
+    rounds: list[Round] = []
+    prefills: list[Prefilled] = []
+    outcome: Outcome | None = None
+    for event in events:
+        if isinstance(event, Round):
+            rounds.append(event)
+        elif isinstance(event, Prefilled):
+            prefills.append(event)
+        else:
+            outcome = event
+    assert outcome is not None
+    return Run(tuple(t for r in rounds for t in r.tokens), tuple(rounds), tuple(prefills), outcome)

@@ -1,0 +1,88 @@
+"""Sampling with speculation has plain sampling's distribution: a seeded chi-square test against exact probabilities."""
+
+from collections import Counter
+from itertools import product
+
+import numpy as np
+import pytest
+
+from sparkdesk.engine.sampling import Sampler
+from sparkdesk.engine.settings import SamplingSettings
+from tests.engine.chi_square import upper_quantile
+from tests.engine.scripted import random_pair, run
+
+SETTINGS = [
+    SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+    for temperature, top_k, top_p, min_p in (
+        (0.7, 0, 1.0, 0.0),
+        (0.7, 4, 0.9, 0.0),
+        (1.0, 0, 1.0, 0.0),
+        (1.0, 4, 1.0, 0.0),
+        (1.0, 0, 0.9, 0.05),
+    )
+]
+REPLIES = 60
+REPLY_TOKENS = 240
+FALSE_ALARM = 1e-4
+MISSED_ALARM = 1e-12
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("length", [1, 3, 7])
+def test_speculative_sampling_is_distributed_as_plain_sampling(settings: SamplingSettings, length: int) -> None:
+    """Counts of token triples over many replies, against the chain's exact transition probabilities.
+
+    A residual that is not renormalized, a q that is not the one drawn from, or a Markov bias left from the greedy chain
+    shifts these counts far beyond the bound.
+    """
+    statistic, freedom = chi_square(settings, length, seed=length)
+    assert statistic < upper_quantile(freedom, FALSE_ALARM)
+
+
+def test_the_test_notices_a_wrong_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accepting every drafted token must not pass."""
+    monkeypatch.setattr("sparkdesk.engine.accept.is_accepted", lambda p, q, token, uniform: True)
+    statistic, freedom = chi_square(SamplingSettings(temperature=1.0, top_k=0, top_p=1.0), 3, seed=3)
+    assert statistic > upper_quantile(freedom, MISSED_ALARM)
+
+
+def test_the_test_notices_a_residual_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replacing a rejected token from p itself must not pass."""
+    monkeypatch.setattr("sparkdesk.engine.accept.residual", lambda p, q: p)
+    statistic, freedom = chi_square(SamplingSettings(temperature=1.0, top_k=0, top_p=1.0), 3, seed=3)
+    assert statistic > upper_quantile(freedom, MISSED_ALARM)
+
+
+def chi_square(settings: SamplingSettings, length: int, *, seed: int) -> tuple[float, int]:
+    """Pearson's statistic of the second and third token of each triple, given the first; and its degrees of freedom."""
+    pair = random_pair(5)
+    size = pair.target.vocabulary_size
+    sampler = Sampler(settings)
+    exact = np.zeros((size, size))
+    for token in range(size):
+        distribution = sampler.distribution(pair.target.table[token], [])
+        exact[token, distribution.ids] = distribution.probabilities
+    counts: Counter[tuple[int, int, int]] = Counter()
+    for reply in range(REPLIES):
+        seeded = SamplingSettings(**{**_fields(settings), "seed": 1000 * seed + reply})
+        text = run(pair, [reply % size], length=length, max_tokens=REPLY_TOKENS, sampling=seeded).tokens
+        counts.update(zip(text[0::3], text[1::3], text[2::3], strict=False))
+    statistic, freedom = 0.0, 0
+    for first in range(size):
+        total = sum(count for triple, count in counts.items() if triple[0] == first)
+        cells = {(b, c): total * exact[first, b] * exact[b, c] for b, c in product(range(size), repeat=2)}
+        large = [cell for cell, expected in cells.items() if expected >= 5]
+        rest = total - sum(cells[cell] for cell in large)
+        observed_rest = total - sum(counts[first, b, c] for b, c in large)
+        statistic += sum((counts[first, b, c] - cells[b, c]) ** 2 / cells[b, c] for b, c in large)
+        freedom += len(large) - 1
+        if rest >= 5:
+            statistic += (observed_rest - rest) ** 2 / rest
+            freedom += 1
+        else:
+            assert observed_rest <= rest + 12, "tokens appeared that the settings exclude"
+    return statistic, freedom
+
+
+def _fields(settings: SamplingSettings) -> dict[str, float | int | None]:
+    return {name: getattr(settings, name) for name in SamplingSettings.__dataclass_fields__}
