@@ -1,0 +1,85 @@
+"""The command line as a whole: finds the command, runs it, and turns what went wrong into words and an exit code."""
+
+import os
+import sys
+from argparse import SUPPRESS, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from importlib import import_module
+
+from sparkdesk import __version__
+from sparkdesk.cli.parser import Parser
+from sparkdesk.cli.talk import say_error
+from sparkdesk.errors import SparkDeskError
+
+COMMANDS = {
+    "demo": "chat with Spark Tiny, the bundled pair",
+    "chat": "answer one prompt, or chat on the screen, with your own models",
+    "convert": "turn a checkpoint into a GGUF file",
+    "doctor": "check this machine and say what to fix",
+    "paths": "say where SparkDesk keeps its files",
+}
+_SCREEN = "screen"
+_DESCRIPTION = "Run a local model together with its DSpark draft, and watch what speculative decoding gains."
+_EPILOG = "Without a command: the screen, with Spark Tiny or with the pair given by --target and --draft."
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code."""
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
+    except SparkDeskError as error:
+        say_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _forget_stdout()
+        return _BROKEN_PIPE
+    except SystemExit as done:  # argparse ends --help and --version this way
+        return int(done.code or 0)
+    except Exception as error:
+        from sparkdesk.cli.crash import report_crash
+
+        return report_crash(error)
+
+
+def _dispatch(arguments: Sequence[str]) -> int:
+    chosen = next((argument for argument in arguments if argument in COMMANDS), None)
+    options = _parser(chosen).parse_args(arguments)
+    return _command(options.command or _SCREEN, options)
+
+
+def _command(name: str, options: Namespace) -> int:
+    code: int = import_module(f"sparkdesk.cli.{name}").run(options)
+    return code
+
+
+def _parser(chosen: str | None) -> Parser:
+    """Only the chosen command's module is imported: each knows its own arguments."""
+    parser = Parser(
+        prog="sparkdesk", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"sparkdesk {__version__}")
+    parser.add_argument("--target", default=None, metavar="FILE", help="target model (GGUF) to open on the screen")
+    parser.add_argument("--draft", default=None, metavar="FILE", help="its DSpark draft (GGUF)")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, description=_sentence(summary), argument_default=SUPPRESS, allow_abbrev=False
+        )
+        if name == chosen:
+            import_module(f"sparkdesk.cli.{name}").add_arguments(command)
+    return parser
+
+
+def _sentence(summary: str) -> str:
+    return summary[0].upper() + summary[1:] + "."
+
+
+def _forget_stdout() -> None:
+    """Keep Python from complaining about the closed pipe once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

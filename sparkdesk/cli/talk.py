@@ -1,0 +1,80 @@
+"""What goes to stderr: errors, notices and progress. stdout is left to the answer."""
+
+import sys
+import time
+from collections.abc import Iterable
+from typing import TextIO
+
+from sparkdesk.errors import SparkDeskError
+from sparkdesk.events import Notice, Progress
+
+_BAR_CELLS = 24
+_QUIET_INTERVAL_S = 5.0  # between lines where nothing can be redrawn
+_REDRAW_INTERVAL_S = 0.05
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def say_error(error: SparkDeskError) -> None:
+    say(f"sparkdesk: {error.message}")
+    if error.hint:
+        say(f"  {error.hint}")
+
+
+def show_progress(events: Iterable[Progress | Notice]) -> None:
+    """Run a journey to its end and show how far it is; the line is gone afterwards."""
+    line = ProgressLine(sys.stderr)
+    try:
+        for event in events:
+            line.show(event)
+    finally:
+        line.clear()
+
+
+class ProgressLine:
+    """One line, redrawn in place on a terminal; elsewhere a plain line a step and one every few seconds."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._is_terminal = stream.isatty()
+        self._step = ""
+        self._shown_at_s = 0.0
+        self._width = 0
+
+    def show(self, event: Progress | Notice) -> None:
+        if isinstance(event, Notice):
+            self.clear()
+            print(event.text, file=self._stream, flush=True)
+        elif self._is_due(event):
+            self._step, self._shown_at_s = event.step, time.monotonic()
+            self._draw(describe(event, has_bar=self._is_terminal))
+
+    def clear(self) -> None:
+        if self._width:
+            print("\r" + " " * self._width + "\r", end="", file=self._stream, flush=True)
+            self._width = 0
+
+    def _is_due(self, event: Progress) -> bool:
+        interval_s = _REDRAW_INTERVAL_S if self._is_terminal else _QUIET_INTERVAL_S
+        return event.step != self._step or time.monotonic() - self._shown_at_s >= interval_s
+
+    def _draw(self, text: str) -> None:
+        if not self._is_terminal:
+            print(text, file=self._stream, flush=True)
+            return
+        print("\r" + text.ljust(self._width), end="", file=self._stream, flush=True)
+        self._width = len(text)
+
+
+def describe(progress: Progress, *, has_bar: bool) -> str:
+    parts = [progress.step]
+    if progress.total > 0:
+        filled = round(progress.fraction * _BAR_CELLS)
+        parts += ["█" * filled + "░" * (_BAR_CELLS - filled)] if has_bar else []
+        parts += [f"{progress.fraction:4.0%}"]
+    if progress.unit == "bytes":
+        parts += [f"{progress.done / 1e6:,.0f} MB"]
+        parts += [f"{progress.rate_per_second / 1e6:,.0f} MB/s"] if progress.rate_per_second > 0 else []
+    return "  ".join(parts)

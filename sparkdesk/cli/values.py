@@ -1,0 +1,62 @@
+"""Values as they are typed on the command line, each refused with a sentence when it makes no sense."""
+
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+from sparkdesk.settings import ALL_LAYERS
+
+AUTO = "auto"
+
+
+def whole_number(*, least: int) -> Callable[[str], int]:
+    def parse(given: str) -> int:
+        try:
+            number = int(given)
+        except ValueError:
+            raise ArgumentTypeError(f"{given!r} is not a whole number") from None
+        if number < least:
+            raise ArgumentTypeError(f"{given} is below {least}, the least that makes sense")
+        return number
+
+    return parse
+
+
+def real_number(*, least: float = 0.0, most: float = math.inf) -> Callable[[str], float]:
+    def parse(given: str) -> float:
+        try:
+            number = float(given)
+        except ValueError:
+            raise ArgumentTypeError(f"{given!r} is not a number") from None
+        if math.isnan(number) or math.isinf(number) or not least <= number <= most:
+            span = f"{least:g} or more" if most == math.inf else f"from {least:g} to {most:g}"
+            raise ArgumentTypeError(f"{given} is not {span}")
+        return number
+
+    return parse
+
+
+def draft_length(given: str) -> int | None:
+    """None for "auto": the engine's own choice."""
+    return None if given == AUTO else _whole_or_auto(given, least=1)
+
+
+def gpu_layers(given: str) -> int:
+    return ALL_LAYERS if given == AUTO else _whole_or_auto(given, least=0)
+
+
+def token_ids(given: str) -> tuple[int, ...]:
+    try:
+        tokens = tuple(int(token) for token in given.split(","))
+    except ValueError:
+        raise ArgumentTypeError(f"{given!r} is not a list of token numbers such as 1,2,3") from None
+    if min(tokens) < 0:
+        raise ArgumentTypeError(f"token {min(tokens)} is below 0")
+    return tokens
+
+
+def _whole_or_auto(given: str, *, least: int) -> int:
+    try:
+        return whole_number(least=least)(given)
+    except ArgumentTypeError as error:
+        raise ArgumentTypeError(f"{error}; {AUTO!r} leaves the choice to SparkDesk") from None
