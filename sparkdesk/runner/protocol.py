@@ -66,7 +66,7 @@ class Shutdown:
 @dataclass(frozen=True, slots=True)
 class Loading:
     stage: str
-    """"target", "draft" or "warm-up"."""
+    """"target", "draft" or "warm-up"; or a sentence for the user when a second, safer try begins."""
     fraction: float
 
 

@@ -1,0 +1,84 @@
+"""The engine's child process: `python -m sparkdesk.runner.child`, one line of JSON a message on stdin and stdout.
+
+The descriptors of the wire are private copies; descriptor 1 is pointed at stderr, so nothing that a C library prints
+can get between two messages. When the parent goes away, stdin ends and the process is gone at once, in mid-decode too.
+"""
+
+import faulthandler
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from typing import BinaryIO, NoReturn
+
+from sparkdesk.engine.control import Control
+from sparkdesk.engine.round import Prefilled, Round
+from sparkdesk.engine.settings import GenerationSettings, LoadSettings
+from sparkdesk.engine.stats import Outcome
+from sparkdesk.errors import EngineError
+from sparkdesk.runner import wire
+from sparkdesk.runner.protocol import Response
+from sparkdesk.runner.service import LoadedPair, OnProgress, PairEngine, Service
+
+
+class LlamaEngine:
+    """The real engine, imported only when a model is loaded: llama.cpp prints and reads devices at import."""
+
+    def open(self, settings: LoadSettings, *, on_progress: OnProgress | None = None) -> LoadedPair:
+        from sparkdesk.engine.pair import Pair
+
+        return Pair.open(settings, on_progress=on_progress)
+
+    def generate(
+        self, pair: LoadedPair, tokens: tuple[int, ...], settings: GenerationSettings, control: Control
+    ) -> Iterator[Prefilled | Round | Outcome]:
+        from sparkdesk.engine.pair import Pair
+        from sparkdesk.engine.speculate import generate
+
+        assert isinstance(pair, Pair)
+        return generate(pair, tokens, settings, control)
+
+
+def main(engine: PairEngine) -> NoReturn:
+    """Serve the parent until it says Shutdown or goes away."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the whole terminal; the desk answers it with Cancel
+    faulthandler.enable()  # the last words of a crash then say which call it was
+    requests, responses = _claim_wire()
+    service = Service(engine, lambda response: _send(responses, response))
+    threading.Thread(target=_read, args=(requests, service), name="requests", daemon=True).start()
+    service.run()
+    # Past the interpreter's own teardown, where a library's destructors may hang; the pair is closed already.
+    os._exit(0)
+
+
+def _claim_wire() -> tuple[BinaryIO, BinaryIO]:
+    requests, responses = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return os.fdopen(requests, "rb"), os.fdopen(responses, "wb", buffering=0)
+
+
+def _read(requests: BinaryIO, service: Service) -> None:
+    try:
+        for line in requests:
+            try:
+                service.receive(wire.decode_request(line))
+            except EngineError as error:
+                service.refuse(error)
+    finally:
+        os._exit(0)  # the parent is gone: nobody wants the rest
+
+
+def _send(responses: BinaryIO, response: Response) -> None:
+    rest = memoryview(wire.encode(response))
+    try:
+        while rest:
+            rest = rest[responses.write(rest) :]
+    except BrokenPipeError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main(LlamaEngine())

@@ -1,0 +1,214 @@
+"""The desk's handle on the engine: starts its process, asks it, stops it, and says why it died.
+
+All methods may be called from any thread. One reply at a time: a second request waits for the reply in progress to end.
+"""
+
+import sys
+import threading
+import weakref
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sparkdesk import errors
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SpeculationSettings
+from sparkdesk.errors import EngineError, SparkDeskError
+from sparkdesk.runner.crash import Death, crash_in_both
+from sparkdesk.runner.machine_memory import MachineMemory
+from sparkdesk.runner.process import ChildProcess
+from sparkdesk.runner.protocol import (
+    Cancel,
+    Compare,
+    Compared,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    Loading,
+    Prefilling,
+    Response,
+    RoundDone,
+    SetSpeculation,
+    Tokenize,
+    Tokens,
+)
+
+Answer = TypeVar("Answer", bound=Response)
+
+SECOND_TRY = "The engine crashed ({signal}); trying again without repacked weights, which is slower but safe"
+
+
+class EngineClient:
+    """The engine in a process of its own. `close` it, or use it in a `with`; the end of the program closes it too."""
+
+    def __init__(self, *, machine_file: Path | None = None, child_command: Sequence[str] | None = None) -> None:
+        self._machine_file = machine_file
+        # -P: a json.py in the folder where the user happens to be must not be taken for the real one.
+        self._command = child_command or (sys.executable, "-P", "-m", "sparkdesk.runner.child")
+        self._lock = threading.Lock()
+        self._child: ChildProcess | None = None
+        self._end_at_exit: weakref.finalize[[], EngineClient] | None = None
+        self._closed_count = 0
+        self._model: ModelInfo | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """What was loaded last; it stays known after a crash."""
+        return self._model
+
+    @property
+    def is_alive(self) -> bool:
+        child = self._child
+        return self._model is not None and child is not None and child.is_alive
+
+    @property
+    def last_words(self) -> str:
+        """The end of what the engine's process wrote to stderr, for a bug report."""
+        return self._child.last_words if self._child is not None else ""
+
+    def load(self, settings: LoadSettings) -> Iterator[Loading | Loaded]:
+        """Load a pair in a fresh process; `Loaded` comes last. Closing the iterator early ends the process.
+
+        Raises ModelLoadError, OutOfMemory, EngineCrashed, or EngineError when `close` was called meanwhile.
+        """
+        self.close()
+        order = self._closed_count
+        try:
+            loaded = yield from self._load(settings, order)
+        except BaseException:
+            self.close()
+            raise
+        self._model = loaded.model
+        yield loaded
+
+    def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
+        return self._ask(Tokenize(text, parse_special), Tokens).tokens
+
+    def compare(self, tokens: Sequence[int], first: int, second: int) -> Compared:
+        """How sure the target is of `first` against `second` after these tokens."""
+        return self._ask(Compare(tuple(tokens), first, second), Compared)
+
+    def generate(
+        self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
+    ) -> Iterator[Prefilling | RoundDone | Finished]:
+        """The reply as it comes, `Finished` last. Closing the iterator early, or Ctrl+C, cancels after the round."""
+        child = self._living_child()
+        exchange = child.ask(Generate(tuple(tokens), settings, ignore_end))
+        try:
+            while True:
+                answer = _checked(exchange.next_answer())
+                assert isinstance(answer, Prefilling | RoundDone | Finished), answer
+                yield answer
+                if isinstance(answer, Finished):
+                    return
+        finally:
+            if not exchange.is_over:
+                child.tell(Cancel())
+
+    def set_speculation(self, settings: SpeculationSettings) -> None:
+        """From the next round on, for the reply in progress; later ones bring their own settings."""
+        self._tell(SetSpeculation(settings))
+
+    def cancel(self) -> None:
+        """End the reply in progress after its current round; its iterator still comes to `Finished`."""
+        self._tell(Cancel())
+
+    def close(self) -> None:
+        """End the process, whatever it is doing. May be called again, and from another thread."""
+        with self._lock:
+            self._closed_count += 1
+            child, self._child, self._model = self._child, None, None
+            if self._end_at_exit is not None:
+                self._end_at_exit.detach()
+        if child is not None:
+            child.end()
+
+    def _load(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded]:
+        """Try as asked; after a crash of the code's own making, once more without repacked weights."""
+        memory = MachineMemory(self._machine_file)
+        safe = replace(settings, use_extra_buffers=False)
+        if not settings.use_extra_buffers:
+            return _survived((yield from self._try(settings, order)))
+        if memory.needs_safe_buffers:
+            return _marked_safe(_survived((yield from self._try(safe, order))))
+        first = yield from self._try(settings, order)
+        if not isinstance(first, Death) or not first.is_fault:
+            return _survived(first)
+        yield Loading(SECOND_TRY.format(signal=first.signal_name), 0.0)
+        second = yield from self._try(safe, order)
+        if isinstance(second, Death) and not second.was_asked:
+            raise crash_in_both(first, second)
+        loaded = _marked_safe(_survived(second))
+        memory.remember_crash(first.signal_name)
+        return loaded
+
+    def _try(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded | Death]:
+        """Load in a fresh process; tells of its death instead of raising."""
+        exchange = self._start(order).ask(Load(settings))
+        while True:
+            answer = exchange.next_answer()
+            if isinstance(answer, Loading):
+                yield answer
+                continue
+            if isinstance(answer, Death):
+                return answer
+            return _expected(answer, Loaded)
+
+    def _start(self, order: int) -> ChildProcess:
+        with self._lock:
+            if order != self._closed_count:
+                raise EngineError("The engine was closed while it was loading.", "Load a model to go on.")
+            self._child = ChildProcess(self._command)
+            self._end_at_exit = weakref.finalize(self, self._child.end)
+            return self._child
+
+    def _living_child(self) -> ChildProcess:
+        child = self._child
+        if child is None or self._model is None:
+            raise EngineError("No model is loaded.", "Load one first.")
+        return child
+
+    def _ask(self, request: Tokenize | Compare, kind: type[Answer]) -> Answer:
+        return _expected(self._living_child().ask(request).next_answer(), kind)
+
+    def _tell(self, request: Cancel | SetSpeculation) -> None:
+        child = self._child
+        if child is not None:
+            child.tell(request)
+
+
+def _survived(answer: Loaded | Death) -> Loaded:
+    return _expected(answer, Loaded)
+
+
+def _marked_safe(loaded: Loaded) -> Loaded:
+    return replace(loaded, model=replace(loaded.model, uses_safe_buffers=True))
+
+
+def _expected(answer: Response | Death, kind: type[Answer]) -> Answer:
+    response = _checked(answer)
+    assert isinstance(response, kind), response
+    return response
+
+
+def _checked(answer: Response | Death) -> Response:
+    """Raise what the child says went wrong, under the class it names."""
+    if isinstance(answer, Death):
+        raise answer.error()
+    if isinstance(answer, Failed):
+        kind = getattr(errors, answer.kind, EngineError)
+        known = kind if isinstance(kind, type) and issubclass(kind, SparkDeskError) else EngineError
+        raise known(answer.message, answer.hint)
+    return answer

@@ -1,0 +1,90 @@
+"""Puts the end of the engine's process into words: by which signal, at what, and what it said last."""
+
+import re
+import signal
+from dataclasses import dataclass
+
+from sparkdesk.errors import EngineCrashed, EngineError
+
+MEMORY_HINT = "Free some memory, or choose a shorter context (--ctx) or a smaller model, and load it again."
+RELOAD_HINT = "Load the model again; the conversation is kept."
+
+_CAUSES = {
+    "SIGKILL": "was killed (SIGKILL), often by the system when memory ran out,",
+    "SIGSEGV": "crashed (SIGSEGV: a bad memory access)",
+    "SIGBUS": "crashed (SIGBUS: memory or a mapped file went away)",
+    "SIGABRT": "stopped itself (SIGABRT)",
+    "SIGILL": "crashed (SIGILL: an instruction that this processor does not have)",
+    "SIGTERM": "was asked to end (SIGTERM)",
+}
+_HINTS = {
+    "SIGKILL": MEMORY_HINT,
+    "SIGILL": "Build llama-cpp-python on this machine instead of using a ready-made wheel.",
+}
+FAULTS = frozenset({"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT"})
+"""Signals that code brings on itself; the others come from outside."""
+
+_ASSERTION = re.compile(r"^.*(?:GGML_ASSERT|GGML_ABORT|CUDA error|out of memory|terminate called).*$", re.MULTILINE)
+_TRACE = re.compile(r"^(?:Fatal Python error|Current thread|Thread 0x|Extension modules:|  File |\s*$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How the child process ended."""
+
+    exit_code: int
+    """As Popen says it: the negative signal, or what the process returned."""
+    activity: str
+    """What it was asked for, in words that follow "while"; empty when it had nothing to do."""
+    last_words: str
+    """The end of its stderr."""
+    was_asked: bool = False
+    """True when we ended it ourselves."""
+    garbage: str = ""
+    """Set when it was ended because it sent something that is no message."""
+
+    @property
+    def signal_name(self) -> str:
+        """ "SIGSEGV", or "" when it ended by itself."""
+        try:
+            return signal.Signals(-self.exit_code).name if self.exit_code < 0 else ""
+        except ValueError:
+            return f"signal {-self.exit_code}"
+
+    @property
+    def is_fault(self) -> bool:
+        return self.signal_name in FAULTS and not self.was_asked
+
+    def error(self) -> EngineError:
+        """What the user reads."""
+        if self.was_asked:
+            return EngineError("The engine was closed.", "Load a model to go on.")
+        return EngineCrashed(self.sentence(), _HINTS.get(self.signal_name, RELOAD_HINT))
+
+    def sentence(self) -> str:
+        moment = f"while {self.activity}" if self.activity else "while idle"
+        words = telling_line(self.last_words)
+        return f"The engine {self._cause()} {moment}" + (f": {words}" if words else ".")
+
+    def _cause(self) -> str:
+        if self.garbage:
+            return f"sent something unreadable and was ended ({self.garbage})"
+        if not self.signal_name:
+            return f"ended unexpectedly (exit code {self.exit_code})"
+        return _CAUSES.get(self.signal_name, f"crashed ({self.signal_name})")
+
+
+def crash_in_both(usual: Death, safe: Death) -> EngineCrashed:
+    """The usual way of loading crashed, and the safe one as well."""
+    message = f"{usual.sentence().rstrip('.')}. And a second time, without repacked weights: {safe.sentence()}"
+    hint = "The model file may be damaged, or llama-cpp-python does not fit this machine: run `sparkdesk doctor`."
+    return EngineCrashed(message, hint)
+
+
+def telling_line(last_words: str) -> str:
+    """The one line of stderr that says most: an assertion of llama.cpp's, else the last that is no stack trace."""
+    assertion = _ASSERTION.search(last_words)
+    if assertion:
+        return assertion.group().strip()
+    lines = [line for line in last_words.splitlines() if not _TRACE.match(line)]
+    return lines[-1].strip() if lines else ""

@@ -1,0 +1,190 @@
+"""One child process and the lines to and from it; knows nothing of models.
+
+Every request gets an Exchange of its own, and answers come in the order of requests. So an exchange may be abandoned
+at any moment, and the next request still reads only its own answers. Threads of this module do all the reading: a
+Ctrl+C in the main thread never tears a line apart, and a child that dies wakes whoever waits for it.
+"""
+
+import contextlib
+import os
+import queue
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from sparkdesk.runner import wire
+from sparkdesk.runner.crash import Death
+from sparkdesk.runner.protocol import (
+    Compare,
+    Generate,
+    Load,
+    Loading,
+    Prefilling,
+    Request,
+    Response,
+    RoundDone,
+    Shutdown,
+    Tokenize,
+)
+
+LAST_WORDS_BYTES = 8192
+POLITE_SECONDS = 1.0
+_PARTIAL = (Loading, Prefilling, RoundDone)
+_ACTIVITIES: dict[type[Request], str] = {
+    Load: "loading the model",
+    Generate: "reading the prompt",
+    Tokenize: "cutting text into tokens",
+    Compare: "comparing two tokens",
+}
+
+
+class Exchange:
+    """One request's answers, as they come in."""
+
+    def __init__(self, request: Request) -> None:
+        self.activity = _ACTIVITIES.get(type(request), "working")
+        self.is_over = False
+        self._answers: queue.SimpleQueue[Response | Death] = queue.SimpleQueue()
+
+    def put(self, answer: Response | Death) -> None:
+        if isinstance(answer, RoundDone):
+            self.activity = "answering"
+        self.is_over = not isinstance(answer, _PARTIAL)
+        self._answers.put(answer)
+
+    def next_answer(self) -> Response | Death:
+        """Waits for it. A Death is the last there is."""
+        return self._answers.get()
+
+
+class ChildProcess:
+    """Started by the constructor, ended by `end`, which may come from any thread."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=_environment())
+        self._write_lock = threading.Lock()
+        self._lock = threading.Lock()
+        self._pending: deque[Exchange] = deque()
+        self._is_ending = False
+        self._death: Death | None = None
+        self._last_words = b""
+        assert self._process.stdin and self._process.stdout and self._process.stderr
+        self._requests = self._process.stdin
+        self._overhearing = _thread(self._overhear, self._process.stderr)
+        self._listening = _thread(self._listen, self._process.stdout)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._death is None and self._process.poll() is None
+
+    @property
+    def last_words(self) -> str:
+        """The end of what the child wrote to stderr; neither prompts nor replies are ever written there."""
+        return self._last_words.decode("utf-8", "replace")
+
+    def ask(self, request: Request) -> Exchange:
+        """Send a request that will be answered."""
+        exchange = Exchange(request)
+        with self._write_lock:
+            with self._lock:
+                if self._death is not None:
+                    exchange.put(self._death)
+                    return exchange
+                self._pending.append(exchange)
+            self._write(request)
+        return exchange
+
+    def tell(self, request: Request) -> None:
+        """Send a request that has no answer."""
+        with self._write_lock:
+            self._write(request)
+
+    def end(self) -> None:
+        """Ask an idle child to go, and make a busy one."""
+        with self._lock:
+            self._is_ending = True
+            is_idle = not self._pending
+        if is_idle and self.is_alive:
+            self.tell(Shutdown())
+            self._wait(POLITE_SECONDS)
+        self._process.terminate()
+        if not self._wait(POLITE_SECONDS):
+            self._process.kill()
+        self._listening.join()
+        with contextlib.suppress(OSError):  # what was not sent any more
+            self._requests.close()
+
+    def _wait(self, timeout_s: float) -> bool:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+        return self._process.poll() is not None
+
+    def _write(self, request: Request) -> None:
+        try:
+            self._requests.write(wire.encode(request))
+            self._requests.flush()
+        except (OSError, ValueError):
+            return  # it is dead or closed: `_listen` says so to whoever waits
+        except BaseException:  # interrupted in mid-line: the rest of the line can no longer be sent
+            self._process.kill()
+            raise
+
+    def _overhear(self, stderr: IO[bytes]) -> None:
+        with stderr:
+            while chunk := os.read(stderr.fileno(), LAST_WORDS_BYTES):
+                self._last_words = (self._last_words + chunk)[-LAST_WORDS_BYTES:]
+
+    def _listen(self, responses: IO[bytes]) -> None:
+        garbage = ""
+        with responses:
+            for line in responses:
+                try:
+                    self._deliver(wire.decode_response(line))
+                except wire.WireError as error:
+                    garbage = error.message
+                    self._process.kill()
+                    break
+        self._bury(garbage)
+
+    def _deliver(self, response: Response) -> None:
+        with self._lock:
+            if not self._pending:
+                raise wire.WireError(f"{type(response).__name__}, which nobody asked for")
+            exchange = self._pending[0]
+            exchange.put(response)
+            if exchange.is_over:
+                self._pending.popleft()
+
+    def _bury(self, garbage: str) -> None:
+        exit_code = self._process.wait()
+        self._overhearing.join(POLITE_SECONDS)
+        with self._lock:
+            activity = self._pending[0].activity if self._pending else ""
+            self._death = Death(
+                exit_code, activity, self.last_words, was_asked=self._is_ending and not garbage, garbage=garbage
+            )
+            for exchange in self._pending:
+                exchange.put(self._death)
+            self._pending.clear()
+
+
+def _thread(target: object, stream: IO[bytes]) -> threading.Thread:
+    thread = threading.Thread(target=target, args=(stream,), daemon=True)  # type: ignore[arg-type]
+    thread.start()
+    return thread
+
+
+def _environment() -> dict[str, str]:
+    """Ours, and where this very package is: the child must not find another one in its working directory."""
+    root = str(Path(__file__).parents[2])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    defaults = {"GGML_NO_BACKTRACE": "1"}  # its debugger run takes seconds and says nothing to a user
+    return {**defaults, **os.environ, "PYTHONPATH": os.pathsep.join(paths)}

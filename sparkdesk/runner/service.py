@@ -1,0 +1,194 @@
+"""Answers the desk's requests with one engine, one after the other; knows neither pipes nor processes.
+
+`receive` is called by the thread that reads requests, `run` by the thread that works. A Cancel or a SetSpeculation
+acts at once on every reply asked for before it, running or waiting; the choice of speculation is not kept for later
+replies, because each Generate brings its own.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from time import perf_counter
+from typing import Protocol
+
+from sparkdesk.engine.control import Control
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.round import Prefilled, Round
+from sparkdesk.engine.settings import GenerationSettings, LoadSettings
+from sparkdesk.engine.stats import Outcome
+from sparkdesk.errors import EngineError, SparkDeskError
+from sparkdesk.runner.protocol import (
+    Cancel,
+    Compare,
+    Compared,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    Loading,
+    Prefilling,
+    Request,
+    Response,
+    RoundDone,
+    SetSpeculation,
+    Shutdown,
+    Tokenize,
+    Tokens,
+)
+
+PROGRESS_INTERVAL_S = 0.05
+"""llama.cpp reports its progress once a tensor; a screen needs twenty a second."""
+
+Send = Callable[[Response], None]
+OnProgress = Callable[[str, float], None]
+
+
+class LoadedPair(Protocol):
+    """What is served once a target, and perhaps its draft, is in memory."""
+
+    @property
+    def info(self) -> ModelInfo: ...
+    def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]: ...
+    def piece(self, token: int) -> bytes: ...
+    def compare(self, tokens: tuple[int, ...], first: int, second: int) -> tuple[float, float]: ...
+    def close(self) -> None: ...
+
+
+class PairEngine(Protocol):
+    """What opens a pair and lets it speak."""
+
+    def open(self, settings: LoadSettings, *, on_progress: OnProgress | None = None) -> LoadedPair: ...
+    def generate(
+        self, pair: LoadedPair, tokens: tuple[int, ...], settings: GenerationSettings, control: Control
+    ) -> Iterator[Prefilled | Round | Outcome]: ...
+
+
+class Service:
+    """The requests that wait, the pair that is loaded, and the replies not yet finished."""
+
+    def __init__(self, engine: PairEngine, send: Send) -> None:
+        self._engine = engine
+        self._send = send
+        self._pair: LoadedPair | None = None
+        self._waiting: queue.SimpleQueue[tuple[Request | SparkDeskError, Control | None]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._unfinished: list[Control] = []
+
+    def receive(self, request: Request) -> None:
+        """Take a request; what concerns replies already asked for acts now, the rest waits its turn."""
+        control = None
+        with self._lock:
+            match request:
+                case Cancel() | Shutdown():
+                    for unfinished in self._unfinished:
+                        unfinished.is_cancelled = True
+                case SetSpeculation(settings):
+                    for unfinished in self._unfinished:
+                        unfinished.speculation = settings
+                case Generate():
+                    control = Control(request.settings.speculation)
+                    self._unfinished.append(control)
+                case _:
+                    pass
+        if not isinstance(request, Cancel | SetSpeculation):
+            self._waiting.put((request, control))
+
+    def refuse(self, error: SparkDeskError) -> None:
+        """Answer, in its turn, a request that could not be read."""
+        self._waiting.put((error, None))
+
+    def run(self) -> None:
+        """Serve until Shutdown; every request but that one is answered, at the latest by Failed."""
+        try:
+            while True:
+                request, control = self._waiting.get()
+                if isinstance(request, Shutdown):
+                    return
+                self._serve(request, control)
+        finally:
+            if self._pair is not None:
+                self._pair.close()
+
+    def _serve(self, request: Request | SparkDeskError, control: Control | None) -> None:
+        try:
+            if isinstance(request, SparkDeskError):
+                raise request
+            self._answer(request, control)
+        except SparkDeskError as error:
+            self._send(Failed(type(error).__name__, error.message, error.hint))
+        except MemoryError:
+            self._send(Failed("OutOfMemory", "The engine ran out of memory.", "Choose a shorter context (--ctx)."))
+        except Exception as error:  # a bug of ours must reach the user as an answer, not as silence
+            self._send(Failed("EngineError", f"The engine failed unexpectedly ({type(error).__name__}: {error})."))
+        finally:
+            if control is not None:
+                with self._lock:
+                    self._unfinished.remove(control)
+
+    def _answer(self, request: Request, control: Control | None) -> None:
+        match request:
+            case Load(settings):
+                self._load(settings)
+            case Tokenize(text, parse_special):
+                self._send(Tokens(self._loaded().tokenize(text, parse_special)))
+            case Compare(tokens, first, second):
+                self._send(Compared(*self._loaded().compare(tokens, first, second)))
+            case Generate() if control is not None:
+                self._generate(request, control)
+            case _:
+                raise EngineError(f"The engine cannot answer {type(request).__name__}.")
+
+    def _loaded(self) -> LoadedPair:
+        if self._pair is None:
+            raise EngineError("No model is loaded.", "Load one first.")
+        return self._pair
+
+    def _load(self, settings: LoadSettings) -> None:
+        if self._pair is not None:
+            self._pair.close()
+            self._pair = None
+        began = perf_counter()
+        self._pair = self._engine.open(settings, on_progress=_spaced(self._send))
+        self._send(Loaded(self._pair.info, load_ms=1e3 * (perf_counter() - began)))
+
+    def _generate(self, request: Generate, control: Control) -> None:
+        pair = self._loaded()
+        settings = request.settings
+        if not request.ignore_end:
+            settings = replace(settings, stop_tokens=settings.stop_tokens | frozenset(pair.info.end_tokens))
+        events = self._engine.generate(pair, request.tokens, settings, control)
+        for response in _responses(pair, events, control):
+            self._send(response)
+
+
+def _responses(
+    pair: LoadedPair, events: Iterator[Prefilled | Round | Outcome], control: Control
+) -> Iterator[Prefilling | RoundDone | Finished]:
+    while True:
+        # Read before the round begins, as the loop does: the switch may be thrown while the round is under way.
+        is_speculating = control.speculation.is_enabled and pair.info.block_size > 0
+        match next(events, None):
+            case Prefilled() as progress:
+                yield Prefilling(progress)
+            case Round() as done:
+                yield RoundDone(done, tuple(map(pair.piece, done.tokens)), is_speculating)
+            case Outcome(stop_reason, stats):
+                yield Finished(stop_reason, stats)
+            case None:
+                return
+
+
+def _spaced(send: Send) -> OnProgress:
+    """Pass on each new stage, each end of a stage, and otherwise one report per interval."""
+    last_stage, last_sent_s = "", 0.0
+
+    def on_progress(stage: str, fraction: float) -> None:
+        nonlocal last_stage, last_sent_s
+        now_s = perf_counter()
+        if stage != last_stage or fraction >= 1.0 or now_s - last_sent_s >= PROGRESS_INTERVAL_S:
+            last_stage, last_sent_s = stage, now_s
+            send(Loading(stage, fraction))
+
+    return on_progress
