@@ -1,14 +1,14 @@
 """The user's settings file: read from TOML, checked, never written.
 
-    threads = 0              # 0: as many as there are physical cores
-    gpu_layers = "auto"      # or a number of layers; "auto" is all of them
-    context_tokens = 4096    # 0: as many as the model was trained with
-    speculation = true       # whether a conversation starts with it
-    draft_length = "auto"    # or a number of tokens
-    theme = "spark-dark"     # or "spark-light", or any theme of Textual's
+threads = 0              # 0: as many as there are physical cores
+gpu_layers = "auto"      # or a number of layers; "auto" is all of them
+context_tokens = 4096    # 0: as many as the model was trained with
+speculation = true       # whether a conversation starts with it
+draft_length = "auto"    # or a number of tokens
+theme = "spark-dark"     # or "spark-light", or any theme of Textual's
 
-    [keys]                   # action = key, see the help screen
-    toggle_speculation = "ctrl+s"
+[keys]                   # action = key, see the help screen
+toggle_speculation = "ctrl+s"
 """
 
 import tomllib

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from argparse import SUPPRESS, Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -13,7 +13,7 @@ from sparkdesk.errors import SparkDeskError
 
 COMMANDS = {
     "demo": "chat with Spark Tiny, the bundled pair",
-    "chat": "answer one prompt, or chat on the screen, with your own models",
+    "chat": "chat with your own models, or answer one prompt",
     "convert": "turn a checkpoint into a GGUF file",
     "doctor": "check this machine and say what to fix",
     "paths": "say where SparkDesk keeps its files",
@@ -60,17 +60,13 @@ def _command(name: str, options: Namespace) -> int:
 
 def _parser(chosen: str | None) -> Parser:
     """Only the chosen command's module is imported: each knows its own arguments."""
-    parser = Parser(
-        prog="sparkdesk", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="sparkdesk", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"sparkdesk {__version__}")
     parser.add_argument("--target", default=None, metavar="FILE", help="target model (GGUF) to open on the screen")
     parser.add_argument("--draft", default=None, metavar="FILE", help="its DSpark draft (GGUF)")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, description=_sentence(summary), argument_default=SUPPRESS, allow_abbrev=False
-        )
+        command = commands.add_parser(name, help=summary, description=_sentence(summary), allow_abbrev=False)
         if name == chosen:
             import_module(f"sparkdesk.cli.{name}").add_arguments(command)
     return parser

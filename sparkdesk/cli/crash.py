@@ -38,4 +38,5 @@ def write_log(error: Exception, folder: Path) -> Path:
 def _entry(error: Exception) -> str:
     when = time.strftime("%Y-%m-%d %H:%M:%S")
     where = "".join(traceback.format_tb(error.__traceback__))
-    return f"{when} sparkdesk {__version__} Python {platform.python_version()} {platform.platform()}\n{where}{type(error).__name__}\n\n"
+    what = f"sparkdesk {__version__} Python {platform.python_version()} {platform.platform()}"
+    return f"{when} {what}\n{where}{type(error).__name__}\n\n"

@@ -1,0 +1,58 @@
+"""`sparkdesk convert`: one checkpoint folder into one GGUF file."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from converters import OUTPUT_TYPES
+from sparkdesk.cli.parser import Parser
+from sparkdesk.cli.talk import show_progress
+from sparkdesk.errors import UsageError
+
+_TYPES = f"Types: {', '.join(OUTPUT_TYPES)}."
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parts = parser.add_subparsers(dest="part", metavar="PART", required=True, parser_class=Parser)
+    target = parts.add_parser("target", help="a target model", description="Convert a target's checkpoint.")
+    draft = parts.add_parser("draft", help="a DSpark draft", description="Convert a DSpark draft's checkpoint.")
+    for part in (target, draft):
+        part.epilog = _TYPES
+        part.add_argument("source", metavar="SRC", type=Path, help="checkpoint folder, as downloaded")
+        part.add_argument("out", metavar="OUT", type=Path, help="GGUF file to write")
+        part.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    target.add_argument("--type", required=True, type=_output_type, metavar="TYPE", help="such as Q4_K_M or F16")
+    draft.add_argument("--type", default="Q8_0", type=_output_type, metavar="TYPE", help="default: Q8_0")
+    draft.add_argument(
+        "--target",
+        dest="target_model",
+        required=True,
+        type=Path,
+        metavar="TARGET",
+        help="the target it belongs to: GGUF file or checkpoint folder",
+    )
+
+
+def run(options: Namespace) -> int:
+    from sparkdesk import convert
+
+    if options.part == "target":
+        events = convert.convert_target(
+            options.source, options.out, output_type=options.type, overwrite=options.overwrite
+        )
+    else:
+        events = convert.convert_draft(
+            options.source,
+            options.out,
+            target=options.target_model,
+            output_type=options.type,
+            overwrite=options.overwrite,
+        )
+    show_progress(events)
+    print(options.out)
+    return 0
+
+
+def _output_type(given: str) -> str:
+    if given.upper() not in OUTPUT_TYPES:
+        raise UsageError(f"{given} is not a type that can be written.", _TYPES)
+    return given.upper()
