@@ -1,6 +1,7 @@
 """Typed reading of the JSON files beside the weights, with errors that name the file and the field."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,10 @@ class Config:
         return self._fields.get(name)
 
     def count(self, name: str, default: int | None = None) -> int:
-        """A whole number above zero."""
+        """A whole number above zero that a GGUF can hold."""
         value = self._fields.get(name)
         value = default if value is None else value
-        if type(value) is not int or value < 1:
+        if type(value) is not int or not 1 <= value < 2**31:
             raise self.fault(name, "a whole number above zero", value)
         return value
 
@@ -44,7 +45,7 @@ class Config:
     def number(self, name: str, default: float | None = None) -> float:
         value = self._fields.get(name)
         value = default if value is None else value
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise self.fault(name, "a number", value)
         return float(value)
 

@@ -7,10 +7,13 @@ from converters.card import origin_entries
 from converters.chat_template import chat_template_entries
 from converters.checkpoint import Checkpoint
 from converters.config import Config
-from converters.errors import UnsupportedModel
+from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.metadata import Entry, f32, text, u32
 from converters.plan import FilePlan, PlannedTensor, exact, matrix
 from converters.vocab import read_vocabulary
+
+# llama.cpp computes these itself, so only their usual values can be converted; the attention factor has none.
+_YARN_DEFAULTS = (("beta_fast", 32), ("beta_slow", 1), ("attention_factor", 0))
 
 
 def plan_target(checkpoint: Checkpoint, encoding: str) -> FilePlan:
@@ -69,6 +72,8 @@ def head_dim(config: Config) -> int:
 def _refuse_variants(config: Config) -> None:
     if config.flag("attention_bias", default=False):
         raise UnsupportedModel("config.json asks for attention_bias, which a Qwen3 GGUF cannot hold.")
+    if config.count("num_attention_heads") % config.count("num_key_value_heads"):
+        raise BadCheckpoint("config.json has num_attention_heads that num_key_value_heads does not divide.")
     if config.flag("use_sliding_window", default=False):
         raise UnsupportedModel("config.json asks for use_sliding_window, which llama.cpp does not run for Qwen3.")
     if config.text("hidden_act", "silu") != "silu":
@@ -85,6 +90,9 @@ def _rope_entries(config: Config, architecture: str) -> tuple[Entry, ...]:
         return (base,)
     if kind not in ("yarn", "linear"):
         raise UnsupportedModel(f"config.json asks for rope scaling of type {kind!r}; known are yarn and linear.")
+    for name, usual in _YARN_DEFAULTS:
+        if rope.number(name, usual) != usual:
+            raise UnsupportedModel(f"config.json sets {name} of the rope scaling, which this converter does not know.")
     return (base, *_scaling_entries(rope, kind, config.count("max_position_embeddings"), architecture))
 
 
