@@ -1,0 +1,57 @@
+"""The Markov chain redone on the host over what was really drawn."""
+
+import numpy as np
+
+from sparkdesk.engine.proposal import greedy, sampled
+from sparkdesk.engine.sampling import Sampler, filtered
+from sparkdesk.engine.settings import SamplingSettings
+from tests.engine.scripted import TableMarkov, random_pair
+
+ALL = {"top_k": 0, "top_p": 1.0}
+
+
+def test_every_token_is_drawn_from_the_chain_of_the_tokens_really_drawn() -> None:
+    """The graph's rows are conditioned on its greedy tokens; leaving that bias in loses acceptance."""
+    settings = SamplingSettings(temperature=1.0, seed=1, **ALL)  # type: ignore[arg-type]
+    pair = random_pair(3)
+    assert pair.drafter is not None
+    changed = 0
+    for anchor in range(6):
+        block = pair.drafter.propose(anchor, 7)
+        drawn = sampled(block, anchor, history=[], sampler=Sampler(settings), markov=pair.markov)
+        previous, assumed = anchor, anchor
+        for i, token in enumerate(drawn.tokens):
+            exact = filtered(pair.drafter.base[i] + pair.drafter.bias[previous], settings)
+            q = drawn.distributions[i]
+            assert np.abs(q.at(exact.ids) - exact.probabilities).max() < 2e-3  # KEPT_MASS leaves a thousandth out
+            changed += previous != assumed
+            previous, assumed = token, int(block.logits[i].argmax())
+    assert changed > 5, "the draws never left the greedy chain, so nothing was tested"
+
+
+def test_a_greedy_proposal_is_the_graphs_own_chain() -> None:
+    pair = random_pair(3)
+    assert pair.drafter is not None
+    block = pair.drafter.propose(2, 4)
+    assert greedy(block).tokens == tuple(block.logits.argmax(axis=1).tolist())
+    assert greedy(block).first(2).tokens == greedy(block).tokens[:2]
+
+
+def test_a_draft_without_a_markov_head_still_proposes() -> None:
+    pair = random_pair(3)
+    assert pair.drafter is not None
+    block = pair.drafter.propose(2, 4)
+    drawn = sampled(block, 2, history=[], sampler=Sampler(SamplingSettings(temperature=1, seed=2)), markov=None)
+    assert len(drawn.tokens) == len(drawn.distributions) == 4
+
+
+def test_a_proposal_counts_its_own_tokens_for_penalties() -> None:
+    """With a crushing presence penalty no token may come twice."""
+    flat = np.zeros((6, 6), np.float32)
+    pair = random_pair(3)
+    assert pair.drafter is not None
+    pair.drafter.base[:], pair.drafter.bias[:] = 0, flat
+    settings = SamplingSettings(temperature=1, presence_penalty=50.0, seed=4, **ALL)  # type: ignore[arg-type]
+    block = pair.drafter.propose(0, 5)
+    drawn = sampled(block, 0, history=[0], sampler=Sampler(settings), markov=TableMarkov(flat))
+    assert len({0, *drawn.tokens}) == 6

@@ -1,0 +1,37 @@
+"""A reply's figures, and their stable names."""
+
+from sparkdesk.engine.round import Round
+from sparkdesk.engine.stats import ReplyStats
+
+
+def test_figures_add_up_over_rounds() -> None:
+    stats = ReplyStats(prompt_tokens=5, plain_ms_per_token=10.0)
+    stats = stats.after(Round((1,), (False,), is_first=True))
+    stats = stats.after(
+        Round((2, 3, 4), (True, True, False), 3, 3, 2, draft_ms=4, verify_ms=11, other_ms=1, absorb_ms=2)
+    )
+    stats = stats.after(Round((5,), (False,), 3, 3, 0, draft_ms=4, verify_ms=8))
+    assert (stats.generated, stats.rounds, stats.accepted, stats.verified) == (5, 2, 2, 6)
+    assert stats.accepted_length == 2.0 and stats.acceptance == 2 / 6
+    assert stats.acceptance_by_position == (0.5, 0.5, 0.0)
+    assert stats.decode_ms == 30.0
+    assert round(stats.tokens_per_second) == 133
+    assert stats.saved_ms == 10.0 and round(stats.speedup, 2) == 1.33
+
+
+def test_a_shorter_draft_does_not_thin_out_later_positions() -> None:
+    """Acceptance at position 3 counts only rounds in which position 3 was verified."""
+    stats = ReplyStats().after(Round((1, 2, 3, 4), (), 3, 3, 3)).after(Round((5,), (), 1, 1, 0))
+    assert stats.acceptance_by_position == (0.5, 1.0, 1.0)
+
+
+def test_an_empty_reply_has_no_division_by_zero() -> None:
+    stats = ReplyStats()
+    assert stats.tokens_per_second == stats.accepted_length == stats.acceptance == stats.speedup == stats.saved_ms == 0
+
+
+def test_the_names_scripts_rely_on_are_there() -> None:
+    assert set(ReplyStats().as_json()) >= {
+        *("tokens_per_second", "generated", "prompt_tokens", "prefilled_tokens", "prefill_ms", "rounds"),
+        *("accepted_length", "acceptance", "acceptance_by_position", "draft_ms", "absorb_ms", "verify_ms", "other_ms"),
+    }
