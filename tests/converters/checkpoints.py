@@ -115,7 +115,7 @@ def _config(shape: Shape) -> dict[str, object]:
         "vocab_size": shape.vocab,
         "max_position_embeddings": 4096,
         "rms_norm_eps": shape.epsilon,
-        "rope_theta": shape.rope_theta,
+        "rope_theta": shape.rope.theta,
         "hidden_act": "silu",
     }
 

@@ -12,6 +12,7 @@ from converters.plan import FilePlan
 from tests.converters.checkpoints import TARGET_LAYER_IDS, make_draft, make_target
 from tests.converters.test_parity import convert_pair, expected_block, native_block
 from tests.reference.numerics import relative_error
+from tests.reference.rope import Rope
 
 pytestmark = pytest.mark.native
 
@@ -52,6 +53,6 @@ def test_an_omission_breaks_parity(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     plan_draft = dspark.plan_draft
     monkeypatch.setattr(dspark, "plan_draft", lambda *arguments: change(plan_draft(*arguments)))
     logits, _ = native_block(*convert_pair(tmp_path, target, draft))
-    expected = expected_block(target, draft, rope_theta=1e6)
+    expected = expected_block(target, draft, rope=Rope(theta=1e6))
     # The first row alone: a greedy chain that takes another turn would make any error look large.
     assert relative_error(logits[0], expected.logits[0]) > 0.005

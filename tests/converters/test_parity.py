@@ -23,6 +23,7 @@ from tests.converters.native import running_pair, running_target
 from tests.reference.dspark import Block, draft_block, gather_features
 from tests.reference.numerics import relative_error
 from tests.reference.qwen3 import target_forward
+from tests.reference.rope import PLAIN, Rope
 
 pytestmark = pytest.mark.native
 
@@ -38,10 +39,10 @@ def convert_pair(folder: Path, target: Made, draft: Made, output_type: str = "F3
     return target_path, draft_path
 
 
-def expected_block(target: Made, draft: Made, *, rope_theta: float = 10_000.0) -> Block:
-    _, inputs = target_forward(target.weights, replace(TARGET_SHAPE, rope_theta=rope_theta), TOKENS)
+def expected_block(target: Made, draft: Made, *, rope: Rope = PLAIN) -> Block:
+    _, inputs = target_forward(target.weights, replace(TARGET_SHAPE, rope=rope), TOKENS)
     features = gather_features(inputs, TARGET_LAYER_IDS)
-    shape = replace(DRAFT_SHAPE, rope_theta=rope_theta)
+    shape = replace(DRAFT_SHAPE, rope=rope)
     return draft_block(draft.weights, shape, features, anchor=ANCHOR, mask=MASK_ID, length=BLOCK)
 
 
@@ -88,7 +89,17 @@ ROPES: tuple[dict[str, Any], ...] = (
 def test_rope_theta_is_found_wherever_the_config_has_it(tmp_path: Path, rope: dict[str, Any]) -> None:
     target = make_target(tmp_path / "target", tied=True, **rope)
     draft = make_draft(tmp_path / "draft", target, **rope)
-    expected = expected_block(target, draft, rope_theta=1e6)
+    expected = expected_block(target, draft, rope=Rope(theta=1e6))
+    logits, _ = native_block(*convert_pair(tmp_path, target, draft))
+    assert relative_error(logits, expected.logits) < TOLERANCE
+
+
+@pytest.mark.parametrize("kind", ["linear", "yarn"])
+def test_a_stretched_context_turns_as_transformers_does(tmp_path: Path, kind: str) -> None:
+    scaling = {"rope_type": kind, "factor": 4.0, "original_max_position_embeddings": 128}
+    target = make_target(tmp_path / "target", tied=True, rope_scaling=scaling, max_position_embeddings=512)
+    draft = make_draft(tmp_path / "draft", target, rope_scaling=scaling, max_position_embeddings=512)
+    expected = expected_block(target, draft, rope=Rope(kind=kind, factor=4.0, original_context=128))
     logits, _ = native_block(*convert_pair(tmp_path, target, draft))
     assert relative_error(logits, expected.logits) < TOLERANCE
 

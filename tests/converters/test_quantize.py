@@ -1,11 +1,11 @@
 """llama.cpp's quantizer in its own process: progress, cancelling, and what it says when it cannot."""
 
 import os
-import signal
 import subprocess
+import sys
 import time
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +16,23 @@ from tests.converters.checkpoints import make_draft, make_target
 from tests.converters.gguf_reading import Reread
 
 pytestmark = pytest.mark.native
+
+
+Started = list[Any]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+    """The processes the quantizer starts during the test."""
+    processes: Started = []
+    start = subprocess.Popen
+
+    def start_and_note(*arguments: Any, **options: Any) -> Any:
+        processes.append(start(*arguments, **options))
+        return processes[-1]
+
+    monkeypatch.setattr("converters.quantize.subprocess.Popen", start_and_note)
+    return processes
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -58,23 +75,23 @@ def test_a_quantized_draft_keeps_its_markov_tensors_at_q8_0(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("stage", ["convert", "quantize"])
-def test_closing_early_leaves_no_file_and_no_process(tmp_path: Path, stage: str) -> None:
+def test_closing_early_leaves_no_file_and_no_process(tmp_path: Path, started: Started, stage: str) -> None:
     made = make_target(tmp_path / "target", tied=False)
     events = convert_target(made.folder, tmp_path / "out.gguf", output_type="Q4_K_M")
     next(event for event in events if event.stage == stage)
     events.close()
     assert leftovers(tmp_path) == []
-    assert children() == []
+    assert all(process.returncode is not None for process in started)
 
 
-def test_an_interrupt_leaves_nothing_either(tmp_path: Path) -> None:
+def test_an_interrupt_leaves_nothing_either(tmp_path: Path, started: Started) -> None:
     made = make_target(tmp_path / "target", tied=False)
     events = convert_target(made.folder, tmp_path / "out.gguf", output_type="Q4_K_M")
     next(event for event in events if event.stage == "quantize")
     with pytest.raises(KeyboardInterrupt):
         events.throw(KeyboardInterrupt())
     assert leftovers(tmp_path) == []
-    assert children() == []
+    assert all(process.returncode is not None for process in started)
 
 
 def test_a_quantizer_that_dies_is_one_sentence_and_the_old_file_stays(
@@ -85,9 +102,9 @@ def test_a_quantizer_that_dies_is_one_sentence_and_the_old_file_stays(
     out.write_text("the old one")
     start = subprocess.Popen
 
-    def start_and_kill(*arguments: object, **options: object) -> object:
-        process = start(*arguments, **options)  # type: ignore[call-overload]
-        process.send_signal(signal.SIGKILL)
+    def start_and_kill(*arguments: Any, **options: Any) -> Any:
+        process = start(*arguments, **options)
+        process.kill()
         return process
 
     monkeypatch.setattr("converters.quantize.subprocess.Popen", start_and_kill)
@@ -116,15 +133,10 @@ def test_the_quantizer_ends_when_its_parent_does(tmp_path: Path) -> None:
     source = tmp_path / "in.gguf"
     os.mkfifo(source)  # opening it waits for a writer that never comes
     process = subprocess.Popen(
-        ["python", "-m", "converters.quantize", str(source), str(tmp_path / "out.gguf"), "Q4_0"],
+        [sys.executable, "-m", "converters.quantize", str(source), str(tmp_path / "out.gguf"), "Q4_0"],
         stdin=subprocess.PIPE,
     )
     time.sleep(0.5)
     assert process.stdin is not None
     process.stdin.close()
     assert process.wait(timeout=10) == 1
-
-
-def children() -> list[str]:
-    listed = subprocess.run(["ps", "--ppid", str(os.getpid()), "-o", "args="], capture_output=True, text=True)
-    return [line for line in islice(listed.stdout.splitlines(), 50) if "converters.quantize" in line]

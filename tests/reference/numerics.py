@@ -26,11 +26,11 @@ def softmax(x: Array) -> Array:
     return e / total
 
 
-def rotate(x: Array, positions: NDArray[np.int64], theta: float) -> Array:
+def rotate(x: Array, positions: NDArray[np.int64], frequencies: Array, magnitude: float = 1.0) -> Array:
     """Rotary positions; dimension i turns with dimension i + half. x: (heads, rows, head_dim)"""
     half = x.shape[-1] // 2
-    angles = positions[:, None] * theta ** (-np.arange(half) / half)  # (rows, half)
-    cos, sin = np.cos(angles), np.sin(angles)
+    angles = positions[:, None] * frequencies  # (rows, half)
+    cos, sin = magnitude * np.cos(angles), magnitude * np.sin(angles)
     first, second = x[..., :half], x[..., half:]
     return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
 

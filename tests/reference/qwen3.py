@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.reference.numerics import Array, attend, rms_norm, rotate, silu
+from tests.reference.rope import PLAIN, Rope
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Shape:
     head_dim: int
     inner: int
     vocab: int
-    rope_theta: float = 10_000.0
+    rope: Rope = PLAIN
     epsilon: float = 1e-6
 
 
@@ -38,11 +39,11 @@ class Layer:
 
     def query(self, x: Array, positions: NDArray[np.int64]) -> Array:
         q = self._heads(x @ self.weight("self_attn.q_proj").T)
-        return rotate(self.norm(q, "self_attn.q_norm"), positions, self._shape.rope_theta)
+        return self._turn(self.norm(q, "self_attn.q_norm"), positions)
 
     def key(self, x: Array, positions: NDArray[np.int64]) -> Array:
         k = self._heads(x @ self.weight("self_attn.k_proj").T)
-        return rotate(self.norm(k, "self_attn.k_norm"), positions, self._shape.rope_theta)
+        return self._turn(self.norm(k, "self_attn.k_norm"), positions)
 
     def value(self, x: Array) -> Array:
         return self._heads(x @ self.weight("self_attn.v_proj").T)
@@ -54,6 +55,10 @@ class Layer:
     def feed_forward(self, x: Array) -> Array:
         gate = silu(x @ self.weight("mlp.gate_proj").T)
         return (gate * (x @ self.weight("mlp.up_proj").T)) @ self.weight("mlp.down_proj").T
+
+    def _turn(self, x: Array, positions: NDArray[np.int64]) -> Array:
+        rope = self._shape.rope
+        return rotate(x, positions, rope.frequencies(self._shape.head_dim), rope.magnitude)
 
     def _heads(self, x: Array) -> Array:
         return x.reshape(len(x), -1, self._shape.head_dim).transpose(1, 0, 2)  # (heads, rows, head_dim)
