@@ -83,7 +83,7 @@ class ChildProcess:
 
     @property
     def is_alive(self) -> bool:
-        return self._death is None and self._process.poll() is None
+        return self._death is None
 
     @property
     def last_words(self) -> str:
