@@ -1,0 +1,67 @@
+"""The desk's application: composes and routes only. What happens on a screen is that screen's business."""
+
+import asyncio
+import os
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from sparkdesk.ui import commands, messages, themes
+from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.screens.chat import ChatScreen
+
+EXIT_AFTER_FIRST_PAINT = "SPARKDESK_EXIT_AFTER_FIRST_PAINT"
+"""Set by the start-up benchmark: the program ends where a user would begin to look."""
+
+
+class SparkDeskApp(App[None]):
+    TITLE = "SparkDesk"
+    CSS_PATH = "desk.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", "Help", tooltip="Show all keys"),
+        Binding("ctrl+q", "quit", "Quit", tooltip="Stop everything and leave", priority=True),
+    ]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._is_closed = False
+        for theme in (themes.DARK, themes.LIGHT):
+            self.register_theme(theme)
+        self.theme = themes.DARK.name
+
+    def get_default_screen(self) -> Screen[None]:
+        return ChatScreen(self._desk)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        return commands.of_screen(screen)
+
+    @on(messages.Painted)
+    async def begin(self) -> None:
+        if os.environ.get(EXIT_AFTER_FIRST_PAINT):
+            self.exit()
+        elif isinstance(self.screen, ChatScreen):
+            await self.screen.start()
+
+    def action_help(self) -> None:
+        from sparkdesk.ui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen.active_bindings.values()))
+
+    async def action_quit(self) -> None:
+        await self._close_desk()
+        self.exit()
+
+    async def on_unmount(self) -> None:
+        await self._close_desk()
+
+    async def _close_desk(self) -> None:
+        """Ends an opening or a reply in another thread too; without that, leaving would wait for it."""
+        if not self._is_closed:
+            self._is_closed = True
+            await asyncio.to_thread(self._desk.close)

@@ -1,0 +1,37 @@
+"""The words for how a reply ended. Pure text."""
+
+import traceback
+
+from sparkdesk.chat.events import ReplyFinished
+from sparkdesk.engine.stats import ReplyStats
+from sparkdesk.ui import figures
+from sparkdesk.ui.meter import LiveFigures
+
+_REASONS = {
+    "cancelled": "■ stopped",
+    "length": "■ cut off at the token limit",
+    "context": "■ the context is full: Ctrl+N starts a new conversation",
+}
+
+
+def finished_line(end: ReplyFinished) -> str:
+    parts = (_REASONS.get(end.stop_reason, ""), figures.reply_line(end.stats))
+    return " · ".join(part for part in parts if part)
+
+
+def running_line(shown: LiveFigures) -> str:
+    """Below a reply that is being made."""
+    if shown.prefill:
+        return f"reading the prompt … {shown.prefill.done} / {shown.prefill.total} tokens"
+    return f"… {figures.grouped(shown.reply.generated)} tokens · {figures.speed(shown.now)} tok/s · Esc stops"
+
+
+def broken_line(stats: ReplyStats | None) -> str:
+    return f"broken off · {figures.reply_line(stats)}" if stats else "broken off before the first word"
+
+
+def unexpected(error: BaseException) -> str:
+    """A bug of ours, named well enough to be reported."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
+    return f"Unexpected {type(error).__name__}: {error}{where}"

@@ -1,0 +1,72 @@
+"""Numbers as people read them. Pure text; every function gives a fixed number of decimals so that columns hold still."""
+
+from sparkdesk.engine.stats import ReplyStats
+
+UNKNOWN = "\u2013"
+TIMES = "\u00d7"
+_EVEN_GAIN = 0.005
+
+
+def speed(tokens_per_second: float) -> str:
+    """Four significant places are more than a reader uses: 41.3, 412, 1204."""
+    if tokens_per_second <= 0:
+        return UNKNOWN
+    return f"{tokens_per_second:.1f}" if tokens_per_second < 100 else f"{tokens_per_second:.0f}"
+
+
+def milliseconds(value_ms: float) -> str:
+    return f"{value_ms:.2f}" if value_ms < 100 else f"{value_ms:.0f}"
+
+
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:.0f} %"
+
+
+def duration(value_ms: float) -> str:
+    """A span of time in its natural unit: 340 ms, 2.3 s, 1 min 12 s."""
+    if value_ms < 1000:
+        return f"{value_ms:.0f} ms"
+    if value_ms < 60_000:
+        return f"{value_ms / 1000:.1f} s"
+    minutes, seconds = divmod(round(value_ms / 1000), 60)
+    return f"{minutes} min {seconds} s"
+
+
+def magnitude(count: float) -> str:
+    """A count of parameters or bytes: 950 k, 3.1 M, 8.2 B."""
+    for limit, divisor, unit in ((1e6, 1e3, "k"), (1e9, 1e6, "M")):
+        if count < limit:
+            return f"{count / divisor:.3g} {unit}"
+    return f"{count / 1e9:.3g} B"
+
+
+def grouped(count: int) -> str:
+    """4096 -> 4 096, with a space that does not wrap."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
+def speedup(stats: ReplyStats) -> str:
+    return f"{stats.speedup:.2f}{TIMES}" if stats.speedup > 0 else UNKNOWN
+
+
+def gain(stats: ReplyStats) -> str:
+    """What speculation won or lost against plain decoding on this machine, in a few words."""
+    if stats.speedup <= 0:
+        return ""
+    cost = 1 / stats.speedup - 1
+    if cost >= _EVEN_GAIN:
+        return f"costing you {percent(cost)}"
+    if cost > -_EVEN_GAIN:
+        return "as fast as plain"
+    return f"{speedup(stats)} · saved {duration(stats.saved_ms)}"
+
+
+def reply_line(stats: ReplyStats) -> str:
+    """The line below a reply."""
+    parts = [f"{speed(stats.tokens_per_second)} tok/s", f"{grouped(stats.generated)} tokens"]
+    if stats.verified:
+        parts.append(f"accepted length {stats.accepted_length:.2f}")
+        parts.append(gain(stats))
+    else:
+        parts.append("plain decoding")
+    return " · ".join(part for part in parts if part)

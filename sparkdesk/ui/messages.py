@@ -1,0 +1,75 @@
+"""What passes between threads, widgets and screens. Data only."""
+
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from sparkdesk.ui.batches import ReplyBatch
+from sparkdesk.ui.desk import OpenEvent
+
+
+@dataclass
+class Painted(Message):
+    """The first picture is on the screen; heavy work may begin."""
+
+
+@dataclass
+class PromptSent(Message):
+    """The user sent a prompt."""
+
+    text: str
+
+
+@dataclass
+class PageTurned(Message):
+    """The user scrolls the conversation from the prompt."""
+
+    pages: int
+    """Negative is up."""
+
+
+@dataclass
+class SwitchPressed(Message):
+    """The user clicked the speculation switch."""
+
+
+@dataclass
+class OpenAdvanced(Message):
+    """Opening the desk is one step further."""
+
+    event: OpenEvent
+
+
+@dataclass
+class DeskOpened(Message):
+    """The model is ready."""
+
+
+@dataclass
+class OpenCancelled(Message):
+    """The user cancelled the opening, and it has ended."""
+
+
+@dataclass
+class OpenFailed(Message):
+    """The model could not be opened."""
+
+    cause: str
+    hint: str
+
+
+@dataclass
+class ReplyMoved(Message):
+    """The reply came further, or to its end."""
+
+    batch: ReplyBatch
+
+
+@dataclass
+class ReplyRefused(Message):
+    """The reply could not even begin."""
+
+    text: str
+    """What the user had sent."""
+    cause: str
+    hint: str

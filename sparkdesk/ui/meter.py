@@ -1,0 +1,119 @@
+"""The figures of the live panel, folded out of reply events. Knows events and arithmetic; nothing of widgets."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced
+from sparkdesk.engine.stats import ReplyStats
+from sparkdesk.ui.speed import Bin, SpeedHistory
+
+# A reply's first token comes with the prefill, and ReplyStats leaves it out of what rounds gained.
+_NO_ROUNDS = ReplyStats(generated=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The conversation so far."""
+
+    replies: int = 0
+    tokens: int = 0
+    saved_ms: float = 0.0
+
+    def plus(self, stats: ReplyStats) -> "Totals":
+        return Totals(self.replies + 1, self.tokens + stats.generated, self.saved_ms + stats.saved_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFigures:
+    """One moment of the desk, ready to be shown."""
+
+    is_replying: bool = False
+    prefill: PrefillAdvanced | None = None
+    """Set while the prompt is being read."""
+    now: float = 0.0
+    """Tokens per second, smoothed over half a second."""
+    bins: tuple[Bin, ...] = ()
+    bin_ms: float = 0.0
+    reply: ReplyStats = field(default_factory=ReplyStats)
+    speculation: ReplyStats = _NO_ROUNDS
+    """Speculating rounds only: of this reply, or of the last one that had any."""
+    is_speculating: bool = False
+    """Whether the newest round was; when not, `speculation` is history."""
+    totals: Totals = field(default_factory=Totals)
+
+    @property
+    def plain_tokens_per_second(self) -> float:
+        """What plain decoding makes on this machine; 0 when not measured."""
+        return 1e3 / self.reply.plain_ms_per_token if self.reply.plain_ms_per_token > 0 else 0.0
+
+    @property
+    def context_used(self) -> int:
+        return self.reply.prompt_tokens + self.reply.generated
+
+
+class Meter:
+    """Takes in what happens, gives out figures. Belongs to one thread."""
+
+    def __init__(self) -> None:
+        self._history = SpeedHistory()
+        self._prefill: PrefillAdvanced | None = None
+        self._reply = ReplyStats()
+        self._speculation = _NO_ROUNDS
+        self._settled = Totals()
+        self._is_replying = False
+        self._is_speculating = False
+        self._is_old_speculation = False
+
+    @property
+    def reply(self) -> ReplyStats:
+        return self._reply
+
+    def begin_reply(self) -> None:
+        self._history.forget_now()
+        self._is_replying = True
+        self._is_old_speculation = True
+
+    def read_prompt(self, prefill: PrefillAdvanced) -> None:
+        self._prefill = prefill
+
+    def add(self, advances: Iterable[ReplyAdvanced]) -> None:
+        for advance in advances:
+            self._prefill = None
+            self._reply = advance.stats
+            self._is_speculating = advance.is_speculating
+            if not advance.round.is_first:
+                self._add_round(advance)
+
+    def end_reply(self, stats: ReplyStats | None = None) -> None:
+        """The final figures are the engine's own; a broken reply keeps the last it had."""
+        if not self._is_replying:
+            return
+        self._is_replying = False
+        self._prefill = None
+        self._reply = stats or self._reply
+        self._settled = self._settled.plus(self._reply)
+
+    def set_speculating(self, is_speculating: bool) -> None:
+        self._is_speculating = is_speculating
+
+    def figures(self) -> LiveFigures:
+        return LiveFigures(
+            is_replying=self._is_replying,
+            prefill=self._prefill,
+            now=self._history.now,
+            bins=self._history.bins,
+            bin_ms=self._history.bin_ms,
+            reply=self._reply,
+            speculation=self._speculation,
+            is_speculating=self._is_speculating,
+            totals=self._settled,
+        )
+
+    def _add_round(self, advance: ReplyAdvanced) -> None:
+        done = advance.round
+        self._history.add(len(done.tokens), done.elapsed_ms, is_speculating=advance.is_speculating)
+        if not advance.is_speculating:
+            return
+        if self._is_old_speculation:
+            self._speculation, self._is_old_speculation = _NO_ROUNDS, False
+        self._speculation = self._speculation.after(done)

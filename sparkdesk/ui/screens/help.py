@@ -1,0 +1,45 @@
+"""All keys, read off the bindings themselves: help cannot go stale."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ActiveBinding, ModalScreen
+from textual.widgets import Static
+
+from sparkdesk.ui.widgets.prompt import Prompt
+
+
+class HelpScreen(ModalScreen[None]):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,f1,q", "dismiss", "Close", show=False),
+    ]
+
+    def __init__(self, bindings: Iterable[ActiveBinding]) -> None:
+        super().__init__()
+        self._bindings = list(bindings)
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll():
+            yield Static("Keys", classes="title")
+            yield Static(Content("\n").join(self._lines()))
+            yield Static("Esc closes", classes="lead")
+
+    def _lines(self) -> list[Content]:
+        own = [each.binding for each in self._bindings if not each.binding.system]
+        keys: dict[str, tuple[list[str], str]] = {}
+        for binding in _worth_showing(own):
+            words = binding.tooltip or binding.description
+            keys.setdefault(binding.action, ([], words))[0].append(self.app.get_key_display(binding))
+        return [Content.assemble((f"{', '.join(names):>22}  ", "$primary"), words) for names, words in keys.values()]
+
+
+def _worth_showing(bindings: Iterable[Binding]) -> Iterable[Binding]:
+    """The desk's own keys and the prompt's; not the dozens of cursor keys that every text field has."""
+    prompt_actions = {binding.action for binding in Binding.make_bindings(Prompt.BINDINGS)}
+    for binding in bindings:
+        if binding.show or binding.tooltip or binding.action in prompt_actions:
+            yield binding

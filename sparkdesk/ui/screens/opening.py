@@ -1,0 +1,110 @@
+"""The half of the chat screen that opens the desk and loads it again: its worker and what follows from it."""
+
+from collections.abc import Callable, Iterator
+
+from textual import on, work
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState, get_current_worker
+
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.errors import SparkDeskError
+from sparkdesk.ui import endings, messages
+from sparkdesk.ui.batches import calm_progress
+from sparkdesk.ui.desk import Desk, OpenEvent
+from sparkdesk.ui.stage import Stage
+from sparkdesk.ui.widgets.banner import Banner
+from sparkdesk.ui.widgets.opening import Opening
+from sparkdesk.ui.widgets.transcript import Transcript
+
+NO_DRAFT = "no draft model was loaded with this target"
+
+
+class OpeningScreen(Screen[None]):
+    """Knows how far the desk is. A subclass composes the widgets and says what happens once it is open."""
+
+    stage: reactive[Stage] = reactive(Stage.OPENING)
+    pair: reactive[str] = reactive("")
+    model: reactive[ModelInfo | None] = reactive(None)
+    problem: reactive[str] = reactive("")
+    """Why there is nothing to speculate with."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+        self.set_reactive(OpeningScreen.pair, desk.name)
+
+    async def when_open(self) -> None:
+        raise NotImplementedError
+
+    async def start(self, steps: Callable[[], Iterator[OpenEvent]] | None = None) -> None:
+        """Open the desk, or load it again: a conversation stays on the screen then."""
+        self.stage = Stage.OPENING
+        transcript, banner = self.query_one(Transcript), self.query_one(Banner)
+        banner.rest()
+        if transcript.has_turns:
+            banner.tell("Loading the model …")
+        else:
+            await transcript.show_view(Opening(self.desk.name))
+        self.open_desk(steps or self.desk.open)
+
+    @work(thread=True, exclusive=True, group="open", exit_on_error=False)
+    def open_desk(self, steps: Callable[[], Iterator[OpenEvent]]) -> None:
+        worker = get_current_worker()
+        events = calm_progress(steps(), has_ended=lambda: worker.is_cancelled)
+        try:
+            for event in events:
+                self.post_message(messages.OpenAdvanced(event))
+        except SparkDeskError as error:
+            self.post_message(messages.OpenFailed(error.message, error.hint))
+        else:
+            self.post_message(messages.OpenCancelled() if worker.is_cancelled else messages.DeskOpened())
+
+    async def action_reload(self) -> None:
+        await self.start(self.desk.reload if self.desk.model or self.model else self.desk.open)
+
+    def cancel_opening(self) -> None:
+        self.workers.cancel_group(self, "open")
+
+    def go_down(self, cause: str, hint: str, key: str) -> None:
+        self.stage = Stage.DOWN
+        self.query_one(Banner).warn(cause, hint, key)
+
+    @on(messages.OpenAdvanced)
+    def show_opening(self, message: messages.OpenAdvanced) -> None:
+        for view in self.query(Opening):
+            view.show(message.event)
+
+    @on(messages.DeskOpened)
+    async def welcome(self) -> None:
+        model = self.desk.model
+        if model is None:
+            self.go_down("The desk opened without a model.", "This is a bug in SparkDesk.", "Ctrl+R tries again")
+            return
+        self.model, self.pair = model, model.name
+        self.problem = model.draft_problem or ("" if model.draft_name else NO_DRAFT)
+        self.stage = Stage.READY
+        self.query_one(Banner).rest()
+        await self.when_open()
+
+    @on(messages.OpenCancelled)
+    def settle_after_cancel(self) -> None:
+        self._end_view("cancelled")
+        self.go_down("Loading was cancelled.", "", "Ctrl+R loads the model")
+
+    @on(messages.OpenFailed)
+    def settle_after_failure(self, message: messages.OpenFailed) -> None:
+        self._end_view("failed")
+        self.go_down(message.cause, message.hint, "Ctrl+R tries again")
+
+    @on(Worker.StateChanged)
+    def show_failed_opening(self, event: Worker.StateChanged) -> None:
+        """What no one expected must be seen, not swallowed with the worker."""
+        error = event.worker.error
+        if event.worker.group == "open" and event.state is WorkerState.ERROR and error is not None:
+            self._end_view("failed")
+            self.go_down(endings.unexpected(error), "This is a bug in SparkDesk.", "Ctrl+R tries again")
+
+    def _end_view(self, how: str) -> None:
+        for view in self.query(Opening):
+            view.end(how)

@@ -1,0 +1,25 @@
+"""One line about the state of the desk: what went wrong, what to try, and the key for it."""
+
+from textual.content import Content
+from textual.widgets import Static
+
+
+class Banner(Static):
+    """Hidden until there is something to say."""
+
+    def warn(self, cause: str, hint: str, key: str) -> None:
+        parts: list[str | tuple[str, str]] = [("✗ ", "bold $error"), (cause, "bold")]
+        if hint:
+            parts.append(f" {hint}")
+        if key:
+            parts.append(("  " + key, "bold $primary"))
+        self.update(Content.assemble(*parts))
+        self.display = True
+
+    def tell(self, text: str) -> None:
+        """Something is under way."""
+        self.update(Content.assemble(("▸ ", "bold $primary"), text))
+        self.display = True
+
+    def rest(self) -> None:
+        self.display = False

@@ -1,0 +1,51 @@
+"""What a new conversation shows: what is loaded, and what to try."""
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.ui import figures
+from sparkdesk.ui.messages import PromptSent
+
+
+class Example(Static):
+    """A prompt to be clicked."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(Content.assemble(("› ", "$primary"), text))
+        self._text = text
+
+    def on_click(self) -> None:
+        self.post_message(PromptSent(self._text))
+
+
+class EmptyConversation(Vertical):
+    def __init__(self, model: ModelInfo, examples: tuple[str, ...], *, problem: str) -> None:
+        super().__init__()
+        self._model = model
+        self._examples = examples
+        self._problem = problem
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content.assemble(("✦ ", "$primary"), (self._model.name, "bold")), classes="name")
+        yield Static(Content(_facts(self._model)), classes="facts")
+        if self._problem:
+            yield Static(Content.assemble(("⊘ no speculation: ", "$warning"), self._problem), classes="facts")
+        yield Static("Write below, or try one of these (click, or Tab):", classes="lead")
+        for example in self._examples:
+            yield Example(example)
+        if not self._problem:
+            yield Static(
+                "Ctrl+S switches speculation at any time, also while a reply is being written.", classes="lead"
+            )
+
+
+def _facts(model: ModelInfo) -> str:
+    target = (
+        f"{figures.magnitude(model.parameter_count)} parameters, {model.architecture}, on {', '.join(model.devices)}."
+    )
+    if model.draft_name is None:
+        return target
+    return f"{target} Its draft {model.draft_name} proposes up to {model.block_size} tokens at a time."

@@ -1,0 +1,86 @@
+"""What speculation gains and where: the gain itself, acceptance by block position, and the time a round takes."""
+
+from collections.abc import Iterable
+
+from textual.content import Content
+
+from sparkdesk.engine.stats import ReplyStats
+from sparkdesk.ui import bars, figures
+from sparkdesk.ui.widgets.section import AMBER, BRIGHT, CALM, FAINT, QUIET, Section, row
+
+POSITIONS = 7
+DRAFT, VERIFY, REST = "█", "▓", "░"
+
+
+class GainSection(Section):
+    """Speculating rounds against plain decoding of the same tokens on this machine."""
+
+    def lines(self, width: int) -> Iterable[Content]:
+        stats = self.figures.speculation
+        is_loss = 0 < stats.speedup < 1
+        style = f"bold {'$error' if is_loss else AMBER}" if self.figures.is_speculating else FAINT
+        yield row("gain", figures.speedup(stats), width, value_style=style, label_style=BRIGHT)
+        yield row("", self._words(stats), width, value_style=QUIET if self.figures.is_speculating else FAINT)
+
+    def _words(self, stats: ReplyStats) -> str:
+        if not stats.rounds:
+            return "against plain decoding"
+        if stats.speedup <= 0:
+            return "plain speed not measured yet"
+        words = figures.gain(stats).removeprefix(f"{figures.speedup(stats)} · ")
+        return words if self.figures.is_speculating else f"{words} while it was on"
+
+
+class AcceptanceSection(Section):
+    """How many tokens a round gains, and how often each position of the block survives."""
+
+    def lines(self, width: int) -> Iterable[Content]:
+        stats = self.figures.speculation
+        is_live = self.figures.is_speculating
+        length = f"{stats.accepted_length:.2f}" if stats.rounds else figures.UNKNOWN
+        yield row(
+            "accepted length", length, width, value_style=f"bold {AMBER}" if is_live else FAINT, label_style=BRIGHT
+        )
+        shares = stats.acceptance_by_position
+        for position in range(POSITIONS):
+            is_reached = position < len(shares) and stats.verified_by_position[position] > 0
+            yield _position_line(position + 1, shares[position] if is_reached else None, width, is_live=is_live)
+
+
+class RoundSection(Section):
+    """Where the milliseconds of a speculating round go."""
+
+    def lines(self, width: int) -> Iterable[Content]:
+        stats = self.figures.speculation
+        rounds = max(1, stats.rounds)
+        draft, verify, rest = (
+            (stats.draft_ms + stats.absorb_ms) / rounds,
+            stats.verify_ms / rounds,
+            stats.other_ms / rounds,
+        )
+        styles = (AMBER, CALM, QUIET) if self.figures.is_speculating else (FAINT, FAINT, FAINT)
+        total = f"{figures.milliseconds(draft + verify + rest) if stats.rounds else figures.UNKNOWN} ms"
+        yield row(
+            "one round", total, width, value_style=BRIGHT if self.figures.is_speculating else FAINT, label_style=BRIGHT
+        )
+        cells = bars.shares((draft, verify, rest), width)
+        glyphs = (DRAFT, VERIFY, REST)
+        stacked = [(glyph * count, style) for glyph, count, style in zip(glyphs, cells, styles, strict=True)]
+        yield Content.assemble(*stacked) if sum(cells) else Content.styled("·" * width, FAINT)
+        values = zip(("draft", "verify", "rest"), (draft, verify, rest), glyphs, styles, strict=True)
+        for name, value, glyph, style in values:
+            number = f"{figures.milliseconds(value) if stats.rounds else figures.UNKNOWN} ms"
+            yield Content.assemble((f"{glyph} ", style), row(name, number, width - 2))
+
+
+def _position_line(position: int, share: float | None, width: int, *, is_live: bool) -> Content:
+    bar_width = width - 8
+    if share is None:
+        return Content.assemble((f"{position} ", FAINT), ("·" * bar_width, FAINT), (f"{figures.UNKNOWN:>6}", FAINT))
+    filled = bars.bar(share, bar_width)
+    return Content.assemble(
+        (f"{position} ", QUIET),
+        (filled.rstrip(), AMBER if is_live else FAINT),
+        ("·" * (bar_width - len(filled.rstrip())), FAINT),
+        (f"{figures.percent(share):>6}", BRIGHT if is_live else FAINT),
+    )

@@ -1,0 +1,22 @@
+"""The live panel at the right: everything there is to see about speculation, in sections of fixed height."""
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.reactive import reactive
+
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.ui.meter import LiveFigures
+from sparkdesk.ui.widgets.desk_sections import ModelSection, TotalsSection
+from sparkdesk.ui.widgets.gain_sections import AcceptanceSection, GainSection, RoundSection
+from sparkdesk.ui.widgets.speed_section import SpeedSection
+
+
+class LivePanel(VerticalScroll, can_focus=False):
+    figures: reactive[LiveFigures] = reactive(LiveFigures())
+    model: reactive[ModelInfo | None] = reactive(None)
+    problem: reactive[str] = reactive("")
+
+    def compose(self) -> ComposeResult:
+        for section in (SpeedSection(), GainSection(), AcceptanceSection(), RoundSection(), TotalsSection()):
+            yield section.data_bind(LivePanel.figures, LivePanel.model)
+        yield ModelSection().data_bind(LivePanel.figures, LivePanel.model, LivePanel.problem)

@@ -1,0 +1,75 @@
+"""Where the user writes: several lines, history at the edges, Enter sends."""
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import TextArea
+
+from sparkdesk.ui.history import PromptHistory
+from sparkdesk.ui.messages import PageTurned, PromptSent
+
+# Ctrl+J is what every terminal can send; the others reach us only where the terminal tells them from Enter.
+_NEW_LINE_KEYS = "ctrl+j,shift+enter,alt+enter"
+
+
+class Prompt(TextArea):
+    """Sends what was written as PromptSent; whoever takes it clears the prompt."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "Send", show=False, priority=True),
+        Binding(_NEW_LINE_KEYS, "new_line", "New line", show=False),
+        Binding("up", "older", "Older prompt (on the first line)", show=False),
+        Binding("down", "newer", "Newer prompt (on the last line)", show=False),
+        Binding("tab", "example", "Next example (in a new conversation)", show=False),
+        Binding("pageup", "scroll_transcript(-1)", "Scroll the conversation up", show=False),
+        Binding("pagedown", "scroll_transcript(1)", "Scroll the conversation down", show=False),
+    ]
+
+    def __init__(self, examples: tuple[str, ...] = ()) -> None:
+        super().__init__(compact=True, highlight_cursor_line=False, show_line_numbers=False)
+        self.examples = examples
+        """Prompts that Tab offers; none once a conversation has begun."""
+        self._history = PromptHistory()
+
+    def accept(self, text: str) -> None:
+        """A prompt was taken: remember it, and make room if it was the one written here."""
+        self._history.add(text)
+        if self.text.strip() == text:
+            self.clear()
+
+    def show(self, text: str) -> None:
+        """Put a prompt there, ready to be changed or sent."""
+        self.text = text
+        self.move_cursor(self.document.end)
+
+    def action_send(self) -> None:
+        if self.text.strip():
+            self.post_message(PromptSent(self.text.strip()))
+
+    def action_new_line(self) -> None:
+        self.replace("\n", *self.selection, maintain_selection_offset=False)
+
+    def action_older(self) -> None:
+        older = self._history.older(self.text) if self.navigator.is_first_wrapped_line(self.cursor_location) else None
+        if older is None:
+            self.action_cursor_up()
+        else:
+            self.show(older)
+
+    def action_newer(self) -> None:
+        newer = self._history.newer() if self.navigator.is_last_wrapped_line(self.cursor_location) else None
+        if newer is None:
+            self.action_cursor_down()
+        else:
+            self.show(newer)
+
+    def action_example(self) -> None:
+        """Tab walks through the examples as long as nothing else was written."""
+        if self.examples and (not self.text or self.text in self.examples):
+            position = self.examples.index(self.text) + 1 if self.text else 0
+            self.show(self.examples[position % len(self.examples)])
+        else:
+            self.screen.focus_next()
+
+    def action_scroll_transcript(self, pages: int) -> None:
+        self.post_message(PageTurned(pages))
