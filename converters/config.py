@@ -36,9 +36,9 @@ class Config:
             raise self.fault(name, "a whole number", value)
         return value
 
-    def indices(self, name: str) -> tuple[int, ...]:
+    def indices(self, name: str, *, least: int) -> tuple[int, ...]:
         value = self._fields.get(name)
-        if not isinstance(value, list) or not value or any(type(item) is not int or item < 0 for item in value):
+        if not isinstance(value, list) or not value or any(type(item) is not int or item < least for item in value):
             raise self.fault(name, "a list of whole numbers", value)
         return tuple(value)
 

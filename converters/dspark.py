@@ -48,6 +48,11 @@ def _has_confidence_head(config: Config) -> bool:
     return config.flag("enable_confidence_head", default=True)
 
 
+def _target_layers(config: Config) -> tuple[int, ...]:
+    """The layers whose output the draft reads; -1 means the embeddings, which enter layer 0."""
+    return config.indices("target_layer_ids", least=-1)
+
+
 def _check_pair(config: Config, target: Target) -> None:
     for what, ours, theirs in (
         ("a vocabulary of {:,} tokens", config.count("vocab_size"), target.vocab_size),
@@ -59,7 +64,7 @@ def _check_pair(config: Config, target: Target) -> None:
                 f"The draft expects {what.format(ours)}; the target has {theirs:,}.",
                 hint="Pick the target this draft was trained for.",
             )
-    last = max(config.indices("target_layer_ids"))
+    last = max(_target_layers(config))
     if last + 1 >= target.layer_count:
         # What llama.cpp hands over is the input of the next layer, and after the last there is none: it aborts.
         raise PairMismatch(
@@ -74,7 +79,7 @@ def _draft_entries(config: Config) -> tuple[Entry, ...]:
     return (
         u32(names.BLOCK_SIZE, config.count("block_size")),
         # DeepSpec counts a layer's output, llama.cpp the input of the layer after it.
-        i32_list(names.TARGET_LAYERS, [layer + 1 for layer in config.indices("target_layer_ids")]),
+        i32_list(names.TARGET_LAYERS, [layer + 1 for layer in _target_layers(config)]),
         flag(names.SAMPLE_FROM_ANCHOR, True),
         flag(names.HAS_CONFIDENCE_HEAD, _has_confidence_head(config)),
     )
@@ -108,7 +113,7 @@ def _shared_tensors(checkpoint: Checkpoint, target: Target, encoding: str) -> tu
 def _outer_tensors(checkpoint: Checkpoint, encoding: str) -> Iterator[PlannedTensor]:
     config = checkpoint.config
     vocab, hidden, rank = config.count("vocab_size"), config.count("hidden_size"), config.count("markov_rank")
-    features = len(config.indices("target_layer_ids")) * hidden
+    features = len(_target_layers(config)) * hidden
     yield matrix(names.FEATURE_PROJECTION, checkpoint.tensor("fc.weight", hidden, features), encoding)
     yield exact(names.FEATURE_NORM, checkpoint.tensor("hidden_norm.weight", hidden))
     yield exact(names.OUTPUT_NORM, checkpoint.tensor("norm.weight", hidden))

@@ -1,5 +1,6 @@
 """A converted model computes what its checkpoint means: llama.cpp against the equations in tests/reference."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,9 @@ def convert_pair(folder: Path, target: Made, draft: Made, output_type: str = "F3
     return target_path, draft_path
 
 
-def expected_block(target: Made, draft: Made, *, rope: Rope = PLAIN) -> Block:
+def expected_block(target: Made, draft: Made, *, rope: Rope = PLAIN, layers: Sequence[int] = TARGET_LAYER_IDS) -> Block:
     _, inputs = target_forward(target.weights, replace(TARGET_SHAPE, rope=rope), TOKENS)
-    features = gather_features(inputs, TARGET_LAYER_IDS)
+    features = gather_features(inputs, layers)
     shape = replace(DRAFT_SHAPE, rope=rope)
     return draft_block(draft.weights, shape, features, anchor=ANCHOR, mask=MASK_ID, length=BLOCK)
 
@@ -115,6 +116,14 @@ def test_a_smaller_type_stays_near_the_reference(tmp_path: Path, output_type: st
     logits, _ = native_block(*convert_pair(tmp_path, target, draft, output_type))
     # The first row alone: a greedy chain that takes another turn would make any error look large.
     assert relative_error(logits[0], expected.logits[0]) < tolerance
+
+
+def test_a_draft_may_read_the_targets_embeddings(tmp_path: Path) -> None:
+    target = make_target(tmp_path / "target", tied=True)
+    draft = make_draft(tmp_path / "draft", target, target_layer_ids=[-1, 1])
+    expected = expected_block(target, draft, layers=[-1, 1])
+    logits, _ = native_block(*convert_pair(tmp_path, target, draft))
+    assert relative_error(logits, expected.logits) < TOLERANCE
 
 
 def test_a_draft_without_confidence_head_still_drafts(tmp_path: Path) -> None:

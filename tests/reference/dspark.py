@@ -23,7 +23,10 @@ class Block:
 
 
 def gather_features(layer_inputs: Sequence[Array], target_layer_ids: Sequence[int]) -> Array:
-    """The OUTPUT of each chosen layer, which is what enters the layer after it. (rows, layers * hidden)"""
+    """The OUTPUT of each chosen layer, which is what enters the layer after it. (rows, layers * hidden)
+
+    -1 stands for the embeddings, which enter layer 0.
+    """
     return np.concatenate([layer_inputs[layer + 1] for layer in target_layer_ids], axis=1)
 
 
