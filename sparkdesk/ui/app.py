@@ -21,6 +21,9 @@ EXIT_AFTER_FIRST_PAINT = "SPARKDESK_EXIT_AFTER_FIRST_PAINT"
 class SparkDeskApp(App[None]):
     TITLE = "SparkDesk"
     CSS_PATH = "desk.tcss"
+    # Textual declares these as instance variables, so ClassVar would be refused.
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-middling"), (40, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", tooltip="Show all keys"),
         Binding("ctrl+q", "quit", "Quit", tooltip="Stop everything and leave", priority=True),

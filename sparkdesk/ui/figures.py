@@ -1,4 +1,4 @@
-"""Numbers as people read them. Pure text; every function gives a fixed number of decimals so that columns hold still."""
+"""Numbers as people read them. Pure text, with steady decimals so that columns hold still."""
 
 from sparkdesk.engine.stats import ReplyStats
 

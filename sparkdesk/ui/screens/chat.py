@@ -32,9 +32,6 @@ from sparkdesk.ui.widgets.transcript import Transcript
 
 
 class ChatScreen(OpeningScreen):
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (110, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (32, "-middling"), (40, "-tall")]
-
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,f4", "toggle_speculation", "Speculation", tooltip="Switch speculation, also in mid-reply"),
         Binding("f5", "change_draft(-1)", "Shorter draft", show=False, tooltip="One token less; below 1 is auto"),
@@ -62,7 +59,7 @@ class ChatScreen(OpeningScreen):
         yield TopBar().data_bind(ChatScreen.pair, ChatScreen.model, ChatScreen.speculation, ChatScreen.problem)
         with Horizontal(id="body"):
             with Vertical(id="talk"):
-                with Transcript():
+                with Transcript(classes="-view"):
                     yield Opening(self.desk.name)
                 yield Banner()
                 yield LiveStrip().data_bind(ChatScreen.figures, ChatScreen.model, ChatScreen.problem)

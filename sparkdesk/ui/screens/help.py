@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ActiveBinding, ModalScreen
+from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from sparkdesk.ui.widgets.prompt import Prompt
@@ -20,7 +20,7 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, bindings: Iterable[ActiveBinding]) -> None:
         super().__init__()
-        self._bindings = list(bindings)
+        self._active = list(bindings)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
@@ -29,7 +29,7 @@ class HelpScreen(ModalScreen[None]):
             yield Static("Esc closes", classes="lead")
 
     def _lines(self) -> list[Content]:
-        own = [each.binding for each in self._bindings if not each.binding.system]
+        own = [each.binding for each in self._active if not each.binding.system]
         keys: dict[str, tuple[list[str], str]] = {}
         for binding in _worth_showing(own):
             words = binding.tooltip or binding.description

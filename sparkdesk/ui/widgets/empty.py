@@ -14,7 +14,7 @@ class Example(Static):
     """A prompt to be clicked."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(Content.assemble(("› ", "$primary"), text))
+        super().__init__(Content.assemble(("▸ ", "$primary"), text))
         self._text = text
 
     def on_click(self) -> None:

@@ -8,7 +8,10 @@ from textual.widgets import TextArea
 from sparkdesk.ui.history import PromptHistory
 from sparkdesk.ui.messages import PageTurned, PromptSent
 
+PLACEHOLDER = "Write here. Enter sends, Ctrl+J starts a new line."
+
 # Ctrl+J is what every terminal can send; the others reach us only where the terminal tells them from Enter.
+
 _NEW_LINE_KEYS = "ctrl+j,shift+enter,alt+enter"
 
 
@@ -26,7 +29,7 @@ class Prompt(TextArea):
     ]
 
     def __init__(self, examples: tuple[str, ...] = ()) -> None:
-        super().__init__(compact=True, highlight_cursor_line=False, show_line_numbers=False)
+        super().__init__(compact=True, highlight_cursor_line=False, placeholder=PLACEHOLDER)
         self.examples = examples
         """Prompts that Tab offers; none once a conversation has begun."""
         self._history = PromptHistory()

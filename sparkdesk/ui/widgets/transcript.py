@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 class Transcript(VerticalScroll):
     """Shows one view (opening, empty) or messages."""
 
-    def on_mount(self) -> None:
-        self.anchor()
-
     async def show_view(self, view: Widget) -> None:
         """Replace everything by one view."""
+        self.anchor(False)
+        self.add_class("-view")
         await self.remove_children()
         await self.mount(view)
 
@@ -29,6 +28,7 @@ class Transcript(VerticalScroll):
 
         if not self.has_turns:
             await self.remove_children()
+            self.remove_class("-view")
         reply = ReplyMessage(shows_thought=shows_thought)
         await self.mount(UserMessage(text), reply)
         self.anchor()

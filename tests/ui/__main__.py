@@ -1,0 +1,31 @@
+"""`python -m tests.ui [scenario]`: the desk without an engine, for looking at it."""
+
+import sys
+from dataclasses import replace
+
+from sparkdesk.errors import ModelLoadError
+from sparkdesk.ui.app import SparkDeskApp
+from tests.ui.fake_desk import MODEL, STORY, FakeDesk, Script, slow_opening, with_problem
+
+PACED = Script(is_paced=True, plain_ms=12, text=STORY * 3)
+THOUGHT = "<think>The user wants a story. A short one, with a spark in it. Let me plan it: a desk, a spark.</think>\n\n"
+
+SCENARIOS = {
+    "plain": FakeDesk(PACED),
+    "fast": FakeDesk(replace(PACED, plain_ms=1.9, text=STORY * 40)),
+    "slow": FakeDesk(replace(PACED, plain_ms=180)),
+    "loss": FakeDesk(replace(PACED, acceptance=(0.3, 0.2, 0.1, 0.1, 0.1, 0.0, 0.0))),
+    "crash": FakeDesk(replace(PACED, crash_after_rounds=40)),
+    "thinking": FakeDesk(replace(PACED, text=THOUGHT + STORY)),
+    "loading": FakeDesk(replace(PACED, open_events=slow_opening(), open_pause_s=0.03)),
+    "failure": FakeDesk(
+        replace(PACED, open_error=ModelLoadError("The target is not a GGUF file: spark.gguf.", "Convert it again."))
+    ),
+    "nodraft": FakeDesk(
+        PACED, model=with_problem("the draft expects 151936 tokens and the target has 152064; pick its own draft")
+    ),
+    "big": FakeDesk(PACED, model=replace(MODEL, name="Qwen3-8B-Q4_K_M", devices=("NVIDIA GeForce RTX 4090",))),
+}
+
+if __name__ == "__main__":
+    SparkDeskApp(SCENARIOS[sys.argv[1] if len(sys.argv) > 1 else "plain"]).run()
