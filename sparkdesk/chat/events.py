@@ -18,7 +18,11 @@ class PrefillAdvanced:
 
 @dataclass(frozen=True, slots=True)
 class ReplyAdvanced:
-    """One round further; `text` holds whole characters and whole markup only and may be empty."""
+    """One round further; `text` holds whole characters and whole markup only and may be empty.
+
+    The texts of all of them add up to the whole reply. What was held back to the very end comes in a last one whose
+    round has no tokens.
+    """
 
     text: str
     round: Round

@@ -6,7 +6,7 @@ All methods may be called from any thread. One reply at a time: a second request
 import sys
 import threading
 import weakref
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -78,7 +78,7 @@ class EngineClient:
         """The end of what the engine's process wrote to stderr, for a bug report."""
         return self._child.last_words if self._child is not None else ""
 
-    def load(self, settings: LoadSettings) -> Iterator[Loading | Loaded]:
+    def load(self, settings: LoadSettings) -> Generator[Loading | Loaded, None, None]:
         """Load a pair in a fresh process; `Loaded` comes last. Closing the iterator early ends the process.
 
         Raises ModelLoadError, OutOfMemory, EngineCrashed, or EngineError when `close` was called meanwhile.
@@ -102,7 +102,7 @@ class EngineClient:
 
     def generate(
         self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
-    ) -> Iterator[Prefilling | RoundDone | Finished]:
+    ) -> Generator[Prefilling | RoundDone | Finished, None, None]:
         """The reply as it comes, `Finished` last. Closing the iterator early, or Ctrl+C, cancels after the round."""
         child = self._living_child()
         exchange = child.ask(Generate(tuple(tokens), settings, ignore_end))

@@ -1,0 +1,59 @@
+"""From messages to the tokens of a prompt, in a way that finds again what the KV cache already holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sparkdesk.chat.engine import Engine
+from sparkdesk.chat.messages import Message
+from sparkdesk.chat.settings import ChatSettings
+from sparkdesk.chat.template import ChatTemplate
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.errors import EngineError
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Text the model has read and written, with the very tokens it was."""
+
+    text: str
+    tokens: tuple[int, ...]
+
+
+def loaded_model(engine: Engine) -> ModelInfo:
+    if engine.model is None:
+        raise EngineError("No model is loaded.", "Load one first.")
+    return engine.model
+
+
+def make_prompt(
+    engine: Engine, messages: Sequence[Message], *, settings: ChatSettings, spoken: Spoken | None = None
+) -> Spoken:
+    """What the model is to continue. Raises ChatTemplateError or EngineError."""
+    model = loaded_model(engine)
+    text = _text(model, messages, settings)
+    opening = engine.tokenize("")  # what the vocabulary itself puts before every text
+    if opening and model.bos_piece:
+        text = text.removeprefix(model.bos_piece)  # else the model would begin twice
+    return Spoken(text, _tokens(engine, text, spoken=spoken, opening=opening))
+
+
+def _text(model: ModelInfo, messages: Sequence[Message], settings: ChatSettings) -> str:
+    """A model without a template continues the text as it stands, as in raw mode."""
+    if settings.is_raw or not model.chat_template:
+        return "".join(message.content for message in messages)
+    if settings.system_prompt:
+        messages = [Message("system", settings.system_prompt), *messages]
+    template = ChatTemplate(model.chat_template, bos_piece=model.bos_piece, eos_piece=model.eos_piece)
+    return template.render(messages, is_thinking=settings.is_thinking)
+
+
+def _tokens(engine: Engine, text: str, *, spoken: Spoken | None, opening: tuple[int, ...]) -> tuple[int, ...]:
+    """Prefer the tokens that were really spoken: a model may write a word in other pieces than a tokenizer cuts it.
+
+    Only where what follows is cut the same on its own as within the whole text, so that nothing changes at the seam.
+    """
+    whole = engine.tokenize(text)
+    if spoken is None or not text.startswith(spoken.text) or whole[: len(spoken.tokens)] == spoken.tokens:
+        return whole
+    rest = engine.tokenize(text[len(spoken.text) :])[len(opening) :]
+    return spoken.tokens + rest if rest and whole[-len(rest) :] == rest else whole

@@ -1,0 +1,63 @@
+"""One reply in the making: rounds become text and figures. Knows nothing of what was said before."""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import replace
+
+from sparkdesk.chat.engine import Engine
+from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyFinished
+from sparkdesk.chat.settings import ChatSettings
+from sparkdesk.chat.text_stream import TextStream
+from sparkdesk.engine.round import Prefilled, Round
+from sparkdesk.engine.stats import ReplyStats
+from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
+
+_NO_ROUND = Round((), ())
+ProgressEvent = PrefillAdvanced | ReplyAdvanced
+
+
+class Reply:
+    """What came so far can be read at any time, also after an error."""
+
+    def __init__(self, prompt: Sequence[int]) -> None:
+        self.prompt = tuple(prompt)
+        self.text = ""
+        self.tokens: tuple[int, ...] = ()
+        self.stats = ReplyStats(prompt_tokens=len(self.prompt))
+        self._stream = TextStream()
+        self._is_speculating = False
+
+    def events(self, engine: Engine, settings: ChatSettings) -> Generator[ProgressEvent | ReplyFinished, None, None]:
+        """Progress, and ReplyFinished last. Raises EngineError; text held back is then still to be had from `flush`."""
+        rounds = engine.generate(self.prompt, settings.generation(), settings.ignores_end)
+        with closing(rounds):
+            for event in rounds:
+                match event:
+                    case Prefilling(progress):
+                        yield self._prefilled(progress)
+                    case RoundDone():
+                        yield self._advanced(event)
+                    case Finished(stop_reason, stats):
+                        self.stats = stats
+                        yield from self.flush()
+                        yield ReplyFinished(self.text, self.tokens, stop_reason, stats)
+
+    def flush(self) -> Generator[ReplyAdvanced, None, None]:
+        """The text that waited for its next character, if there is any, in an event without tokens."""
+        rest = self._stream.finish()
+        if rest:
+            self.text += rest
+            yield ReplyAdvanced(rest, _NO_ROUND, self.stats, self._is_speculating)
+
+    def _prefilled(self, progress: Prefilled) -> PrefillAdvanced:
+        prefilled = progress.done - progress.reused
+        self.stats = replace(self.stats, prefilled_tokens=prefilled, prefill_ms=progress.elapsed_ms)
+        return PrefillAdvanced(progress.done, progress.total, progress.reused)
+
+    def _advanced(self, event: RoundDone) -> ReplyAdvanced:
+        shown = self._stream.feed(b"".join(event.pieces))
+        self.text += shown
+        self.tokens += event.round.tokens
+        self.stats = self.stats.after(event.round)
+        self._is_speculating = event.is_speculating
+        return ReplyAdvanced(shown, event.round, self.stats, event.is_speculating)

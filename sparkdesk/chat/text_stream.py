@@ -1,0 +1,37 @@
+"""Turns the bytes of tokens into text that can be shown: never half a character, never half a run of markup."""
+
+import codecs
+
+THINKING_TAGS = ("<think>", "</think>")
+_MARKUP = "*_~`"
+
+
+class TextStream:
+    """Fed with bytes, gives text; the increments, `finish` included, add up to the whole text."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._held = ""
+
+    def feed(self, data: bytes) -> str:
+        """What can be shown now; perhaps nothing."""
+        text = self._held + self._decoder.decode(data)
+        shown = len(text) - _undecided(text)
+        self._held = text[shown:]
+        return text[:shown]
+
+    def finish(self) -> str:
+        """The rest, decided or not."""
+        text = self._held + self._decoder.decode(b"", final=True)
+        self._held = ""
+        return text
+
+
+def _undecided(text: str) -> int:
+    """How many characters at the end may mean something else once the next one is known: `*` or `**`, `<thi`."""
+    run = len(text) - len(text.rstrip(_MARKUP))
+    return run or max(_started(text, tag) for tag in THINKING_TAGS)
+
+
+def _started(text: str, tag: str) -> int:
+    return next((length for length in range(len(tag) - 1, 0, -1) if text.endswith(tag[:length])), 0)
