@@ -34,13 +34,13 @@ def show_progress(events: Iterable[Progress | Notice]) -> None:
 
 
 class ProgressLine:
-    """One line, redrawn in place on a terminal; elsewhere a plain line a step and one every few seconds."""
+    """One line, redrawn in place on a terminal; elsewhere a plain line every few seconds, so short work is silent."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._is_terminal = stream.isatty()
         self._step = ""
-        self._shown_at_s = 0.0
+        self._shown_at_s = time.monotonic()
         self._width = 0
 
     def show(self, event: Progress | Notice) -> None:
@@ -57,8 +57,10 @@ class ProgressLine:
             self._width = 0
 
     def _is_due(self, event: Progress) -> bool:
-        interval_s = _REDRAW_INTERVAL_S if self._is_terminal else _QUIET_INTERVAL_S
-        return event.step != self._step or time.monotonic() - self._shown_at_s >= interval_s
+        elapsed_s = time.monotonic() - self._shown_at_s
+        if self._is_terminal:
+            return event.step != self._step or elapsed_s >= _REDRAW_INTERVAL_S
+        return elapsed_s >= _QUIET_INTERVAL_S
 
     def _draw(self, text: str) -> None:
         if not self._is_terminal:

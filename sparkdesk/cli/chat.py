@@ -1,0 +1,110 @@
+"""`sparkdesk chat`: one answer to a prompt, or the screen on the user's own pair."""
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkdesk.cli import speaking, values
+from sparkdesk.cli.pairs import own_pair
+from sparkdesk.cli.screen import open_screen
+from sparkdesk.cli.talk import say, show_progress
+from sparkdesk.errors import UsageError
+
+if TYPE_CHECKING:
+    from sparkdesk.chat.events import ReplyFinished
+    from sparkdesk.chat.settings import ChatSettings
+    from sparkdesk.engine.model_info import ModelInfo
+    from sparkdesk.runner.client import EngineClient
+
+Prompt = str | tuple[int, ...]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.epilog = "Without --prompt, and with nothing piped in, the screen opens."
+    parser.add_argument("--target", required=True, metavar="FILE", help="target model (GGUF)")
+    parser.add_argument("--draft", metavar="FILE", help="its DSpark draft (GGUF); without one, plain decoding")
+    asked = parser.add_mutually_exclusive_group()
+    asked.add_argument("--prompt", metavar="TEXT", help="answer this and end")
+    asked.add_argument("--prompt-tokens", type=values.token_ids, metavar="1,2,3", help="continue these token numbers")
+    parser.add_argument("--max-tokens", type=values.whole_number(least=0), default=0, metavar="N", help="0: no limit")
+    parser.add_argument("--raw", action="store_true", help="take the prompt as it is, without the chat template")
+    parser.add_argument("--ignore-eos", action="store_true", help="go on after the end of the reply")
+    parser.add_argument("--json", action="store_true", help="print one JSON object: text, tokens, stop_reason, stats")
+    speaking.add_speculation(parser)
+    speaking.add_sampling(parser)
+    speaking.add_loading(parser)
+
+
+def run(options: Namespace) -> int:
+    pair = own_pair(Path(options.target), Path(options.draft) if options.draft else None)
+    prompt = _prompt(options)
+    if prompt is None:
+        return open_screen(pair, options)
+    from sparkdesk.cli.opening import open_pair
+    from sparkdesk.paths import user_paths
+    from sparkdesk.runner.client import EngineClient
+
+    settings = speaking.settings_file()
+    chat = speaking.chat_settings(options, settings)
+    with EngineClient(machine_file=user_paths().machine_file) as engine:
+        how = speaking.loading(options, settings)
+        show_progress(open_pair(engine, pair, how=how, speculation=chat.speculation))
+        assert engine.model is not None
+        _warn(engine.model, chat, prompt)
+        finished = _answer(engine, prompt, chat, is_streamed=not options.json)
+    _report(finished, is_json=options.json)
+    return 0
+
+
+def _prompt(options: Namespace) -> Prompt | None:
+    """What to answer; None for the screen."""
+    if options.prompt_tokens is not None:
+        tokens: tuple[int, ...] = options.prompt_tokens
+        return tokens
+    if options.prompt is None and sys.stdin.isatty():
+        if options.json:
+            raise UsageError("--json needs a prompt.", "Give --prompt TEXT, or pipe one in.")
+        return None
+    text: str = options.prompt if options.prompt is not None else sys.stdin.read()
+    if not text.strip():
+        raise UsageError("The prompt is empty.", "Give --prompt TEXT, or pipe one in.")
+    return text
+
+
+def _warn(model: "ModelInfo", chat: "ChatSettings", prompt: Prompt) -> None:
+    if model.draft_problem:
+        say(f"No speculation: {model.draft_problem}")
+    if not model.chat_template and not chat.is_raw and isinstance(prompt, str):
+        say("This model brings no chat template: it continues the prompt as it stands (--raw).")
+
+
+def _answer(engine: "EngineClient", prompt: Prompt, chat: "ChatSettings", *, is_streamed: bool) -> "ReplyFinished":
+    from sparkdesk.chat.events import ReplyAdvanced, ReplyFinished
+    from sparkdesk.chat.oneshot import stream_answer
+
+    for event in stream_answer(engine, prompt, settings=chat):
+        if isinstance(event, ReplyAdvanced) and is_streamed:
+            print(event.text, end="", flush=True)
+        elif isinstance(event, ReplyFinished):
+            return event
+    raise AssertionError("a reply ends with ReplyFinished")
+
+
+def _report(finished: "ReplyFinished", *, is_json: bool) -> None:
+    if is_json:
+        answer = {
+            "text": finished.text,
+            "tokens": finished.tokens,
+            "stop_reason": finished.stop_reason,
+            "stats": finished.stats.as_json(),
+        }
+        print(json.dumps(answer, ensure_ascii=False))
+        return
+    print(flush=True)
+    stats = finished.stats
+    figures = [f"{stats.generated} tokens", f"{stats.tokens_per_second:.1f} tok/s"]
+    if stats.verified:
+        figures += [f"accepted length {stats.accepted_length:.2f}", f"acceptance {stats.acceptance:.0%}"]
+    say(" · ".join(figures))

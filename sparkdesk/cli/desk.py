@@ -1,0 +1,65 @@
+"""The desk the screen is given: a chosen pair, the engine's process, and the conversation with it."""
+
+from collections.abc import Iterator
+
+from sparkdesk.chat.conversation import Conversation
+from sparkdesk.chat.settings import ChatSettings
+from sparkdesk.cli.opening import open_pair
+from sparkdesk.cli.pairs import ChosenPair
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.settings import LoadSettings, SpeculationSettings
+from sparkdesk.errors import EngineError
+from sparkdesk.events import Notice, Progress
+from sparkdesk.runner.client import EngineClient
+
+
+class PairDesk:
+    """Satisfies ui.desk.Desk. Nothing is started before `open`."""
+
+    def __init__(self, pair: ChosenPair, engine: EngineClient, *, how: LoadSettings, chat: ChatSettings) -> None:
+        self._pair, self._engine, self._how = pair, engine, how
+        self._conversation = Conversation(engine, settings=chat)
+        self._is_closed = False
+
+    @property
+    def name(self) -> str:
+        return self._pair.name
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        return self._pair.examples
+
+    @property
+    def speculation(self) -> SpeculationSettings:
+        return self._conversation.settings.speculation
+
+    @property
+    def model(self) -> ModelInfo | None:
+        return self._engine.model if self._engine.is_alive else None
+
+    @property
+    def conversation(self) -> Conversation:
+        return self._conversation
+
+    def open(self) -> Iterator[Progress | Notice]:
+        steps = open_pair(self._engine, self._pair, how=self._how, speculation=self.speculation)
+        try:
+            for event in steps:
+                if self._is_closed:
+                    raise EngineError("The desk was closed while the models were being made ready.")
+                yield event
+        finally:
+            steps.close()
+        yield from self._missing_template()
+
+    def reload(self) -> Iterator[Progress | Notice]:
+        yield from self.open()
+        self._conversation.attach(self._engine)
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._engine.close()
+
+    def _missing_template(self) -> Iterator[Notice]:
+        if self._conversation.is_template_missing:
+            yield Notice("This model brings no chat template: it continues your text as it stands.")

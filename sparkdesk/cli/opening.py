@@ -1,0 +1,49 @@
+"""Getting a pair ready, as events: its files made, its process started, its weights loaded."""
+
+from collections.abc import Generator
+
+from sparkdesk.cli.pairs import ChosenPair
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.settings import LoadSettings, SpeculationSettings
+from sparkdesk.errors import UsageError
+from sparkdesk.events import Notice, Progress
+from sparkdesk.runner.client import EngineClient
+from sparkdesk.runner.protocol import Loaded, Loading
+
+_STAGES = {"target": "Loading the target", "draft": "Loading the draft", "warm-up": "Warming up"}
+
+
+def open_pair(
+    engine: EngineClient, pair: ChosenPair, *, how: LoadSettings, speculation: SpeculationSettings
+) -> Generator[Progress | Notice, None, ModelInfo]:
+    """Everything up to a loaded pair. `how` says all but the paths, which the pair knows once it is prepared.
+
+    Closing it early undoes what was begun.
+    """
+    files = yield from pair.prepare()
+    settings = LoadSettings(
+        str(files.target),
+        str(files.draft) if files.draft is not None else None,
+        context_tokens=how.context_tokens,
+        threads=how.threads,
+        gpu_layers=how.gpu_layers,
+        use_extra_buffers=how.use_extra_buffers,
+    )
+    for event in engine.load(settings):
+        if isinstance(event, Loaded):
+            _check_length(event.model, speculation)
+            return event.model
+        yield _told(event)
+    raise AssertionError("loading ends with Loaded")
+
+
+def _told(event: Loading) -> Progress | Notice:
+    if event.stage not in _STAGES:
+        return Notice(event.stage)
+    return Progress(_STAGES[event.stage], event.fraction, 1.0, "")
+
+
+def _check_length(model: ModelInfo, speculation: SpeculationSettings) -> None:
+    wanted, most = speculation.draft_length, model.block_size
+    if wanted is not None and 0 < most < wanted:
+        raise UsageError(f"A draft length of {wanted} is more than the {most} tokens this draft proposes at once.")

@@ -1,0 +1,69 @@
+"""Which pair to open: the user's own files, or Spark Tiny, which is converted on first use."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparkdesk.errors import ModelLoadError, UsageError
+from sparkdesk.events import Progress
+from sparkdesk.ui.examples import DEMO_EXAMPLES, GENERAL_EXAMPLES
+
+DEMO_NAME = "Spark Tiny"
+_DEMO_FOLDER = "spark-tiny"
+_DEMO_TYPE = "Q8_0"
+
+
+@dataclass(frozen=True, slots=True)
+class PairFiles:
+    target: Path
+    draft: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenPair:
+    """A pair before anything was done about it."""
+
+    name: str
+    examples: tuple[str, ...]
+    """Prompts worth trying."""
+    prepare: Callable[[], Generator[Progress, None, PairFiles]]
+    """Makes the files if they must be made, and returns where they are."""
+
+
+def own_pair(target: Path, draft: Path | None) -> ChosenPair:
+    """Raises ModelLoadError where a file is missing, rather than after the screen has opened."""
+    for role, path in (("target", target), ("draft", draft)):
+        if path is not None and not path.is_file():
+            hint = "A checkpoint folder must be converted first: sparkdesk convert." if path.is_dir() else ""
+            raise ModelLoadError(f"The {role} {path} is not a file.", hint or "Check the path.")
+
+    def prepare() -> Generator[Progress, None, PairFiles]:
+        yield from ()
+        return PairFiles(target, draft)
+
+    return ChosenPair(target.stem, GENERAL_EXAMPLES, prepare)
+
+
+def demo_pair() -> ChosenPair:
+    return ChosenPair(DEMO_NAME, DEMO_EXAMPLES, _prepare_demo)
+
+
+def chosen_pair(target: str | None, draft: str | None) -> ChosenPair:
+    """What the command line names, or the bundled pair."""
+    if target is not None:
+        return own_pair(Path(target), Path(draft) if draft is not None else None)
+    if draft is not None:
+        raise UsageError("A draft alone cannot chat.", "Name its target too: --target FILE.")
+    return demo_pair()
+
+
+def _prepare_demo() -> Generator[Progress, None, PairFiles]:
+    from sparkdesk import convert
+    from sparkdesk.demo import bundled
+    from sparkdesk.paths import user_paths
+
+    source = convert.PairSource(_DEMO_FOLDER, bundled.target_folder(), bundled.draft_folder(), _DEMO_TYPE)
+    library = user_paths().models
+    yield from convert.keep_pair(source, library)
+    kept = convert.kept_pair(source, library)
+    return PairFiles(kept.target, kept.draft)
