@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sparkdesk.chat.engine import Engine
 from sparkdesk.chat.messages import Message
@@ -43,8 +44,14 @@ def _text(model: ModelInfo, messages: Sequence[Message], settings: ChatSettings)
         return "".join(message.content for message in messages)
     if settings.system_prompt:
         messages = [Message("system", settings.system_prompt), *messages]
-    template = ChatTemplate(model.chat_template, bos_piece=model.bos_piece, eos_piece=model.eos_piece)
-    return template.render(messages, is_thinking=settings.is_thinking)
+    return _template(model.chat_template, model.bos_piece, model.eos_piece).render(
+        messages, is_thinking=settings.is_thinking
+    )
+
+
+@lru_cache(maxsize=4)  # a long template takes a tenth of a second to compile, too long for every turn
+def _template(source: str, bos_piece: str, eos_piece: str) -> ChatTemplate:
+    return ChatTemplate(source, bos_piece=bos_piece, eos_piece=eos_piece)
 
 
 def _tokens(engine: Engine, text: str, *, spoken: Spoken | None, opening: tuple[int, ...]) -> tuple[int, ...]:

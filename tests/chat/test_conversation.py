@@ -1,0 +1,313 @@
+"""A conversation over a scripted engine: what is kept, what is told, and what a second thread may do meanwhile."""
+
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+
+import pytest
+
+from sparkdesk.chat.conversation import Conversation
+from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
+from sparkdesk.chat.messages import Message
+from sparkdesk.chat.settings import ChatSettings
+from sparkdesk.chat.template import ChatTemplateError
+from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
+from sparkdesk.errors import ContextFull, EngineCrashed, EngineError, UsageError
+from tests.chat.fake_engine import MERGED, MODEL, FakeEngine, failing, saying, talking_on
+
+CRASH = EngineCrashed("The engine crashed (SIGSEGV).", "Load the model again.")
+
+
+def said(conversation: Conversation) -> list[tuple[str, str]]:
+    return [(message.role, message.content) for message in conversation.messages]
+
+
+def shown(events: list[ReplyEvent]) -> str:
+    return "".join(event.text for event in events if isinstance(event, ReplyAdvanced))
+
+
+def test_a_reply_is_told_round_by_round_and_kept() -> None:
+    conversation = Conversation(FakeEngine(saying("Hi", " there")))
+    events = list(conversation.reply("Hello"))
+    assert [type(event) for event in events] == [PrefillAdvanced, ReplyAdvanced, ReplyAdvanced, ReplyFinished]
+    last = events[-1]
+    assert isinstance(last, ReplyFinished)
+    assert (last.text, last.tokens, last.stop_reason) == ("Hi there", tuple(map(ord, "Hi there")), "end")
+    assert said(conversation) == [("user", "Hello"), ("assistant", "Hi there")]
+    assert conversation.messages[-1] == Message("assistant", "Hi there", stats=last.stats)
+    assert last.stats.plain_ms_per_token == 7.0, "the figures are the engine's own"
+
+
+@pytest.mark.parametrize("text", ["**bold**", "5 *", "€", "a <th", "` `"])
+def test_the_text_shown_is_the_whole_reply(text: str) -> None:
+    """What is held back for its next character must come out when there is none."""
+    conversation = Conversation(FakeEngine(saying(*text)))
+    events = list(conversation.reply("Hello"))
+    assert shown(events) == text == conversation.messages[-1].content
+    assert sum(len(event.round.tokens) for event in events if isinstance(event, ReplyAdvanced)) == len(text)
+
+
+def test_the_second_turn_brings_the_first_along_and_reuses_its_tokens() -> None:
+    engine = FakeEngine(saying("Hi"))
+    conversation = Conversation(engine)
+    list(conversation.reply("Hello"))
+    *_, _last = events = list(conversation.reply("Bye"))
+    assert engine.reused[1] == len(engine.prompts[0]) + 2
+    assert isinstance(events[0], PrefillAdvanced) and events[0].reused == engine.reused[1]
+
+
+def test_three_turns_in_tokens_of_the_models_own_are_still_reused() -> None:
+    """Every reply differs from what the tokenizer would make of it; each turn builds on the tokens of the one before."""
+
+    def script(engine: FakeEngine, prompt: tuple[int, ...]) -> Generator[tuple[int, ...], None, str]:
+        yield (MERGED + 3,)
+        return "end"
+
+    engine = FakeEngine(script)
+    conversation = Conversation(engine)
+    for text in ("One", "Two", "Three"):
+        list(conversation.reply(text))
+    assert engine.reused[1:] == [len(prompt) + 1 for prompt in engine.prompts[:2]]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t"])
+def test_an_empty_message_is_refused(text: str) -> None:
+    conversation = Conversation(FakeEngine(saying("Hi")))
+    with pytest.raises(UsageError, match="nothing to send"):
+        conversation.reply(text)
+    assert not conversation.messages
+
+
+def test_without_a_model_the_reply_is_broken_off_with_the_reason() -> None:
+    (event,) = Conversation(FakeEngine(saying(), model=None)).reply("Hello")
+    assert isinstance(event, ReplyBroken) and event.needs_reload and "No model" in event.cause
+
+
+def test_stop_keeps_what_came_and_marks_it() -> None:
+    conversation = Conversation(FakeEngine(talking_on()))
+    events = []
+    for event in conversation.reply("Hello"):
+        events.append(event)
+        if len(events) == 4:
+            conversation.stop()
+    last = events[-1]
+    assert isinstance(last, ReplyFinished) and last.stop_reason == "cancelled"
+    assert conversation.messages[-1].is_partial and conversation.messages[-1].note == "Stopped."
+    assert conversation.messages[-1].content == "xxx"
+
+
+def test_stop_from_another_thread_ends_the_reply() -> None:
+    began = threading.Event()
+    conversation = Conversation(FakeEngine(talking_on(began)))
+    events: list[ReplyEvent] = []
+    worker = threading.Thread(target=lambda: events.extend(conversation.reply("Hello")))
+    worker.start()
+    began.wait(5)
+    conversation.stop()
+    worker.join(5)
+    assert isinstance(events[-1], ReplyFinished) and events[-1].stop_reason == "cancelled"
+
+
+def test_stop_in_the_moment_before_the_engine_begins_is_not_lost() -> None:
+    """The engine ignores a cancel while it makes no reply; the user pressed Esc and would watch it answer."""
+    engine = FakeEngine(talking_on())
+    conversation = Conversation(engine)
+    engine.before_generate = conversation.stop
+    *_, last = conversation.reply("Hello")
+    assert isinstance(last, ReplyFinished) and last.stop_reason == "cancelled"
+
+
+def test_a_stopped_reply_of_which_nothing_came_is_not_kept() -> None:
+    """Two questions in a row, or an empty answer, are what many templates refuse."""
+    engine = FakeEngine(talking_on())
+    conversation = Conversation(engine)
+    for event in conversation.reply("Hello"):
+        if isinstance(event, PrefillAdvanced):
+            conversation.stop()
+    assert not conversation.messages
+
+
+def test_stop_without_a_reply_does_not_touch_the_next_one() -> None:
+    conversation = Conversation(FakeEngine(saying("Hi")))
+    conversation.stop()
+    *_, last = conversation.reply("Hello")
+    assert isinstance(last, ReplyFinished) and last.stop_reason == "end"
+
+
+def test_an_iterator_closed_early_keeps_what_came() -> None:
+    """The screen goes away in mid-reply."""
+    engine = FakeEngine(talking_on())
+    conversation = Conversation(engine)
+    events = conversation.reply("Hello")
+    for _ in range(3):
+        next(events)
+    events.close()  # type: ignore[attr-defined]
+    assert engine.closed_early == 1
+    assert said(conversation)[-1] == ("assistant", "xx") and conversation.messages[-1].is_partial
+    engine.script = saying("Hi")
+    assert isinstance(list(conversation.reply("Again"))[-1], ReplyFinished)
+
+
+def test_an_iterator_dropped_after_its_last_event_keeps_the_reply_once() -> None:
+    conversation = Conversation(FakeEngine(saying("Hi")))
+    for event in conversation.reply("Hello"):
+        if isinstance(event, ReplyFinished):
+            break
+    assert len(conversation.messages) == 2 and not conversation.messages[-1].is_partial
+
+
+def test_a_crash_keeps_the_text_and_a_reload_goes_on() -> None:
+    """The reply so far is what the user was reading; the conversation must not be lost with the process."""
+    conversation = Conversation(FakeEngine(failing(CRASH, "Hi", " **")))
+    events = list(conversation.reply("Hello"))
+    last = events[-1]
+    assert isinstance(last, ReplyBroken) and last.needs_reload
+    assert last.text == shown(events) == "Hi **"
+    assert last.cause == CRASH.message and last.hint == CRASH.hint
+    assert conversation.messages[-1].is_partial and conversation.messages[-1].note == CRASH.message
+    fresh = FakeEngine(saying("Again"))
+    conversation.attach(fresh)
+    assert isinstance(list(conversation.reply("Go on"))[-1], ReplyFinished)
+    assert fresh.prompts[0] == fresh.tokenize(
+        "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\nHi **<|im_end|>\n"
+        "<|im_start|>user\nGo on<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def test_a_crash_before_the_first_token_keeps_nothing() -> None:
+    conversation = Conversation(FakeEngine(failing(CRASH)))
+    *_, last = conversation.reply("Hello")
+    assert isinstance(last, ReplyBroken) and last.text == ""
+    assert not conversation.messages
+
+
+def test_an_engine_that_died_while_idle_is_told_the_same_way() -> None:
+    class Dead(FakeEngine):
+        def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
+            raise CRASH
+
+    (event,) = Conversation(Dead(saying())).reply("Hello")
+    assert isinstance(event, ReplyBroken) and event.needs_reload
+
+
+def test_an_error_that_leaves_the_engine_alive_needs_no_reload() -> None:
+    *_, last = Conversation(FakeEngine(failing(EngineError("A pass failed."), "Hi"))).reply("Hello")
+    assert isinstance(last, ReplyBroken) and not last.needs_reload
+
+
+def test_a_full_context_is_said_with_what_to_try_and_nothing_is_kept() -> None:
+    """The message did not fit: keeping it would make every later turn fail as well."""
+    engine = FakeEngine(saying("Hi"))
+    conversation = Conversation(engine)
+    list(conversation.reply("Hello"))
+    engine.script = failing(ContextFull("The prompt has 9 tokens, the context holds 8.", "Shorten it."))
+    *_, last = conversation.reply("Much too long")
+    assert isinstance(last, ReplyBroken) and not last.needs_reload
+    assert "context holds 8" in last.cause and "Clear the conversation" in last.hint
+    assert len(conversation.messages) == 2
+
+
+def test_a_template_that_refuses_raises_before_anything_is_kept() -> None:
+    engine = FakeEngine(saying("Hi"), model=replace(MODEL, chat_template="{{ raise_exception('no') }}"))
+    conversation = Conversation(engine)
+    with pytest.raises(ChatTemplateError):
+        list(conversation.reply("Hello"))
+    conversation.settings = ChatSettings(is_raw=True)
+    assert isinstance(list(conversation.reply("Hello"))[-1], ReplyFinished)
+
+
+def test_speculation_switches_at_once_and_for_later_replies() -> None:
+    engine = FakeEngine(saying("a", "b", "c"))
+    conversation = Conversation(engine)
+    events = conversation.reply("Hello")
+    next(events)
+    conversation.set_speculation(False, 5)
+    assert engine.switches[0] == SpeculationSettings(False, 5)
+    list(events)
+    list(conversation.reply("Again"))
+    assert engine.settings is not None and engine.settings.speculation == SpeculationSettings(False, 5)
+    conversation.set_speculation(True)
+    assert conversation.settings.speculation == SpeculationSettings(True, None)
+
+
+def test_a_switch_thrown_before_the_engine_begins_is_not_lost() -> None:
+    """The reply left with the old setting, and the engine had no reply yet to apply the new one to."""
+    engine = FakeEngine(saying("a", "b"))
+    conversation = Conversation(engine)
+    engine.before_generate = lambda: conversation.set_speculation(False)
+    list(conversation.reply("Hello"))
+    assert engine.switches == [SpeculationSettings(False)] * 2
+
+
+def test_settings_hold_from_the_next_reply_on() -> None:
+    engine = FakeEngine(saying("Hi"))
+    conversation = Conversation(engine, settings=ChatSettings(max_tokens=3))
+    list(conversation.reply("Hello"))
+    assert engine.settings is not None and engine.settings.max_tokens == 3
+    conversation.settings = ChatSettings(sampling=SamplingSettings(temperature=0))
+    list(conversation.reply("Hello"))
+    assert engine.settings.max_tokens == 0 and engine.settings.sampling.temperature == 0
+
+
+def test_clear_forgets_and_a_reply_still_ending_does_not_come_back() -> None:
+    """The screen clears while the stopped reply is on its last round; its text must not open the new conversation."""
+    conversation = Conversation(FakeEngine(talking_on()))
+    events: Iterator[ReplyEvent] = conversation.reply("Hello")
+    for _ in range(3):
+        next(events)
+    conversation.stop()
+    conversation.clear()
+    list(events)
+    assert not conversation.messages
+    assert conversation.token_count() == 0
+
+
+def test_tokens_are_counted_while_they_come() -> None:
+    engine = FakeEngine(saying("Hi", " there"))
+    conversation = Conversation(engine)
+    counts = [conversation.token_count() for _ in conversation.reply("Hello")]
+    start = len(engine.prompts[0])
+    assert counts == [start, start + 2, start + 8, start + 8]
+    assert conversation.token_count() == start + 8
+
+
+def test_a_second_reply_is_refused_while_one_comes_in() -> None:
+    conversation = Conversation(FakeEngine(talking_on()))
+    events = conversation.reply("Hello")
+    next(events)
+    with pytest.raises(UsageError, match="still coming in"):
+        next(conversation.reply("Me too"))
+    conversation.stop()
+    list(events)
+
+
+def test_a_second_reply_waits_for_a_stopped_one() -> None:
+    """Stop and ask again at once: two workers, and the first has not seen its last event yet."""
+    engine = FakeEngine(talking_on())
+    conversation = Conversation(engine)
+    first = conversation.reply("Hello")
+    next(first), next(first)
+    conversation.stop()
+    second: list[ReplyEvent] = []
+    worker = threading.Thread(target=lambda: second.extend(conversation.reply("Again")))
+    worker.start()
+    worker.join(0.1)
+    assert worker.is_alive() and not second
+    engine.script = saying("Hi")
+    list(first)
+    worker.join(5)
+    assert isinstance(second[-1], ReplyFinished)
+    assert said(conversation)[1:] == [("assistant", "x"), ("user", "Again"), ("assistant", "Hi")]
+
+
+def test_a_model_without_a_template_is_made_known() -> None:
+    engine = FakeEngine(saying("Hi"), model=replace(MODEL, chat_template=None))
+    assert Conversation(engine).is_template_missing
+    assert not Conversation(FakeEngine(saying("Hi"))).is_template_missing
+
+
+@pytest.mark.parametrize(("stop_reason", "word"), [("length", "most tokens"), ("context", "context is full")])
+def test_a_reply_that_was_cut_says_so(stop_reason: str, word: str) -> None:
+    conversation = Conversation(FakeEngine(saying("Hi", stop_reason=stop_reason)))
+    list(conversation.reply("Hello"))
+    assert word in conversation.messages[-1].note and not conversation.messages[-1].is_partial
