@@ -1,9 +1,11 @@
 """Checkpoint to GGUF: finds the module for an architecture, and takes its plan to a finished file."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Protocol
 
 from converters import names
 from converters.checkpoint import Checkpoint, open_checkpoint
@@ -21,6 +23,10 @@ _DRAFTS = {"Qwen3DSparkModel": "converters.dspark"}
 _QUANTIZATION_FORMAT = 2  # of ggml's block types, since 2023
 
 
+class _PlanMaker(Protocol):
+    def __call__(self, *, encoding: str) -> FilePlan: ...
+
+
 def convert_target(
     source: Path, out: Path, *, output_type: str, overwrite: bool = False
 ) -> Generator[ConversionProgress, None, None]:
@@ -28,7 +34,9 @@ def convert_target(
     type_ = output_type_named(output_type)
     checkpoint = open_checkpoint(source)
     module = import_module(_module_for(checkpoint, _TARGETS, _DRAFTS))
-    yield from _produce(lambda encoding: module.plan_target(checkpoint, encoding), checkpoint, out, type_, overwrite)
+    weights = checkpoint.tensors.values()
+    make_plan = partial(module.plan_target, checkpoint)
+    yield from _produce(make_plan, out, type_=type_, lossless=lossless_encoding(weights), overwrite=overwrite)
 
 
 def convert_draft(
@@ -43,10 +51,9 @@ def convert_draft(
     type_ = output_type_named(output_type)
     checkpoint = open_checkpoint(source)
     module = import_module(_module_for(checkpoint, _DRAFTS, _TARGETS))
-    opened = open_target(target)
-    yield from _produce(
-        lambda encoding: module.plan_draft(checkpoint, opened, encoding), checkpoint, out, type_, overwrite
-    )
+    weights = checkpoint.tensors.values()
+    make_plan = partial(module.plan_draft, checkpoint, open_target(target))
+    yield from _produce(make_plan, out, type_=type_, lossless=lossless_encoding(weights), overwrite=overwrite)
 
 
 def _module_for(checkpoint: Checkpoint, known: dict[str, str], others: dict[str, str]) -> str:
@@ -61,10 +68,9 @@ def _module_for(checkpoint: Checkpoint, known: dict[str, str], others: dict[str,
 
 
 def _produce(
-    make_plan: Callable[[str], FilePlan], checkpoint: Checkpoint, out: Path, type_: OutputType, overwrite: bool
+    make_plan: _PlanMaker, out: Path, *, type_: OutputType, lossless: str, overwrite: bool
 ) -> Iterator[ConversionProgress]:
-    encoding = type_.name if type_.is_direct else lossless_encoding(checkpoint.tensors.values())
-    plan = _with_type(make_plan(encoding), type_)
+    plan = _with_type(make_plan(encoding=type_.name if type_.is_direct else lossless), type_)
     check_output(out, _needed_bytes(plan, type_), overwrite=overwrite)
     steps = _write_direct(plan, out) if type_.is_direct else _write_quantized(plan, out, type_)
     yield from steps

@@ -16,7 +16,7 @@ from converters.target import Target
 _EMBEDDINGS, _HEAD = "embed_tokens.weight", "lm_head.weight"
 
 
-def plan_draft(checkpoint: Checkpoint, target: Target, encoding: str) -> FilePlan:
+def plan_draft(checkpoint: Checkpoint, target: Target, *, encoding: str) -> FilePlan:
     config = checkpoint.config
     _refuse_variants(config)
     _check_pair(config, target)
@@ -27,7 +27,7 @@ def plan_draft(checkpoint: Checkpoint, target: Target, encoding: str) -> FilePla
         *_tokenizer_entries(config, target),
     )
     tensors = (
-        *_shared_tensors(checkpoint, target, encoding),
+        *_shared_tensors(checkpoint, target, encoding=encoding),
         *_outer_tensors(checkpoint, encoding),
         *layer_tensors(checkpoint, encoding, prefix=""),
     )
@@ -90,7 +90,7 @@ def _tokenizer_entries(config: Config, target: Target) -> tuple[Entry, ...]:
     return (*theirs, u32(names.MASK_ID, config.index("mask_token_id")))
 
 
-def _shared_tensors(checkpoint: Checkpoint, target: Target, encoding: str) -> tuple[PlannedTensor, ...]:
+def _shared_tensors(checkpoint: Checkpoint, target: Target, *, encoding: str) -> tuple[PlannedTensor, ...]:
     """Embeddings and head: both where they are the draft's own, neither where they are the target's.
 
     With one of them alone llama.cpp would use it as the other, and the draft would guess nonsense.
@@ -102,10 +102,11 @@ def _shared_tensors(checkpoint: Checkpoint, target: Target, encoding: str) -> tu
     is_head_stored = _HEAD in checkpoint.tensors or not checkpoint.config.flag("tie_word_embeddings", default=False)
     head = checkpoint.tensor(_HEAD if is_head_stored else _EMBEDDINGS, *shape)
     ids = sample_ids(target.vocab_size, [checkpoint.config.index("mask_token_id")])
-    is_exact = target.is_exact
-    if is_copy(embeddings, target.embedding_rows, ids, target_is_exact=is_exact) and is_copy(
-        head, target.head_rows, ids, target_is_exact=is_exact
-    ):
+    are_copies = [
+        is_copy(tensor, rows_of_target, ids=ids, target_is_exact=target.is_exact)
+        for tensor, rows_of_target in ((embeddings, target.embedding_rows), (head, target.head_rows))
+    ]
+    if all(are_copies):
         return ()
     return matrix(names.TOKEN_EMBEDDINGS, embeddings, encoding), matrix(names.OUTPUT_HEAD, head, encoding)
 

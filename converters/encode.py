@@ -23,7 +23,7 @@ def encoded_bytes(shape: tuple[int, ...], encoding: str) -> int:
     return math.prod(shape) * _ITEM_BYTES[encoding]
 
 
-def encode(values: NDArray[Any], dtype: str, encoding: str, *, name: str) -> NDArray[Any]:
+def encode(values: NDArray[Any], dtype: str, *, encoding: str, name: str) -> NDArray[Any]:
     """The bytes of `values` (`dtype` as in safetensors) in `encoding`; `name` is for errors."""
     _refuse_non_finite(values, dtype, name)
     if dtype == encoding:

@@ -16,7 +16,7 @@ from converters.vocab import read_vocabulary
 _YARN_DEFAULTS = (("beta_fast", 32), ("beta_slow", 1), ("attention_factor", 0))
 
 
-def plan_target(checkpoint: Checkpoint, encoding: str) -> FilePlan:
+def plan_target(checkpoint: Checkpoint, *, encoding: str) -> FilePlan:
     config = checkpoint.config
     entries = (
         *origin_entries(checkpoint),

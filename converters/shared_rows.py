@@ -24,7 +24,7 @@ def sample_ids(vocab_size: int, special_ids: Sequence[int]) -> list[int]:
     return sorted({*spread, *special_ids})
 
 
-def is_copy(of_draft: StoredTensor, rows_of_target: RowsOf, ids: Sequence[int], *, target_is_exact: bool) -> bool:
+def is_copy(of_draft: StoredTensor, rows_of_target: RowsOf, *, ids: Sequence[int], target_is_exact: bool) -> bool:
     theirs = rows_of_target(ids).astype(np.float64)  # (rows, hidden)
     ours = to_f32(of_draft.values[list(ids)], of_draft.dtype).astype(np.float64)  # (rows, hidden)
     limit = _SAME_WHEN_EXACT if target_is_exact else _SAME_WHEN_QUANTIZED

@@ -92,4 +92,4 @@ def _encoded(pieces: Iterator[_Piece]) -> Iterator[tuple[_Piece, NDArray[Any]]]:
 
 def _encode(piece: _Piece) -> NDArray[Any]:
     source = piece.tensor.source
-    return encode(piece.values, source.dtype, piece.tensor.encoding, name=source.name)
+    return encode(piece.values, source.dtype, encoding=piece.tensor.encoding, name=source.name)

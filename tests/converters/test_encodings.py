@@ -57,7 +57,7 @@ def test_q8_0_is_off_by_half_a_step_at_most(tmp_path: Path) -> None:
 def test_encodings_agree_with_the_gguf_package(encoding: str) -> None:
     values = np.random.default_rng(3).standard_normal(32 * 500).astype(np.float32)
     values[:32] = 0
-    ours = encode(values, "F32", encoding, name="x").view(np.uint8).reshape(-1)
+    ours = encode(values, "F32", encoding=encoding, name="x").view(np.uint8).reshape(-1)
     theirs = gguf.quantize(values, gguf.GGMLQuantizationType[encoding]).view(np.uint8).reshape(-1)
     assert np.array_equal(ours, theirs)
 
@@ -81,16 +81,16 @@ def test_nan_and_infinity_are_refused_by_name(dtype: str, value: float) -> None:
     values = np.ones(64, dtype={"F32": np.float32, "F16": np.float16}[dtype])
     values[40] = value
     with pytest.raises(BadCheckpoint, match=r"Tensor 'layers.7' contains NaN"):
-        encode(values, dtype, "F16", name="layers.7")
+        encode(values, dtype, encoding="F16", name="layers.7")
 
 
 @pytest.mark.parametrize("bits", [0x7FC0, 0x7F80, 0xFF80])
 def test_nan_and_infinity_are_seen_in_bf16(bits: int) -> None:
     with pytest.raises(BadCheckpoint, match="NaN"):
-        encode(np.array([0x3F80, bits], np.uint16), "BF16", "BF16", name="x")
+        encode(np.array([0x3F80, bits], np.uint16), "BF16", encoding="BF16", name="x")
 
 
 @pytest.mark.parametrize(("encoding", "value"), [("F16", 70_000.0), ("Q8_0", 1e7)])
 def test_values_beyond_f16_are_refused_not_written_as_infinity(encoding: str, value: float) -> None:
     with pytest.raises(UnsupportedModel, match="more than this type can hold"):
-        encode(np.full(32, value, np.float32), "F32", encoding, name="x")
+        encode(np.full(32, value, np.float32), "F32", encoding=encoding, name="x")

@@ -51,7 +51,7 @@ def test_an_omission_breaks_parity(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     target = make_target(tmp_path / "target", tied=False, rope_theta=1e6)
     draft = make_draft(tmp_path / "draft", target, own_head=change is embeddings_without_head, rope_theta=1e6)
     plan_draft = dspark.plan_draft
-    monkeypatch.setattr(dspark, "plan_draft", lambda *arguments: change(plan_draft(*arguments)))
+    monkeypatch.setattr(dspark, "plan_draft", lambda *arguments, **named: change(plan_draft(*arguments, **named)))
     logits, _ = native_block(*convert_pair(tmp_path, target, draft))
     expected = expected_block(target, draft, rope=Rope(theta=1e6))
     # The first row alone: a greedy chain that takes another turn would make any error look large.
