@@ -7,13 +7,11 @@ speculation = true       # whether a conversation starts with it
 draft_length = "auto"    # or a number of tokens
 theme = "spark-dark"     # or "spark-light", or any theme of Textual's
 
-[keys]                   # action = key, see the help screen
-toggle_speculation = "ctrl+s"
 """
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +33,6 @@ class Settings:
     """None is the engine's own choice."""
     theme: str = ""
     """Empty is the screen's own choice."""
-    keys: Mapping[str, str] = field(default_factory=dict)
-    """Action to key."""
 
 
 def read_settings(path: Path) -> Settings:
@@ -91,12 +87,6 @@ def _word(value: object) -> str:
     return value if isinstance(value, str) and value else _refuse()
 
 
-def _keys(value: object) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise ValueError
-    return {action: _word(key) for action, key in value.items()}
-
-
 def _refuse() -> Any:
     raise ValueError
 
@@ -108,5 +98,4 @@ _CHECKS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "speculation": ("true or false", _switch),
     "draft_length": ('"auto" or a whole number of 1 or more', _draft_length),
     "theme": ("the name of a theme", _word),
-    "keys": ('a table of actions and keys, such as toggle_speculation = "ctrl+s"', _keys),
 }

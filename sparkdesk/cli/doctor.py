@@ -31,11 +31,11 @@ def run(options: Namespace) -> int:
     if options.json:
         print(json.dumps({"ok": not has_failed, "checks": [asdict(check) for check in checks]}, indent=2))
     else:
-        print(_report(checks, is_coloured=sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
+        print(report(checks, is_coloured=sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
     return int(has_failed)
 
 
-def _report(checks: Sequence["Check"], *, is_coloured: bool) -> str:
+def report(checks: Sequence["Check"], *, is_coloured: bool) -> str:
     width = max(len(check.name) for check in checks)
     lines = []
     for check in checks:

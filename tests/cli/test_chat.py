@@ -1,0 +1,134 @@
+"""`sparkdesk chat` on a synthetic pair: what goes where, and what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sparkdesk.bench.synthetic import SyntheticPair, expected_text
+from tests.cli.command_line import chat, numbers, sparkdesk
+from tests.conftest import TINY_SHAPE
+
+pytestmark = pytest.mark.native
+
+STATS = {
+    "tokens_per_second",
+    "generated",
+    "prompt_tokens",
+    "prefilled_tokens",
+    "prefill_ms",
+    "rounds",
+    "accepted_length",
+    "acceptance",
+    "acceptance_by_position",
+    "draft_ms",
+    "absorb_ms",
+    "verify_ms",
+    "other_ms",
+    "plain_ms_per_token",
+    "saved_ms",
+}
+
+
+def greedy(pair: SyntheticPair, *arguments: str) -> tuple[str, ...]:
+    tokens = numbers(pair.prompt_tokens)
+    return chat(pair, "--prompt-tokens", tokens, "--temperature", "0", "--max-tokens", "24", *arguments)
+
+
+def test_json_is_one_object_with_stable_names(synthetic_pair: SyntheticPair) -> None:
+    done = sparkdesk(*greedy(synthetic_pair, "--json"))
+    assert (done.returncode, done.stderr) == (0, "")
+    answer = json.loads(done.stdout)
+    assert set(answer) == {"text", "tokens", "stop_reason", "stats"}
+    assert set(answer["stats"]) == STATS
+    assert answer["stop_reason"] == "length"
+
+
+def test_the_answer_is_the_target_s_own_at_every_draft_length(synthetic_pair: SyntheticPair) -> None:
+    expected = list(expected_text(TINY_SHAPE, 24))
+    for speculation in (["--no-spec"], ["--draft-length", "auto"], ["--draft-length", "7"]):
+        answer = json.loads(sparkdesk(*greedy(synthetic_pair, "--json", *speculation)).stdout)
+        assert answer["tokens"] == expected
+        is_plain = speculation == ["--no-spec"]
+        assert (answer["stats"]["accepted_length"] == 1.0) is is_plain
+
+
+def test_stdout_holds_the_answer_and_stderr_the_talk(synthetic_pair: SyntheticPair) -> None:
+    done = sparkdesk(*greedy(synthetic_pair))
+    assert done.stdout == "".join(f"tok{token - 260}" for token in expected_text(TINY_SHAPE, 24)) + "\n"
+    assert "24 tokens" in done.stderr and "tok/s" in done.stderr
+    assert "\033" not in done.stdout + done.stderr
+
+
+def test_a_piped_prompt_is_answered_and_a_missing_template_is_told(synthetic_pair: SyntheticPair) -> None:
+    done = sparkdesk(*chat(synthetic_pair, "--max-tokens", "4"), stdin="hello\n")
+    assert done.returncode == 0 and done.stdout.strip()
+    assert "no chat template" in done.stderr
+    assert "template" not in sparkdesk(*chat(synthetic_pair, "--max-tokens", "4", "--raw"), stdin="hello").stderr
+
+
+def test_the_same_seed_gives_the_same_reply(synthetic_pair: SyntheticPair) -> None:
+    warm = (
+        "--prompt",
+        "a",
+        "--raw",
+        "--max-tokens",
+        "12",
+        "--json",
+        "--temperature",
+        "40",
+        "--top-p",
+        "1",
+        "--top-k",
+        "0",
+    )
+    replies = [
+        json.loads(sparkdesk(*chat(synthetic_pair, *warm, "--seed", seed)).stdout)["tokens"] for seed in ("5", "5", "6")
+    ]
+    assert replies[0] == replies[1] != replies[2]
+
+
+def test_without_a_draft_the_target_answers_plainly(synthetic_pair: SyntheticPair) -> None:
+    tokens = numbers(synthetic_pair.prompt_tokens)
+    done = sparkdesk(
+        *("chat", "--target", str(synthetic_pair.target), "--prompt-tokens", tokens),
+        *("--threads", "1", "--max-tokens", "8", "--temperature", "0", "--json"),
+    )
+    answer = json.loads(done.stdout)
+    assert answer["tokens"] == list(expected_text(TINY_SHAPE, 8))
+    assert answer["stats"]["rounds"] == 7
+
+
+def test_a_draft_that_does_not_fit_is_told_and_the_target_answers(synthetic_pair: SyntheticPair) -> None:
+    both_targets = SyntheticPair(synthetic_pair.target, synthetic_pair.target, synthetic_pair.prompt_tokens)
+    done = sparkdesk(*greedy(both_targets, "--json"))
+    assert done.returncode == 0
+    assert "No speculation" in done.stderr and "not a DSpark draft" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--draft-length", "9"), 2, "9 is more than the 7 tokens"),
+        (("--prompt-tokens", "1,640"), 4, "Token 640 is not in the vocabulary of 640"),
+        (("--prompt-tokens", numbers(tuple(range(300, 600))), "--ctx", "256"), 4, "300 tokens, the context holds 256"),
+    ],
+)
+def test_what_the_model_cannot_do_is_one_sentence(
+    arguments: tuple[str, ...], code: int, said: str, synthetic_pair: SyntheticPair
+) -> None:
+    given = arguments if "--prompt-tokens" in arguments else ("--prompt", "a", *arguments)
+    done = sparkdesk(*chat(synthetic_pair, *given))
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_broken_file_is_one_sentence(tmp_path: Path, synthetic_pair: SyntheticPair) -> None:
+    broken = tmp_path / "broken.gguf"
+    shutil.copy(synthetic_pair.target, broken)
+    with broken.open("r+b") as file:
+        file.truncate(1000)
+    done = sparkdesk("chat", "--target", str(broken), "--prompt", "a")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "broken.gguf" in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,43 @@
+"""Reading a machine from its files, for machines written down here."""
+
+from pathlib import Path
+
+from sparkdesk.hardware import GraphicsCard, find_graphics_cards, free_bytes, is_writable, read_memory, read_processor
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_cards_are_named_by_the_driver(tmp_path: Path) -> None:
+    write(tmp_path / "proc/driver/nvidia/gpus/0000:01/information", "Model: \t NVIDIA GeForce RTX 4090\nIRQ: 1\n")
+    write(tmp_path / "sys/class/drm/card0/device/vendor", "0x10de\n")
+    assert find_graphics_cards(tmp_path) == (GraphicsCard("NVIDIA", "NVIDIA GeForce RTX 4090"),)
+
+
+def test_a_container_shows_device_nodes_only(tmp_path: Path) -> None:
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
+        write(tmp_path / "dev" / name, "")
+    assert len(find_graphics_cards(tmp_path)) == 2
+
+
+def test_other_cards_are_known_by_their_vendor(tmp_path: Path) -> None:
+    write(tmp_path / "sys/class/drm/card0/device/vendor", "0x1002\n")
+    write(tmp_path / "sys/class/drm/card1/device/vendor", "0x8086\n")
+    assert find_graphics_cards(tmp_path) == (GraphicsCard("AMD", "AMD GPU"),)
+
+
+def test_memory_and_processor_are_read(tmp_path: Path) -> None:
+    meminfo = write(tmp_path / "meminfo", "MemTotal:  2000 kB\nMemAvailable:  1000 kB\nHugePages_Total: 0\n")
+    memory = read_memory(meminfo)
+    assert (memory.total_bytes, memory.available_bytes) == (2_048_000, 1_024_000)
+    cpuinfo = write(tmp_path / "cpuinfo", "processor : 0\nmodel name\t: Some processor\n")
+    assert read_processor(cpuinfo).name == "Some processor"
+    assert read_processor(tmp_path / "none").architecture
+
+
+def test_folders_that_do_not_exist_yet_are_judged_by_where_they_will_be(tmp_path: Path) -> None:
+    assert is_writable(tmp_path / "a" / "b") and free_bytes(tmp_path / "a" / "b") > 0
+    assert not is_writable(write(tmp_path / "file", "") / "below")
