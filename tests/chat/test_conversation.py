@@ -57,7 +57,7 @@ def test_the_second_turn_brings_the_first_along_and_reuses_its_tokens() -> None:
 
 
 def test_three_turns_in_tokens_of_the_models_own_are_still_reused() -> None:
-    """Every reply differs from what the tokenizer would make of it; each turn builds on the tokens of the one before."""
+    """Every reply differs from what the tokenizer would make of it; each turn builds on the tokens before it."""
 
     def script(engine: FakeEngine, prompt: tuple[int, ...]) -> Generator[tuple[int, ...], None, str]:
         yield (MERGED + 3,)

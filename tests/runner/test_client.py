@@ -139,7 +139,7 @@ def test_a_reply_closed_early_stops_and_leaves_the_next_request_clean(client: En
     events = client.generate([fake_child.SLOWLY], UNTIL_CANCELLED)
     for _ in range(4):
         next(events)
-    events.close()  # type: ignore[attr-defined]
+    events.close()
     began = time.perf_counter()
     assert client.tokenize("b") == (98,)
     assert time.perf_counter() - began < 10 * fake_child.ROUND_SECONDS
@@ -242,7 +242,7 @@ def test_a_load_closed_early_leaves_no_process(tmp_path: Path) -> None:
     next(events)
     while not log.exists() or not log.read_text():
         time.sleep(0.01)
-    events.close()  # type: ignore[attr-defined]
+    events.close()
     assert not Path(f"/proc/{log.read_text().split()[1]}").exists()
 
 
