@@ -5,7 +5,7 @@ Speaks to converters/ and translates its errors and its progress.
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -70,7 +70,7 @@ def kept_pair(source: PairSource, library: Path) -> KeptPair:
     return KeptPair(library / f"{source.name}-{_fingerprint(source)}")
 
 
-def keep_pair(source: PairSource, library: Path) -> Iterator[Progress]:
+def keep_pair(source: PairSource, library: Path) -> Generator[Progress, None, None]:
     """Convert the pair unless that was done before, and remove older versions. It appears whole or not at all."""
     kept = kept_pair(source, library)
     if kept.is_complete:

@@ -6,7 +6,6 @@ context_tokens = 4096    # 0: as many as the model was trained with
 speculation = true       # whether a conversation starts with it
 draft_length = "auto"    # or a number of tokens
 theme = "spark-dark"     # or "spark-light", or any theme of Textual's
-
 """
 
 import tomllib

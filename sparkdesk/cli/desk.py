@@ -1,6 +1,6 @@
 """The desk the screen is given: a chosen pair, the engine's process, and the conversation with it."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from sparkdesk.chat.conversation import Conversation
 from sparkdesk.chat.settings import ChatSettings
@@ -41,7 +41,7 @@ class PairDesk:
     def conversation(self) -> Conversation:
         return self._conversation
 
-    def open(self) -> Iterator[Progress | Notice]:
+    def open(self) -> Generator[Progress | Notice, None, None]:
         steps = open_pair(self._engine, self._pair, how=self._how, speculation=self.speculation)
         try:
             for event in steps:
@@ -52,7 +52,7 @@ class PairDesk:
             steps.close()
         yield from self._missing_template()
 
-    def reload(self) -> Iterator[Progress | Notice]:
+    def reload(self) -> Generator[Progress | Notice, None, None]:
         yield from self.open()
         self._conversation.attach(self._engine)
 
