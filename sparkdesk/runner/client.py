@@ -16,7 +16,8 @@ from sparkdesk import errors
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SpeculationSettings
 from sparkdesk.errors import EngineError, SparkDeskError
-from sparkdesk.runner.crash import Death, crash_in_both
+from sparkdesk.runner.attempts import WITHOUT_DRAFT, WITHOUT_REPACKING, Attempt, attempts, crash_in_all
+from sparkdesk.runner.crash import Death
 from sparkdesk.runner.machine_memory import MachineMemory
 from sparkdesk.runner.process import ChildProcess
 from sparkdesk.runner.protocol import (
@@ -39,7 +40,8 @@ from sparkdesk.runner.protocol import (
 
 Answer = TypeVar("Answer", bound=Response)
 
-SECOND_TRY = "The engine crashed ({signal}); trying again without repacked weights, which is slower but safe"
+HEARTBEAT_SECONDS = 0.4
+"""While it loads, an event comes at least this often, so that whoever cancels between two events need not wait."""
 
 
 class EngineClient:
@@ -80,6 +82,8 @@ class EngineClient:
 
     def load(self, settings: LoadSettings) -> Generator[Loading | Loaded, None, None]:
         """Load a pair in a fresh process; `Loaded` comes last. Closing the iterator early ends the process.
+
+        A crash is tried again more carefully; a Loading whose stage is a sentence says so.
 
         Raises ModelLoadError, OutOfMemory, EngineCrashed, or EngineError when `close` was called meanwhile.
         """
@@ -136,35 +140,38 @@ class EngineClient:
             child.end()
 
     def _load(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded]:
-        """Try as asked; after a crash of the code's own making, once more without repacked weights."""
+        """As asked for; after a crash of the code's own making, in the ways that may help."""
         memory = MachineMemory(self._machine_file)
-        safe = replace(settings, use_extra_buffers=False)
-        if not settings.use_extra_buffers:
-            return _survived((yield from self._try(settings, order)))
-        if memory.needs_safe_buffers:
-            return _marked_safe(_survived((yield from self._try(safe, order))))
-        first = yield from self._try(settings, order)
-        if not isinstance(first, Death) or not first.is_fault:
-            return _survived(first)
-        yield Loading(SECOND_TRY.format(signal=first.signal_name), 0.0)
-        second = yield from self._try(safe, order)
-        if isinstance(second, Death) and not second.was_asked:
-            raise crash_in_both(first, second)
-        loaded = _marked_safe(_survived(second))
-        memory.remember_crash(first.signal_name)
-        return loaded
+        needs_safe_buffers = settings.use_extra_buffers and memory.needs_safe_buffers
+        deaths: list[tuple[Attempt, Death]] = []
+        for attempt in attempts(settings, needs_safe_buffers=needs_safe_buffers):
+            if not attempt.may_help([death for _, death in deaths]):
+                continue
+            if deaths:
+                yield Loading(attempt.notice(deaths[-1][1]), 0.0)
+            answer = yield from self._try(attempt.settings, order)
+            if isinstance(answer, Loaded):
+                if attempt.way == WITHOUT_REPACKING:
+                    memory.remember_crash(deaths[-1][1].signal_name)
+                return _told_apart(answer, attempt, deaths)
+            if not answer.is_fault:
+                raise answer.error()
+            deaths.append((attempt, answer))
+        raise crash_in_all(deaths)
 
     def _try(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded | Death]:
         """Load in a fresh process; tells of its death instead of raising."""
         exchange = self._start(order).ask(Load(settings))
+        latest = Loading("target", 0.0)
         while True:
-            answer = exchange.next_answer()
+            answer = exchange.answer_within(HEARTBEAT_SECONDS) or latest
             if isinstance(answer, Loading):
+                latest = answer
                 yield answer
-                continue
-            if isinstance(answer, Death):
+            elif isinstance(answer, Death):
                 return answer
-            return _expected(answer, Loaded)
+            else:
+                return _expected(answer, Loaded)
 
     def _start(self, order: int) -> ChildProcess:
         with self._lock:
@@ -189,12 +196,12 @@ class EngineClient:
             child.tell(request)
 
 
-def _survived(answer: Loaded | Death) -> Loaded:
-    return _expected(answer, Loaded)
-
-
-def _marked_safe(loaded: Loaded) -> Loaded:
-    return replace(loaded, model=replace(loaded.model, uses_safe_buffers=True))
+def _told_apart(loaded: Loaded, attempt: Attempt, deaths: list[tuple[Attempt, Death]]) -> Loaded:
+    """With what the user should know about the way it was loaded in the end."""
+    model = replace(loaded.model, uses_safe_buffers=not attempt.settings.use_extra_buffers)
+    if attempt.way == WITHOUT_DRAFT:
+        model = replace(model, draft_problem=f"With the draft, the engine crashes. {deaths[-1][1].sentence()}")
+    return replace(loaded, model=model)
 
 
 def _expected(answer: Response | Death, kind: type[Answer]) -> Answer:

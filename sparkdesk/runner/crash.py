@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sparkdesk.errors import EngineCrashed, EngineError
 
 MEMORY_HINT = "Free some memory, or choose a shorter context (--ctx) or a smaller model, and load it again."
+LOADING_TARGET = "loading the target"
 RELOAD_HINT = "Load the model again; the conversation is kept."
 
 _CAUSES = {
@@ -61,10 +62,13 @@ class Death:
             return EngineError("The engine was closed.", "Load a model to go on.")
         return EngineCrashed(self.sentence(), _HINTS.get(self.signal_name, RELOAD_HINT))
 
+    @property
+    def moment(self) -> str:
+        return f"while {self.activity or 'idle'}"
+
     def sentence(self) -> str:
-        moment = f"while {self.activity}" if self.activity else "while idle"
         words = telling_line(self.last_words)
-        return f"The engine {self._cause()} {moment}" + (f": {words}" if words else ".")
+        return f"The engine {self._cause()} {self.moment}" + (f": {words}" if words else ".")
 
     def _cause(self) -> str:
         if self.garbage:
@@ -72,13 +76,6 @@ class Death:
         if not self.signal_name:
             return f"ended unexpectedly (exit code {self.exit_code})"
         return _CAUSES.get(self.signal_name, f"crashed ({self.signal_name})")
-
-
-def crash_in_both(usual: Death, safe: Death) -> EngineCrashed:
-    """The usual way of loading crashed, and the safe one as well."""
-    message = f"{usual.sentence().rstrip('.')}. And a second time, without repacked weights: {safe.sentence()}"
-    hint = "The model file may be damaged, or llama-cpp-python does not fit this machine: run `sparkdesk doctor`."
-    return EngineCrashed(message, hint)
 
 
 def telling_line(last_words: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from sparkdesk.runner import wire
-from sparkdesk.runner.crash import Death
+from sparkdesk.runner.crash import LOADING_TARGET, Death
 from sparkdesk.runner.protocol import (
     Compare,
     Generate,
@@ -33,8 +33,9 @@ from sparkdesk.runner.protocol import (
 LAST_WORDS_BYTES = 8192
 POLITE_SECONDS = 1.0
 _PARTIAL = (Loading, Prefilling, RoundDone)
+_STAGES = {"target": LOADING_TARGET, "draft": "loading the draft", "warm-up": "warming up"}
 _ACTIVITIES: dict[type[Request], str] = {
-    Load: "loading the model",
+    Load: LOADING_TARGET,
     Generate: "reading the prompt",
     Tokenize: "cutting text into tokens",
     Compare: "comparing two tokens",
@@ -52,12 +53,21 @@ class Exchange:
     def put(self, answer: Response | Death) -> None:
         if isinstance(answer, RoundDone):
             self.activity = "answering"
+        elif isinstance(answer, Loading):
+            self.activity = _STAGES.get(answer.stage, answer.stage)
         self.is_over = not isinstance(answer, _PARTIAL)
         self._answers.put(answer)
 
     def next_answer(self) -> Response | Death:
         """Waits for it. A Death is the last there is."""
         return self._answers.get()
+
+    def answer_within(self, seconds: float) -> Response | Death | None:
+        """Waits only so long."""
+        try:
+            return self._answers.get(timeout=seconds)
+        except queue.Empty:
+            return None
 
 
 class ChildProcess:

@@ -90,8 +90,14 @@ class FakeEngine:
         if how == "many reports":
             for step in range(20_000):
                 on_progress("target", step / 20_000)
+        if how.startswith("warm-up "):
+            on_progress("warm-up", 0.0)
+            how = how.removeprefix("warm-up ")
         if how.startswith("SIG") and (settings.use_extra_buffers or how.endswith(" always")):
             die(how.removesuffix(" always"))
+        if settings.draft_path == "crashing":
+            on_progress("draft", 0.0)
+            die("SIGABRT")
         on_progress("warm-up", 1.0)
         return FakePair()
 

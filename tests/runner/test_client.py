@@ -36,7 +36,7 @@ def test_loading_tells_its_progress_and_ends_with_the_model() -> None:
     with EngineClient(child_command=COMMAND) as client:
         assert client.model is None and not client.is_alive
         *progress, last = client.load(LoadSettings("fake"))
-        assert progress == [Loading("target", 0.0), Loading("warm-up", 1.0)]
+        assert list(dict.fromkeys(progress)) == [Loading("target", 0.0), Loading("warm-up", 1.0)]
         assert isinstance(last, Loaded)
         assert client.model == last.model == INFO
         assert client.is_alive
@@ -220,6 +220,16 @@ def test_a_huge_message_goes_through_both_ways(client: EngineClient) -> None:
     """Larger than any pipe's buffer: a side that writes without the other reading would hang."""
     text = "x" * 4_000_000
     assert len(client.tokenize(text)) == len(text)
+
+
+def test_a_load_that_makes_no_progress_still_shows_life() -> None:
+    """The screen cancels between two events: without any, Esc would wait for a slow disk."""
+    with EngineClient(child_command=COMMAND) as client:
+        events = client.load(LoadSettings("endless"))
+        began = time.perf_counter()
+        assert [next(events) for _ in range(3)] == [Loading("target", 0.0)] * 3
+        assert time.perf_counter() - began < 3
+        events.close()
 
 
 def test_close_unblocks_a_load_that_never_ends() -> None:

@@ -60,7 +60,7 @@ def test_a_load_that_works_learns_nothing(log: Path, machine_file: Path) -> None
 
 def test_a_crash_both_ways_names_both_and_is_not_remembered(log: Path, machine_file: Path) -> None:
     """A damaged file crashes either way; blaming the buffers would slow down every other model."""
-    with pytest.raises(EngineCrashed, match=r"SIGSEGV.*second time, without repacked weights.*SIGSEGV") as caught:
+    with pytest.raises(EngineCrashed, match=r"SIGSEGV.*And again, without repacked weights.*SIGSEGV") as caught:
         load("SIGSEGV always", log, machine_file)
     assert "doctor" in caught.value.hint
     assert tries(log) == [True, False]
@@ -79,6 +79,33 @@ def test_a_safe_load_that_crashes_is_not_tried_again(log: Path, machine_file: Pa
     with pytest.raises(EngineCrashed, match="SIGSEGV"):
         load("SIGSEGV always", log, machine_file, use_extra_buffers=False)
     assert tries(log) == [False]
+
+
+def test_a_draft_that_crashes_the_engine_costs_only_the_draft(log: Path, machine_file: Path) -> None:
+    """Whatever is wrong with a draft, its target still answers, as fast as it can, and the user is told why."""
+    settings = LoadSettings(f"fake@{log}", draft_path="crashing")
+    with EngineClient(child_command=COMMAND, machine_file=machine_file) as client:
+        *_, last = client.load(settings)
+    assert isinstance(last, Loaded)
+    assert "loading the draft" in last.model.draft_problem and "GGML_ASSERT" in last.model.draft_problem
+    assert tries(log) == [True, False, True] and not last.model.uses_safe_buffers
+    assert not machine_file.exists(), "the buffers were not to blame"
+
+
+def test_a_crash_in_the_target_is_not_blamed_on_the_draft(log: Path) -> None:
+    """The third load of a large file would crash like the two before it."""
+    settings = LoadSettings(f"SIGSEGV always@{log}", draft_path="any")
+    with EngineClient(child_command=COMMAND) as client, pytest.raises(EngineCrashed):
+        list(client.load(settings))
+    assert len(tries(log)) == 2
+
+
+def test_a_crash_while_warming_up_may_be_either_and_all_is_tried(log: Path) -> None:
+    settings = LoadSettings(f"warm-up SIGSEGV always@{log}", draft_path="any")
+    with EngineClient(child_command=COMMAND) as client:
+        with pytest.raises(EngineCrashed, match=r"while warming up.*repacked weights.*without the draft"):
+            list(client.load(settings))
+    assert tries(log) == [True, False, True]
 
 
 def test_without_a_file_nothing_is_remembered_but_the_load_works(log: Path) -> None:
