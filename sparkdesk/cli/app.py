@@ -8,7 +8,6 @@ from importlib import import_module
 
 from sparkdesk import __version__
 from sparkdesk.cli.parser import Parser
-from sparkdesk.cli.talk import say_error
 from sparkdesk.errors import SparkDeskError
 
 COMMANDS = {
@@ -32,6 +31,8 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return code
     except SparkDeskError as error:
+        from sparkdesk.cli.talk import say_error  # it needs dataclasses, which take a tenth of the time to --help
+
         say_error(error)
         return error.exit_code
     except KeyboardInterrupt:
@@ -49,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _dispatch(arguments: Sequence[str]) -> int:
     chosen = next((argument for argument in arguments if argument in COMMANDS), None)
-    options = _parser(chosen).parse_args(arguments)
+    options = parser_for(chosen).parse_args(arguments)
     return _command(options.command or _SCREEN, options)
 
 
@@ -58,7 +59,7 @@ def _command(name: str, options: Namespace) -> int:
     return code
 
 
-def _parser(chosen: str | None) -> Parser:
+def parser_for(chosen: str | None) -> Parser:
     """Only the chosen command's module is imported: each knows its own arguments."""
     parser = Parser(prog="sparkdesk", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"sparkdesk {__version__}")

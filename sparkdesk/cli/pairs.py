@@ -4,12 +4,11 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkdesk.errors import ModelLoadError, UsageError
+from sparkdesk.errors import ConvertError, ModelLoadError, UsageError
 from sparkdesk.events import Progress
 from sparkdesk.ui.examples import DEMO_EXAMPLES, GENERAL_EXAMPLES
 
 DEMO_NAME = "Spark Tiny"
-_DEMO_FOLDER = "spark-tiny"
 _DEMO_TYPE = "Q8_0"
 
 
@@ -62,7 +61,11 @@ def _prepare_demo() -> Generator[Progress, None, PairFiles]:
     from sparkdesk.demo import bundled
     from sparkdesk.paths import user_paths
 
-    source = convert.PairSource(_DEMO_FOLDER, bundled.target_folder(), bundled.draft_folder(), _DEMO_TYPE)
+    if not bundled.is_present():
+        raise ConvertError(
+            f"{DEMO_NAME} is not part of this installation.", "Train it: python -m sparkdesk.demo.train."
+        )
+    source = convert.PairSource(bundled.PAIR_NAME, bundled.target_folder(), bundled.draft_folder(), _DEMO_TYPE)
     library = user_paths().models
     yield from convert.keep_pair(source, library)
     kept = convert.kept_pair(source, library)

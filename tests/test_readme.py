@@ -1,0 +1,52 @@
+"""The README is true: its commands parse, every command is in it, and continuous integration runs what it says."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from sparkdesk.cli import app
+from sparkdesk.settings import Settings, settings_from
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+FENCED = [block for language, block in re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL) if language == "sh"]
+LINES = [line for block in FENCED for line in block.splitlines()]
+SPARKDESK_LINES = [line for line in LINES if re.match(r"(\.venv/bin/)?sparkdesk ", line)]
+
+
+@pytest.mark.parametrize("command", app.COMMANDS)
+def test_every_command_is_in_the_readme(command: str) -> None:
+    assert re.search(rf"`sparkdesk {command}\b", README)
+
+
+@pytest.mark.parametrize("line", SPARKDESK_LINES)
+def test_its_commands_parse(line: str) -> None:
+    words = shlex.split(line)[1:]
+    chosen = next(word for word in words if word in app.COMMANDS)
+    assert app.parser_for(chosen).parse_args(words).command == chosen
+
+
+def test_continuous_integration_runs_the_test_command_as_it_stands() -> None:
+    (command,) = (line for line in LINES if line.endswith("-m pytest"))
+    assert command in (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+
+
+def test_there_is_one_command_to_a_chat() -> None:
+    (command,) = (line for line in LINES if line.endswith(".venv/bin/sparkdesk demo"))
+    assert command.startswith("python3 -m venv .venv && ")
+
+
+def test_its_settings_are_all_there_are() -> None:
+    import tomllib
+
+    (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    given = tomllib.loads(example)
+    settings_from(given, Path("README.md"))
+    assert set(given) == set(Settings.__dataclass_fields__)
+
+
+def test_files_it_names_are_there() -> None:
+    for path in re.findall(r"\]\(([\w./-]+)\)", README):
+        assert (ROOT / path).exists(), path
