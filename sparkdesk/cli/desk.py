@@ -1,8 +1,8 @@
 """The desk the screen is given: a chosen pair, the engine's process, and the conversation with it."""
 
 from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
-from sparkdesk.chat.conversation import Conversation
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.cli.opening import open_pair
 from sparkdesk.cli.pairs import ChosenPair
@@ -12,13 +12,16 @@ from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.runner.client import EngineClient
 
+if TYPE_CHECKING:
+    from sparkdesk.chat.conversation import Conversation
+
 
 class PairDesk:
     """Satisfies ui.desk.Desk. Nothing is started before `open`."""
 
     def __init__(self, pair: ChosenPair, engine: EngineClient, *, how: LoadSettings, chat: ChatSettings) -> None:
-        self._pair, self._engine, self._how = pair, engine, how
-        self._conversation = Conversation(engine, settings=chat)
+        self._pair, self._engine, self._how, self._chat = pair, engine, how, chat
+        self._conversation: Conversation | None = None
         self._is_closed = False
 
     @property
@@ -31,14 +34,20 @@ class PairDesk:
 
     @property
     def speculation(self) -> SpeculationSettings:
-        return self._conversation.settings.speculation
+        return self._chat.speculation if self._conversation is None else self._conversation.settings.speculation
 
     @property
     def model(self) -> ModelInfo | None:
         return self._engine.model if self._engine.is_alive else None
 
     @property
-    def conversation(self) -> Conversation:
+    def conversation(self) -> "Conversation":
+        if self._conversation is None:
+            from sparkdesk.chat.conversation import (
+                Conversation,
+            )  # brings jinja2, which the first paint need not wait for
+
+            self._conversation = Conversation(self._engine, settings=self._chat)
         return self._conversation
 
     def open(self) -> Generator[Progress | Notice, None, None]:
@@ -54,12 +63,12 @@ class PairDesk:
 
     def reload(self) -> Generator[Progress | Notice, None, None]:
         yield from self.open()
-        self._conversation.attach(self._engine)
+        self.conversation.attach(self._engine)
 
     def close(self) -> None:
         self._is_closed = True
         self._engine.close()
 
     def _missing_template(self) -> Iterator[Notice]:
-        if self._conversation.is_template_missing:
+        if self.conversation.is_template_missing:
             yield Notice("This model brings no chat template: it continues your text as it stands.")
