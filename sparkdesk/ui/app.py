@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import App, SystemCommand
@@ -37,10 +37,13 @@ class SparkDeskApp(App[None]):
             self.register_theme(theme)
         self.theme = themes.DARK.name
 
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return themes.FOREIGN
+
     def get_default_screen(self) -> Screen[None]:
         return ChatScreen(self._desk)
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         return commands.of_screen(screen)
 
     @on(messages.Painted)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import TypeVar
 
 from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
@@ -11,7 +12,8 @@ from sparkdesk.ui.desk import OpenEvent
 
 Event = TypeVar("Event")
 
-INTERVAL_S = 0.045
+INTERVAL_S = 0.05
+"""Twenty pictures a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +30,34 @@ class ReplyBatch:
         return "".join(advance.text for advance in self.advances)
 
 
-def reply_batches(
-    events: Iterator[ReplyEvent], has_ended: Callable[[], bool], clock: Callable[[], float] = time.monotonic
-) -> Iterator[ReplyBatch]:
-    """Lose nothing of the text, and give a batch at once when the last one is long enough ago."""
-    due = clock()
-    batch = ReplyBatch()
-    for event in until(events, has_ended):
-        batch = _joined(batch, event)
-        if batch.end or clock() >= due:
-            yield batch
-            batch, due = ReplyBatch(), clock() + INTERVAL_S
-    if batch != ReplyBatch():
-        yield batch
+class Inbox:
+    """Where a worker leaves the events of a reply and the screen takes them, at its own pace and all at once.
+
+    The screen comes by on a timer. Batching on the worker's side would hold back the last words before a stall.
+    """
+
+    def __init__(self) -> None:
+        self._events: SimpleQueue[ReplyEvent] = SimpleQueue()
+
+    def put(self, event: ReplyEvent) -> None:
+        self._events.put(event)
+
+    def take(self) -> ReplyBatch | None:
+        """Everything since the last time; None when that is nothing."""
+        prefill, advances, end = None, [], None
+        for event in self._waiting():
+            match event:
+                case PrefillAdvanced():
+                    prefill = event
+                case ReplyAdvanced():
+                    advances.append(event)
+                case _:
+                    end = event
+        return ReplyBatch(prefill, tuple(advances), end) if prefill or advances or end else None
+
+    def _waiting(self) -> Iterator[ReplyEvent]:
+        while not self._events.empty():  # one reader, so what is there stays there
+            yield self._events.get()
 
 
 def calm_progress(
@@ -67,13 +84,3 @@ def until(events: Iterator[Event], has_ended: Callable[[], bool]) -> Iterator[Ev
         close = getattr(events, "close", None)  # generators have it, iterators in general do not
         if close is not None:
             close()
-
-
-def _joined(batch: ReplyBatch, event: ReplyEvent) -> ReplyBatch:
-    match event:
-        case PrefillAdvanced():
-            return ReplyBatch(event, batch.advances, batch.end)
-        case ReplyAdvanced():
-            return ReplyBatch(batch.prefill, (*batch.advances, event), batch.end)
-        case _:
-            return ReplyBatch(batch.prefill, batch.advances, event)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from textual.app import SystemCommand
 from textual.screen import Screen
@@ -11,7 +12,7 @@ from sparkdesk.ui.screens.chat import ChatScreen
 from sparkdesk.ui.stage import Stage
 
 
-def of_screen(screen: Screen[object]) -> Iterator[SystemCommand]:
+def of_screen(screen: Screen[Any]) -> Iterator[SystemCommand]:
     app = screen.app
     if isinstance(screen, ChatScreen):
         yield from _of_chat(screen)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from sparkdesk.ui.batches import ReplyBatch
 from sparkdesk.ui.desk import OpenEvent
 
 
@@ -56,13 +55,6 @@ class OpenFailed(Message):
 
     cause: str
     hint: str
-
-
-@dataclass
-class ReplyMoved(Message):
-    """The reply came further, or to its end."""
-
-    batch: ReplyBatch
 
 
 @dataclass

@@ -57,3 +57,6 @@ LIGHT = Theme(
         "spark-calm": "#2f6580",
     },
 )
+
+FOREIGN = {"spark-quiet": "#87837b", "spark-faint": "#76736c", "spark-calm": "#5f93ab"}
+"""Our own colour names under themes that do not have them: legible on dark and on light."""

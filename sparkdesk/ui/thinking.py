@@ -1,9 +1,8 @@
-"""Tells a reply's thoughts from its answer. Pure text; how either is shown is not its business."""
+"""A reply as the screen shows it: what the model thought, what it answers, and which of the two it is at."""
 
 from dataclasses import dataclass
 
-OPENING = "<think>"
-CLOSING = "</think>"
+from sparkdesk.chat.thinking import CLOSING, OPENING, split_thinking
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +15,7 @@ class Parts:
     """The thought is not closed yet."""
 
 
-def split_thought(text: str) -> Parts:
-    """A template may open the thought itself, so a closing mark alone ends one that began with the reply."""
-    body = text.lstrip()
-    before, closing, after = body.partition(CLOSING)
-    if closing:
-        return Parts(before.removeprefix(OPENING).strip(), after.lstrip("\n"), False)
-    if body.startswith(OPENING):
-        return Parts(body.removeprefix(OPENING).strip(), "", True)
-    if body and OPENING.startswith(body):  # half a mark: wait for the rest before showing it as an answer
-        return Parts("", "", True)
-    return Parts("", text, False)
+def split_reply(text: str) -> Parts:
+    thought, answer = split_thinking(text)
+    is_thinking = text.lstrip().startswith(OPENING) and CLOSING not in text
+    return Parts(thought, answer, is_thinking)

@@ -88,6 +88,7 @@ class FakeConversation:
     cleared: int = 0
     is_over: threading.Event = field(default_factory=threading.Event)
     """Set when a reply's iterator has ended, however it did."""
+    has_draft: bool = True
     _stopped: threading.Event = field(default_factory=threading.Event)
     _gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     _context: int = 0
@@ -100,8 +101,9 @@ class FakeConversation:
         self._gate.release(1)
 
     def set_speculation(self, is_enabled: bool, draft_length: int | None) -> None:
-        self.speculation = SpeculationSettings(is_enabled, draft_length)
-        self.switched.append(self.speculation)
+        self.switched.append(SpeculationSettings(is_enabled, draft_length))
+        if self.has_draft:
+            self.speculation = self.switched[-1]
 
     def clear(self) -> None:
         self.cleared += 1
@@ -179,7 +181,8 @@ class FakeDesk:
 
     def __init__(self, script: Script | None = None, *, model: ModelInfo = MODEL) -> None:
         self.script = script or Script()
-        self.conversation = FakeConversation(self.script)
+        has_draft = model.draft_name is not None
+        self.conversation = FakeConversation(self.script, SpeculationSettings(has_draft), has_draft=has_draft)
         self.speculation = SpeculationSettings()
         self.model: ModelInfo | None = None
         self.opened = 0

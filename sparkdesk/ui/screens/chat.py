@@ -15,7 +15,7 @@ from sparkdesk.chat.events import ReplyBroken, ReplyFinished
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui import endings, messages
-from sparkdesk.ui.batches import reply_batches
+from sparkdesk.ui.batches import INTERVAL_S, Inbox, until
 from sparkdesk.ui.desk import Desk
 from sparkdesk.ui.meter import LiveFigures, Meter
 from sparkdesk.ui.screens.opening import OpeningScreen
@@ -34,11 +34,12 @@ from sparkdesk.ui.widgets.transcript import Transcript
 class ChatScreen(OpeningScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,f4", "toggle_speculation", "Speculation", tooltip="Switch speculation, also in mid-reply"),
-        Binding("f5", "change_draft(-1)", "Shorter draft", show=False, tooltip="One token less; below 1 is auto"),
-        Binding("f6", "change_draft(1)", "Longer draft", show=False, tooltip="One token more at a time"),
+        # With priority: the prompt, being a text area, would select a line on F6.
+        Binding("f5", "change_draft(-1)", "Shorter draft", show=False, priority=True, tooltip="Draft a token less"),
+        Binding("f6", "change_draft(1)", "Longer draft", show=False, priority=True, tooltip="Draft a token more"),
         Binding("escape", "stop", "Stop", tooltip="Stop the reply, or cancel loading"),
         Binding("ctrl+n", "new_conversation", "New", tooltip="Start a new conversation"),
-        Binding("ctrl+r", "reload", "Reload", tooltip="Load the model again; the conversation stays"),
+        Binding("ctrl+r", "reload", "Reload", show=False, tooltip="Load the model again; the conversation stays"),
         Binding("ctrl+t", "toggle_thoughts", "Thoughts", show=False, tooltip="Unfold or fold what the model thought"),
         Binding("f3", "toggle_live", "Live", tooltip="Show or hide the live figures"),
         Binding("f2", "copy_reply", "Copy reply", show=False, tooltip="Copy the last reply to the clipboard"),
@@ -52,6 +53,7 @@ class ChatScreen(OpeningScreen):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._meter = Meter()
+        self._inbox = Inbox()
         self._clears_after_reply = False
         self.set_reactive(ChatScreen.speculation, desk.speculation)
 
@@ -69,6 +71,7 @@ class ChatScreen(OpeningScreen):
 
     def on_mount(self) -> None:
         self.query_one(Prompt).focus()
+        self.set_interval(INTERVAL_S, self.show_reply)
         self.call_after_refresh(self.post_message, messages.Painted())
 
     async def when_open(self) -> None:
@@ -98,14 +101,16 @@ class ChatScreen(OpeningScreen):
     def reply(self, text: str) -> None:
         worker = get_current_worker()
         try:
-            for batch in reply_batches(self.desk.conversation.reply(text), has_ended=lambda: worker.is_cancelled):
-                self.post_message(messages.ReplyMoved(batch))
+            for event in until(self.desk.conversation.reply(text), has_ended=lambda: worker.is_cancelled):
+                self._inbox.put(event)
         except SparkDeskError as error:
             self.post_message(messages.ReplyRefused(text, error.message, error.hint))
 
-    @on(messages.ReplyMoved)
-    async def show_reply(self, message: messages.ReplyMoved) -> None:
-        batch = message.batch
+    async def show_reply(self) -> None:
+        """Take in what the worker has brought since the last time."""
+        batch = self._inbox.take()
+        if batch is None:
+            return
         reply = self.query_one(Transcript).newest
         if batch.prefill:
             self._meter.read_prompt(batch.prefill)
@@ -124,6 +129,7 @@ class ChatScreen(OpeningScreen):
     @on(messages.ReplyRefused)
     async def give_back(self, message: messages.ReplyRefused) -> None:
         """Nothing came of it: the words go back to where they can be changed."""
+        await self.show_reply()
         needs_reload = self.desk.model is None
         await self._break_reply(ReplyBroken("", message.cause, message.hint, needs_reload=needs_reload))
         prompt = self.query_one(Prompt)
@@ -135,6 +141,7 @@ class ChatScreen(OpeningScreen):
         error = event.worker.error
         if event.worker.group == "chat" and event.state is WorkerState.ERROR and error is not None:
             hint = "This is a bug in SparkDesk."
+            await self.show_reply()
             await self._break_reply(ReplyBroken("", endings.unexpected(error), hint, needs_reload=True))
 
     async def _break_reply(self, broken: ReplyBroken) -> None:

@@ -29,12 +29,13 @@ class HelpScreen(ModalScreen[None]):
             yield Static("Esc closes", classes="lead")
 
     def _lines(self) -> list[Content]:
-        own = [each.binding for each in self._active if not each.binding.system]
+        by_place = sorted(self._active, key=lambda each: isinstance(each.node, Prompt))
+        own = [each.binding for each in by_place if not each.binding.system]
         keys: dict[str, tuple[list[str], str]] = {}
         for binding in _worth_showing(own):
             words = binding.tooltip or binding.description
             keys.setdefault(binding.action, ([], words))[0].append(self.app.get_key_display(binding))
-        return [Content.assemble((f"{', '.join(names):>22}  ", "$primary"), words) for names, words in keys.values()]
+        return [Content.assemble((f"{', '.join(names):>20}  ", "$primary"), words) for names, words in keys.values()]
 
 
 def _worth_showing(bindings: Iterable[Binding]) -> Iterable[Binding]:

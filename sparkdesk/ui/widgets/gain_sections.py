@@ -70,7 +70,8 @@ class RoundSection(Section):
         values = zip(("draft", "verify", "rest"), (draft, verify, rest), glyphs, styles, strict=True)
         for name, value, glyph, style in values:
             number = f"{figures.milliseconds(value) if stats.rounds else figures.UNKNOWN} ms"
-            yield Content.assemble((f"{glyph} ", style), row(name, number, width - 2))
+            value_style = BRIGHT if self.figures.is_speculating else FAINT
+            yield Content.assemble((f"{glyph} ", style), row(name, number, width - 2, value_style=value_style))
 
 
 def _position_line(position: int, share: float | None, width: int, *, is_live: bool) -> Content:

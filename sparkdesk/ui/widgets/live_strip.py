@@ -37,7 +37,7 @@ class LiveStrip(Section):
         if self.problem:
             return Content.styled(f"⊘ {self.problem}", "$warning")
         if not self.figures.is_speculating:
-            return Content.styled("plain decoding", CALM if self.figures.reply.rounds else FAINT)
+            return Content.styled("plain decoding" if self.figures.reply.rounds else "", CALM)
         is_loss = 0 < stats.speedup < 1
         return Content.styled(figures.gain(stats), f"bold {'$error' if is_loss else AMBER}")
 

@@ -8,7 +8,7 @@ from textual.reactive import reactive
 from textual.widgets import Markdown, Static
 from textual.widgets.markdown import MarkdownStream
 
-from sparkdesk.ui.thinking import Parts, split_thought
+from sparkdesk.ui.thinking import Parts, split_reply
 
 
 class UserMessage(Static):
@@ -53,7 +53,7 @@ class ReplyMessage(Vertical):
 
     @property
     def answer(self) -> str:
-        return split_thought(self.text).answer
+        return split_reply(self.text).answer
 
     def compose(self) -> ComposeResult:
         yield Thought()
@@ -70,7 +70,7 @@ class ReplyMessage(Vertical):
         if not text:
             return
         self.text += text
-        parts = split_thought(self.text)
+        parts = split_reply(self.text)
         self.query_one(Thought).parts = parts
         markdown = self.query_one(Markdown)
         if not parts.answer.startswith(self._shown.answer):
@@ -85,7 +85,7 @@ class ReplyMessage(Vertical):
         """The reply is over. Drawn once more as a whole: what a later line changed about an earlier one shows now."""
         await self._stop_stream()
         self.text = self.text if text is None else text
-        parts = split_thought(self.text)
+        parts = split_reply(self.text)
         self._shown = Parts(parts.thought, parts.answer, False)
         self.query_one(Thought).parts = self._shown
         markdown = self.query_one(Markdown)

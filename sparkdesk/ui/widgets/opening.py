@@ -12,8 +12,8 @@ from sparkdesk.events import Notice, Progress
 from sparkdesk.ui import bars, figures
 from sparkdesk.ui.desk import OpenEvent
 
-_BAR = 28
-_STEP = 26
+_BAR = 16
+_STEP = 22
 
 
 class Opening(Vertical):
@@ -49,6 +49,7 @@ class Opening(Vertical):
         step = self._current.step if self._current else "starting"
         self._done.append(Content.assemble(("■ ", "$error"), f"{step}: {how}"))
         self._is_over = True
+        self.query_one(".lead").display = False
         self._redraw()
 
     def _advance(self, progress: Progress) -> None:

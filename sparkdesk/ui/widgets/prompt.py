@@ -11,7 +11,6 @@ from sparkdesk.ui.messages import PageTurned, PromptSent
 PLACEHOLDER = "Write here. Enter sends, Ctrl+J starts a new line."
 
 # Ctrl+J is what every terminal can send; the others reach us only where the terminal tells them from Enter.
-
 _NEW_LINE_KEYS = "ctrl+j,shift+enter,alt+enter"
 
 

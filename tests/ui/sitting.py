@@ -1,0 +1,93 @@
+"""A running desk for the Pilot tests, and a patient way to look at it."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+from textual.pilot import Pilot
+
+from sparkdesk.ui.app import SparkDeskApp
+from sparkdesk.ui.screens.chat import ChatScreen
+from sparkdesk.ui.stage import Stage
+from sparkdesk.ui.widgets.banner import Banner
+from sparkdesk.ui.widgets.prompt import Prompt
+from sparkdesk.ui.widgets.transcript import Transcript
+from tests.ui.fake_desk import FakeDesk
+
+WIDE, NARROW = (140, 40), (80, 24)
+
+
+@dataclass
+class Sitting:
+    """Someone at the desk."""
+
+    desk: FakeDesk
+    app: SparkDeskApp
+    pilot: Pilot[None]
+
+    @property
+    def chat(self) -> ChatScreen:
+        screen = self.app.screen_stack[0]
+        assert isinstance(screen, ChatScreen)
+        return screen
+
+    @property
+    def prompt(self) -> Prompt:
+        return self.chat.query_one(Prompt)
+
+    @property
+    def transcript(self) -> Transcript:
+        return self.chat.query_one(Transcript)
+
+    @property
+    def banner(self) -> str:
+        banner = self.chat.query_one(Banner)
+        return str(banner.content) if banner.display else ""
+
+    def picture(self) -> str:
+        """Every character on the screen, line by line."""
+        lines = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text.rstrip() for strip in lines)
+
+    async def until(self, condition: Callable[[], object], seconds: float = 8.0) -> None:
+        """Wait for something that a worker brings about."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain; on the screen is:\n{self.picture()}"
+            await self.pilot.pause(0.01)
+        await self.pilot.pause()
+
+    async def say(self, text: str) -> None:
+        self.prompt.show(text)
+        await self.pilot.press("enter")
+        await self.pilot.pause()
+
+    async def ask(self, text: str = "Tell me a little story.") -> None:
+        """Send, and wait for the whole reply."""
+        await self.say(text)
+        await self.until(lambda: self.chat.stage is not Stage.REPLYING)
+
+
+@pytest.fixture(autouse=True)
+def _no_blink_no_colour_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+
+
+@asynccontextmanager
+async def at_desk(desk: FakeDesk | None = None, *, size: tuple[int, int] = WIDE) -> AsyncIterator[Sitting]:
+    """The desk while it is opening."""
+    desk = desk or FakeDesk()
+    app = SparkDeskApp(desk)
+    async with app.run_test(size=size) as pilot:
+        yield Sitting(desk, app, pilot)
+
+
+@asynccontextmanager
+async def at_open_desk(desk: FakeDesk | None = None, *, size: tuple[int, int] = WIDE) -> AsyncIterator[Sitting]:
+    """The desk once its model is loaded."""
+    async with at_desk(desk, size=size) as sitting:
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+        yield sitting

@@ -1,0 +1,109 @@
+"""Around the chat: help, palette, colours, first paint, and what the screen must not import."""
+
+import subprocess
+import sys
+
+import pytest
+from textual.content import Content
+
+from sparkdesk.ui.app import EXIT_AFTER_FIRST_PAINT, SparkDeskApp
+from sparkdesk.ui.commands import of_screen
+from sparkdesk.ui.screens.chat import ChatScreen
+from sparkdesk.ui.screens.help import HelpScreen
+from tests.ui.fake_desk import FakeDesk
+from tests.ui.sitting import NARROW, at_open_desk
+
+
+async def test_help_lists_every_key_of_the_desk() -> None:
+    async with at_open_desk() as sitting:
+        await sitting.pilot.press("f1")
+        assert isinstance(sitting.app.screen, HelpScreen)
+        picture = sitting.picture()
+        for binding in ChatScreen.BINDINGS:
+            assert not isinstance(binding, tuple)
+            assert binding.tooltip in picture
+        await sitting.pilot.press("escape")
+        assert isinstance(sitting.app.screen, ChatScreen)
+
+
+async def test_help_fits_a_small_window() -> None:
+    async with at_open_desk(size=NARROW) as sitting:
+        await sitting.pilot.press("f1")
+        assert "Switch speculation" in sitting.picture()
+
+
+async def test_the_palette_offers_what_the_keys_do() -> None:
+    async with at_open_desk() as sitting:
+        titles = [command.title for command in of_screen(sitting.chat)]
+        for title in (
+            "Switch speculation off",
+            "Draft length: auto",
+            "Draft length: 7",
+            "New conversation",
+            "Reload the model",
+            "Copy the last reply",
+            "Theme",
+            "Help",
+            "Quit",
+        ):
+            assert title in titles
+        assert "Stop the reply" not in titles
+
+
+async def test_a_palette_entry_acts_on_the_desk() -> None:
+    async with at_open_desk() as sitting:
+        await sitting.pilot.press("ctrl+p")
+        await sitting.pilot.press(*"length", "space", "4")
+        await sitting.pilot.pause(0.3)
+        await sitting.pilot.press("enter")
+        await sitting.until(lambda: sitting.desk.conversation.speculation.draft_length == 4)
+
+
+async def test_no_color_takes_the_colour_and_leaves_the_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with at_open_desk() as sitting:
+        await sitting.ask()
+        assert sitting.app.no_color
+        picture = sitting.picture()
+        for glyph in ("●", "█", "▓", "░", "━"):
+            assert glyph in picture
+        await sitting.pilot.press("ctrl+s")
+        assert "○ speculation OFF" in sitting.picture()
+
+
+@pytest.mark.parametrize("theme", ["spark-dark", "spark-light"])
+async def test_both_themes_know_every_colour_the_sections_use(theme: str) -> None:
+    async with at_open_desk() as sitting:
+        sitting.app.theme = theme
+        await sitting.pilot.pause()
+        for name in ("spark-quiet", "spark-faint", "spark-calm", "primary", "error", "warning", "success"):
+            assert Content.styled("x", f"${name}").spans
+            assert name in sitting.app.get_css_variables()
+
+
+async def test_a_foreign_theme_does_not_break_the_screen() -> None:
+    """Our own colour names are unknown to Textual's themes, which the palette offers too."""
+    async with at_open_desk() as sitting:
+        sitting.app.theme = "nord"
+        await sitting.ask()
+        assert "accepted length" in sitting.picture()
+
+
+async def test_the_benchmark_switch_ends_the_program_before_anything_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(EXIT_AFTER_FIRST_PAINT, "1")
+    desk = FakeDesk()
+    await SparkDeskApp(desk).run_async(headless=True)
+    assert (desk.opened, desk.closed) == (0, 1)
+
+
+def test_the_screen_imports_nothing_heavy() -> None:
+    """The first paint waits for every import; the engine's process has its own."""
+    program = (
+        "import sys, sparkdesk.ui.app, sparkdesk.ui.screens.help;"
+        "heavy = {'llama_cpp', 'torch', 'huggingface_hub', 'numpy', 'jinja2', 'gguf', 'markdown_it'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

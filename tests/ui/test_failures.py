@@ -1,0 +1,75 @@
+"""The desk survives the engine: loading that fails, is cancelled or is retried, and replies that break."""
+
+from sparkdesk.errors import ModelLoadError
+from sparkdesk.ui.stage import Stage
+from tests.ui.fake_desk import FakeDesk, Script, slow_opening
+from tests.ui.sitting import NARROW, at_desk, at_open_desk
+
+
+async def test_loading_shows_steps_a_rate_and_an_end() -> None:
+    async with at_desk(FakeDesk(Script(open_events=slow_opening(), open_pause_s=0.01)), size=NARROW) as sitting:
+        await sitting.until(lambda: "✓ Converting the target" in sitting.picture())
+        await sitting.until(lambda: "tensors/s" in sitting.picture())
+        assert " left" in sitting.picture()
+
+
+async def test_escape_cancels_loading_and_a_key_begins_again() -> None:
+    desk = FakeDesk(Script(open_events=slow_opening(), open_pause_s=0.01))
+    async with at_desk(desk) as sitting:
+        await sitting.until(lambda: "Converting the target" in sitting.picture())
+        await sitting.pilot.press("escape")
+        await sitting.until(lambda: sitting.chat.stage is Stage.DOWN)
+        assert desk.undone == 1
+        assert "Loading was cancelled" in sitting.banner
+        desk.script.open_pause_s = 0.0
+        await sitting.pilot.press("ctrl+r")
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+
+
+async def test_a_failed_load_says_why_and_can_be_retried() -> None:
+    error = ModelLoadError("The target is not a GGUF file: spark.gguf.", "Convert it again.")
+    async with at_desk(FakeDesk(Script(open_error=error))) as sitting:
+        await sitting.until(lambda: sitting.chat.stage is Stage.DOWN)
+        assert "not a GGUF file" in sitting.banner
+        assert "Convert it again." in sitting.banner
+        assert "Ctrl+R" in sitting.banner
+        await sitting.say("hello?")
+        assert sitting.prompt.text == "hello?"
+        await sitting.pilot.press("ctrl+r")
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+        assert sitting.banner == ""
+
+
+async def test_a_crash_in_mid_reply_keeps_the_text_and_a_reload_goes_on() -> None:
+    desk = FakeDesk(Script(crash_after_rounds=20))
+    async with at_open_desk(desk) as sitting:
+        await sitting.ask()
+        assert sitting.chat.stage is Stage.DOWN
+        assert "SIGABRT" in sitting.banner and "Ctrl+R reloads" in sitting.banner
+        broken = sitting.transcript.newest
+        assert broken.text.startswith("Once there was")
+        assert "broken off" in sitting.picture()
+        await sitting.pilot.press("ctrl+r")
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+        assert desk.reloaded == 1
+        assert broken.is_attached, "the conversation stays on the screen"
+        await sitting.ask("go on")
+        assert sitting.transcript.newest is not broken
+
+
+async def test_a_bug_in_a_worker_is_shown() -> None:
+    desk = FakeDesk(Script(surprise=ZeroDivisionError("division by zero")))
+    async with at_open_desk(desk) as sitting:
+        await sitting.ask()
+        assert "Unexpected ZeroDivisionError: division by zero (fake_desk.py:" in sitting.banner
+        await sitting.pilot.press("ctrl+r")
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+
+
+async def test_a_prompt_sent_while_loading_stays_in_the_prompt() -> None:
+    async with at_desk(FakeDesk(Script(open_pause_s=0.3))) as sitting:
+        await sitting.say("early bird")
+        assert sitting.prompt.text == "early bird"
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+        await sitting.ask("early bird")
+        assert sitting.desk.conversation.sent == ["early bird"]

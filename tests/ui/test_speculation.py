@@ -1,0 +1,114 @@
+"""The switch and the live figures, also in mid-reply."""
+
+from sparkdesk.engine.settings import SpeculationSettings
+from sparkdesk.ui.stage import Stage
+from sparkdesk.ui.widgets.live_panel import LivePanel
+from sparkdesk.ui.widgets.live_strip import LiveStrip
+from tests.ui.fake_desk import STORY, FakeDesk, Script, with_problem
+from tests.ui.sitting import NARROW, at_open_desk
+
+
+async def test_the_switch_works_in_mid_reply_and_is_marked_in_the_chart() -> None:
+    async with at_open_desk(FakeDesk(Script(is_gated=True, text=STORY * 3, plain_ms=40))) as sitting:
+        await sitting.say("a story")
+        conversation = sitting.desk.conversation
+        conversation.let(12)
+        await sitting.until(lambda: sitting.chat.figures.speculation.rounds >= 10)
+        await sitting.pilot.press("ctrl+s")
+        conversation.let(12)
+        await sitting.until(lambda: not sitting.chat.figures.is_speculating)
+        assert conversation.speculation == SpeculationSettings(False, None)
+        assert "○ speculation OFF" in sitting.picture()
+        assert "▸off" in sitting.picture()
+        await sitting.pilot.press("f4")
+        conversation.let(12)
+        await sitting.until(lambda: sitting.chat.figures.is_speculating)
+        assert "● speculation ON" in sitting.picture()
+        assert "▸on" in sitting.picture()
+        assert sitting.chat.stage is Stage.REPLYING
+
+
+async def test_a_click_on_the_switch_does_the_same_as_its_key() -> None:
+    async with at_open_desk() as sitting:
+        await sitting.pilot.click("SpeculationSwitch")
+        assert sitting.desk.conversation.speculation.is_enabled is False
+
+
+async def test_with_speculation_off_the_last_figures_stay() -> None:
+    async with at_open_desk() as sitting:
+        await sitting.ask()
+        length = f"{sitting.chat.figures.speculation.accepted_length:.2f}"
+        await sitting.pilot.press("ctrl+s")
+        await sitting.ask("again")
+        assert not sitting.chat.figures.is_speculating
+        assert length in sitting.picture()
+        assert "while it was on" in sitting.picture()
+        assert "plain decoding" in sitting.picture()
+
+
+async def test_the_panel_shows_every_position_and_where_the_time_goes() -> None:
+    async with at_open_desk() as sitting:
+        await sitting.ask()
+        shares = sitting.chat.figures.speculation.acceptance_by_position
+        picture = sitting.picture()
+        for position, share in enumerate(shares, start=1):
+            assert any(
+                line.rstrip().endswith(f"{100 * share:.0f} %") and f"{position} █" in line
+                for line in picture.splitlines()
+            )
+        for name in ("draft", "verify", "rest", "gain", "saved by speculation", "context"):
+            assert name in picture
+
+
+async def test_a_loss_is_called_a_loss() -> None:
+    async with at_open_desk(FakeDesk(Script(acceptance=(0.2, 0.1, 0, 0, 0, 0, 0)))) as sitting:
+        await sitting.ask()
+        assert "costing you" in sitting.picture()
+
+
+async def test_without_a_usable_draft_the_desk_says_why() -> None:
+    problem = "the draft expects 151936 tokens and the target has 152064"
+    async with at_open_desk(FakeDesk(model=with_problem(problem))) as sitting:
+        assert "⊘ no speculation" in sitting.picture()
+        assert problem in sitting.picture()
+        await sitting.pilot.press("ctrl+s")
+        await sitting.ask()
+        assert "plain decoding" in sitting.picture()
+
+
+async def test_the_draft_length_goes_from_auto_to_the_block_size_and_back() -> None:
+    async with at_open_desk() as sitting:
+        await sitting.pilot.press("f6")
+        assert sitting.desk.conversation.speculation.draft_length == 1
+        assert "draft 1" in sitting.picture()
+        await sitting.pilot.press(*["f6"] * 9)
+        assert sitting.desk.conversation.speculation.draft_length == 7
+        await sitting.pilot.press(*["f5"] * 9)
+        assert sitting.desk.conversation.speculation.draft_length is None
+
+
+async def test_a_choice_made_while_loading_holds_once_the_model_is_there() -> None:
+    from tests.ui.sitting import at_desk
+
+    async with at_desk(FakeDesk(Script(open_pause_s=0.3))) as sitting:
+        await sitting.pilot.press("ctrl+s")
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+        assert sitting.desk.conversation.switched[-1].is_enabled is False
+
+
+async def test_a_narrow_desk_has_the_figures_in_a_strip() -> None:
+    async with at_open_desk(size=NARROW) as sitting:
+        await sitting.ask()
+        assert sitting.chat.query_one(LiveStrip).display
+        assert sitting.chat.query_one(LivePanel).region.width == 0
+        picture = sitting.picture()
+        for words in ("speculation ON", "by position", "saved", "F1".lower(), "Write here."):
+            assert words in picture
+
+
+async def test_the_live_figures_can_be_hidden() -> None:
+    async with at_open_desk() as sitting:
+        await sitting.pilot.press("f3")
+        assert sitting.chat.query_one(LivePanel).region.width == 0
+        await sitting.pilot.press("f3")
+        assert sitting.chat.query_one(LivePanel).region.width > 0
