@@ -17,7 +17,7 @@ SCENARIOS = {
     "loss": FakeDesk(replace(PACED, acceptance=(0.3, 0.2, 0.1, 0.1, 0.1, 0.0, 0.0))),
     "crash": FakeDesk(replace(PACED, crash_after_rounds=40)),
     "thinking": FakeDesk(replace(PACED, text=THOUGHT + STORY)),
-    "loading": FakeDesk(replace(PACED, open_events=slow_opening(), open_pause_s=0.03)),
+    "loading": FakeDesk(replace(PACED, open_events=slow_opening(200), open_pause_s=0.03)),
     "failure": FakeDesk(
         replace(PACED, open_error=ModelLoadError("The target is not a GGUF file: spark.gguf.", "Convert it again."))
     ),

@@ -217,14 +217,14 @@ class FakeDesk:
         self.conversation.stop()
 
 
-def slow_opening(steps: int = 200) -> tuple[OpenEvent, ...]:
+def slow_opening(steps: int = 40) -> tuple[OpenEvent, ...]:
     """A first run: two conversions and a load."""
     conversions = [
         Progress(name, done, steps, "tensors", 40.0)
         for name in ("Converting the target", "Converting the draft")
         for done in range(steps + 1)
     ]
-    loading = [Progress("Loading the target", done, steps, "") for done in range(0, steps + 1, 4)]
+    loading = [Progress("Loading the target", done, steps, "") for done in range(steps + 1)]
     return (*conversions, Notice("This machine has no GPU that llama.cpp was built for; using 2 threads."), *loading)
 
 

@@ -51,7 +51,7 @@ class Sitting:
         lines = self.app.screen._compositor.render_strips()
         return "\n".join(strip.text.rstrip() for strip in lines)
 
-    async def until(self, condition: Callable[[], object], seconds: float = 8.0) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
         """Wait for something that a worker brings about."""
         deadline = time.monotonic() + seconds
         while not condition():

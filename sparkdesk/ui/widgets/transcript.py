@@ -20,6 +20,8 @@ class Transcript(VerticalScroll):
         self.add_class("-view")
         await self.remove_children()
         await self.mount(view)
+        # An anchor holds short messages at the bottom by scrolling below zero, and leaves it at that when it is gone.
+        self.scroll_to(y=0, animate=False, immediate=True, force=True)
 
     async def add_turn(self, text: str, *, shows_thought: bool) -> ReplyMessage:
         """The user's words and the reply that is to come."""
