@@ -1,0 +1,72 @@
+"""The screen from the command line, in a terminal of its own."""
+
+import os
+import pty
+import select
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from sparkdesk.bench.synthetic import SyntheticPair
+from tests.cli.command_line import COMMAND, ROOT, TIMEOUT_SECONDS
+
+TERMINAL = {"TERM": "xterm-256color", "SPARKDESK_EXIT_AFTER_FIRST_PAINT": "1"}
+
+
+def in_a_terminal(*arguments: str, home: Path) -> tuple[int, str]:
+    """Exit code, and everything that was drawn."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, **TERMINAL, "SPARKDESK_HOME": str(home)}
+    process = subprocess.Popen(
+        (*COMMAND, *arguments), stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, env=environment
+    )
+    os.close(theirs)
+    drawn = b""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    try:
+        while time.monotonic() < deadline:
+            if select.select([ours], [], [], 0.05)[0]:
+                chunk = _read(ours)
+                drawn += chunk
+                if not chunk:
+                    break
+            elif process.poll() is not None:
+                break
+        return process.wait(10), drawn.decode("utf-8", "replace")
+    finally:
+        process.kill()
+        os.close(ours)
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux says so when the other side is closed
+        return b""
+
+
+@pytest.mark.parametrize("command", [(), ("demo",)])
+def test_it_opens_on_spark_tiny(command: tuple[str, ...], tmp_path: Path) -> None:
+    code, drawn = in_a_terminal(*command, home=tmp_path)
+    assert code == 0 and "Spark Tiny" in drawn
+
+
+@pytest.mark.parametrize("command", [(), ("chat",)])
+def test_it_opens_on_the_pair_that_is_named(
+    command: tuple[str, ...], synthetic_pair: SyntheticPair, tmp_path: Path
+) -> None:
+    pair = ("--target", str(synthetic_pair.target), "--draft", str(synthetic_pair.draft))
+    code, drawn = in_a_terminal(*command, *pair, home=tmp_path)
+    assert code == 0 and "tiny-target" in drawn
+
+
+def test_what_is_wrong_is_said_before_the_screen_opens(tmp_path: Path) -> None:
+    settings = tmp_path / "config" / "settings.toml"
+    settings.parent.mkdir()
+    settings.write_text('theme = "plaid"')
+    code, drawn = in_a_terminal(home=tmp_path)
+    assert code == 2 and "'plaid'" in drawn and "\033[?1049h" not in drawn
+    code, drawn = in_a_terminal("--target", "no-such.gguf", home=tmp_path)
+    assert code == 4 and "no-such.gguf is not a file" in drawn
