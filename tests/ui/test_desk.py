@@ -1,7 +1,9 @@
 """Around the chat: help, palette, colours, first paint, and what the screen must not import."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from textual.content import Content
@@ -12,6 +14,8 @@ from sparkdesk.ui.screens.chat import ChatScreen
 from sparkdesk.ui.screens.help import HelpScreen
 from tests.ui.fake_desk import FakeDesk
 from tests.ui.sitting import NARROW, at_open_desk
+
+ROOT = Path(__file__).parents[2]
 
 
 async def test_help_lists_every_key_of_the_desk() -> None:
@@ -98,12 +102,19 @@ async def test_the_benchmark_switch_ends_the_program_before_anything_is_opened(
     assert (desk.opened, desk.closed) == (0, 1)
 
 
-def test_the_screen_imports_nothing_heavy() -> None:
+def test_nothing_heavy_is_imported_before_the_first_paint() -> None:
     """The first paint waits for every import; the engine's process has its own."""
     program = (
-        "import sys, sparkdesk.ui.app, sparkdesk.ui.screens.help;"
+        "import sys, asyncio;"
+        "from sparkdesk.ui.app import SparkDeskApp;"
+        "import sparkdesk.ui.screens.help;"
+        "from tests.ui.fake_desk import FakeDesk;"
+        "asyncio.run(SparkDeskApp(FakeDesk()).run_async(headless=True));"
         "heavy = {'llama_cpp', 'torch', 'huggingface_hub', 'numpy', 'jinja2', 'gguf', 'markdown_it'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    environment = {**os.environ, EXIT_AFTER_FIRST_PAINT: "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment, cwd=ROOT
+    )
+    assert done.stdout.strip().splitlines()[-1] == "[]"

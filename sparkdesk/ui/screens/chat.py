@@ -47,8 +47,8 @@ class ChatScreen(OpeningScreen):
 
     speculation: reactive[SpeculationSettings] = reactive(SpeculationSettings())
     figures: reactive[LiveFigures] = reactive(LiveFigures())
-    shows_live: reactive[bool] = reactive(True)
-    shows_thoughts: reactive[bool] = reactive(False)
+    shows_live: reactive[bool] = reactive(True, init=False)
+    shows_thoughts: reactive[bool] = reactive(False, init=False)
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)

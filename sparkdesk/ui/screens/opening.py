@@ -23,7 +23,7 @@ NO_DRAFT = "no draft model was loaded with this target"
 class OpeningScreen(Screen[None]):
     """Knows how far the desk is. A subclass composes the widgets and says what happens once it is open."""
 
-    stage: reactive[Stage] = reactive(Stage.OPENING)
+    stage: reactive[Stage] = reactive(Stage.OPENING, init=False)
     pair: reactive[str] = reactive("")
     model: reactive[ModelInfo | None] = reactive(None)
     problem: reactive[str] = reactive("")
