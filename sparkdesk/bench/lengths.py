@@ -23,12 +23,12 @@ def main() -> None:
     with EngineClient() as engine:
         load_pair(engine, options)
         for prompt in prompts_of(engine, options):
-            for line in _report(_run(engine, prompt, lengths, options)):
+            for line in _report(_run(engine, prompt, lengths=lengths, options=options)):
                 print(line, flush=True)
 
 
 def _run(
-    engine: EngineClient, prompt: tuple[int, ...], lengths: Sequence[int], options: Namespace
+    engine: EngineClient, prompt: tuple[int, ...], *, lengths: Sequence[int], options: Namespace
 ) -> dict[int, list[Measured]]:
     runs: dict[int, list[Measured]] = defaultdict(list)
     for _ in range(options.repeat):

@@ -3,7 +3,7 @@
 python -m sparkdesk.bench.overhead --target T.gguf --draft D.gguf --prompt-tokens 300,301,302
 """
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from statistics import median
 
 from sparkdesk.bench.measure import add_pair_arguments, load_pair, measure, prompts_of
@@ -19,18 +19,20 @@ def main() -> None:
         load_pair(engine, options)
         for prompt in prompts_of(engine, options):
             for length in (0, options.draft_length):
-                runs = [
-                    measure(engine, prompt, draft_length=length, token_count=options.tokens).stats
-                    for _ in range(options.repeat)
-                ]
-                share = median(stats.other_ms / stats.decode_ms for stats in runs)
-                each_ms = median(stats.other_ms / stats.rounds for stats in runs)
-                speed = median(stats.tokens_per_second for stats in runs)
-                print(
-                    f"draft length {length}: {speed:.1f} tok/s, ours {share:.2%} of a round ({each_ms:.3f} ms); "
-                    f"median of {options.repeat} runs of {options.tokens} tokens",
-                    flush=True,
-                )
+                print(_report(engine, prompt, length=length, options=options), flush=True)
+
+
+def _report(engine: EngineClient, prompt: tuple[int, ...], *, length: int, options: Namespace) -> str:
+    runs = [
+        measure(engine, prompt, draft_length=length, token_count=options.tokens).stats for _ in range(options.repeat)
+    ]
+    share = median(stats.other_ms / stats.decode_ms for stats in runs)
+    each_ms = median(stats.other_ms / stats.rounds for stats in runs)
+    speed = median(stats.tokens_per_second for stats in runs)
+    return (
+        f"draft length {length}: {speed:.1f} tok/s, ours {share:.2%} of a round ({each_ms:.3f} ms); "
+        f"median of {options.repeat} runs of {options.tokens} tokens"
+    )
 
 
 if __name__ == "__main__":

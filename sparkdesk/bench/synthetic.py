@@ -43,8 +43,8 @@ def write_pair(out_prefix: Path, shape: SyntheticShape) -> SyntheticPair:
     random = np.random.default_rng(shape.seed)
     chain = weights.make_chain(shape, random)
     target, draft = _beside(out_prefix, "-target.gguf"), _beside(out_prefix, "-draft.gguf")
-    _write(_target_plan(shape, chain, random), target)
-    _write(_draft_plan(shape, chain, random), draft)
+    _write(_target_plan(shape, chain, random=random), target)
+    _write(_draft_plan(shape, chain, random=random), draft)
     return SyntheticPair(target, draft, tuple(int(token) for token in chain.cycle[:PROMPT_TOKENS]))
 
 
@@ -79,26 +79,26 @@ def _quantized(source: Path, type_name: str) -> Path:
     return out
 
 
-def _target_plan(shape: SyntheticShape, chain: Chain, random: np.random.Generator) -> FilePlan:
-    embeddings, head = weights.target_outer(shape, chain, random)
+def _target_plan(shape: SyntheticShape, chain: Chain, *, random: np.random.Generator) -> FilePlan:
+    embeddings, head = weights.target_outer(shape, chain, random=random)
     entries = (
         text(names.NAME, "Synthetic target"),
-        *_shape_entries(shape, names.QWEN3, shape.layers),
+        *_shape_entries(shape, names.QWEN3, layers=shape.layers),
         *_vocabulary_entries(shape),
     )
     tensors = (
         _planned(names.TOKEN_EMBEDDINGS, embeddings),
         _planned(names.OUTPUT_NORM, np.ones(shape.hidden, np.float32)),
         _planned(names.OUTPUT_HEAD, head),
-        *_layers(shape, shape.layers, random),
+        *_layers(shape, shape.layers, random=random),
     )
     return FilePlan(names.QWEN3, entries, tensors)
 
 
-def _draft_plan(shape: SyntheticShape, chain: Chain, random: np.random.Generator) -> FilePlan:
+def _draft_plan(shape: SyntheticShape, chain: Chain, *, random: np.random.Generator) -> FilePlan:
     entries = (
         text(names.NAME, "Synthetic DSpark draft"),
-        *_shape_entries(shape, names.DFLASH, shape.draft_layers),
+        *_shape_entries(shape, names.DFLASH, layers=shape.draft_layers),
         *_vocabulary_entries(shape),
         u32(names.MASK_ID, weights.MASK_TOKEN),
         u32(names.BLOCK_SIZE, shape.block_size),
@@ -107,11 +107,11 @@ def _draft_plan(shape: SyntheticShape, chain: Chain, random: np.random.Generator
         flag(names.SAMPLE_FROM_ANCHOR, True),
         flag(names.HAS_CONFIDENCE_HEAD, True),
     )
-    return FilePlan(names.DFLASH, entries, tuple(_draft_tensors(shape, chain, random)))
+    return FilePlan(names.DFLASH, entries, tuple(_draft_tensors(shape, chain, random=random)))
 
 
-def _draft_tensors(shape: SyntheticShape, chain: Chain, random: np.random.Generator) -> Iterator[PlannedTensor]:
-    w1, w2 = weights.markov_head(shape, chain, random)
+def _draft_tensors(shape: SyntheticShape, chain: Chain, *, random: np.random.Generator) -> Iterator[PlannedTensor]:
+    w1, w2 = weights.markov_head(shape, chain, random=random)
     yield _planned(names.FEATURE_PROJECTION, weights.feature_projection(shape, random))
     yield _planned(names.FEATURE_NORM, np.ones(shape.hidden, np.float32))
     # Mutes the backbone's own logits, so that the Markov head alone decides.
@@ -120,10 +120,10 @@ def _draft_tensors(shape: SyntheticShape, chain: Chain, random: np.random.Genera
     yield _planned(names.MARKOV_W2, w2)
     yield _planned(names.CONFIDENCE_WEIGHT, weights.confidence_head(shape))
     yield _planned(names.CONFIDENCE_BIAS, np.zeros(1, np.float32))
-    yield from _layers(shape, shape.draft_layers, random)
+    yield from _layers(shape, shape.draft_layers, random=random)
 
 
-def _layers(shape: SyntheticShape, count: int, random: np.random.Generator) -> Iterator[PlannedTensor]:
+def _layers(shape: SyntheticShape, count: int, *, random: np.random.Generator) -> Iterator[PlannedTensor]:
     for layer in range(count):
         for name, matrix in weights.layer_matrices(shape, random):
             yield _planned(names.layer_tensor(layer, name), matrix)
@@ -136,7 +136,7 @@ def _planned(name: str, values: NDArray[Any]) -> PlannedTensor:
     return PlannedTensor(name, StoredTensor(name, encoding, values), encoding)
 
 
-def _shape_entries(shape: SyntheticShape, architecture: str, layers: int) -> Iterator[Entry]:
+def _shape_entries(shape: SyntheticShape, architecture: str, *, layers: int) -> Iterator[Entry]:
     for template, value in (
         (names.BLOCK_COUNT, layers),
         (names.CONTEXT_LENGTH, _CONTEXT_TOKENS),

@@ -78,7 +78,7 @@ def make_chain(shape: SyntheticShape, random: np.random.Generator) -> Chain:
     return Chain(cycle, predecessor, is_right)
 
 
-def target_outer(shape: SyntheticShape, chain: Chain, random: np.random.Generator) -> tuple[F16Array, F16Array]:
+def target_outer(shape: SyntheticShape, chain: Chain, *, random: np.random.Generator) -> tuple[F16Array, F16Array]:
     """Embeddings and output head, each (vocabulary, hidden)."""
     embeddings = _normal(random, shape.vocabulary, shape.hidden, std=1.0)
     head = _normal(random, shape.vocabulary, shape.hidden, std=0.02)
@@ -116,7 +116,7 @@ def feature_projection(shape: SyntheticShape, random: np.random.Generator) -> F1
     return _normal(random, shape.hidden, width, std=float(width**-0.5)).astype(np.float16)
 
 
-def markov_head(shape: SyntheticShape, chain: Chain, random: np.random.Generator) -> tuple[F16Array, F16Array]:
+def markov_head(shape: SyntheticShape, chain: Chain, *, random: np.random.Generator) -> tuple[F16Array, F16Array]:
     """W1 and W2, each (vocabulary, rank): the bias of token b after token a is W2[b] . W1[a]."""
     w1 = _normal(random, shape.vocabulary, shape.markov_rank, std=1.0)
     w1[:, -1] = 0

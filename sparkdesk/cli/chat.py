@@ -52,8 +52,8 @@ def run(options: Namespace) -> int:
         how = speaking.loading(options, settings)
         show_progress(open_pair(engine, pair, how=how, speculation=chat.speculation))
         assert engine.model is not None
-        _warn(engine.model, chat, prompt)
-        finished = _answer(engine, prompt, chat, is_streamed=not options.json)
+        _warn(engine.model, prompt, chat=chat)
+        finished = _answer(engine, prompt, chat=chat, is_streamed=not options.json)
     _report(finished, is_json=options.json)
     return 0
 
@@ -73,14 +73,14 @@ def _prompt(options: Namespace) -> Prompt | None:
     return text
 
 
-def _warn(model: "ModelInfo", chat: "ChatSettings", prompt: Prompt) -> None:
+def _warn(model: "ModelInfo", prompt: Prompt, *, chat: "ChatSettings") -> None:
     if model.draft_problem:
         say(f"No speculation: {model.draft_problem}")
     if not model.chat_template and not chat.is_raw and isinstance(prompt, str):
         say("This model brings no chat template: it continues the prompt as it stands (--raw).")
 
 
-def _answer(engine: "EngineClient", prompt: Prompt, chat: "ChatSettings", *, is_streamed: bool) -> "ReplyFinished":
+def _answer(engine: "EngineClient", prompt: Prompt, *, chat: "ChatSettings", is_streamed: bool) -> "ReplyFinished":
     from sparkdesk.chat.events import ReplyAdvanced, ReplyFinished
     from sparkdesk.chat.oneshot import stream_answer
 

@@ -62,7 +62,7 @@ def test_a_reader_that_goes_away_is_no_error(synthetic_pair: SyntheticPair) -> N
     process.stdout.close()
     said = process.stderr.read()
     assert process.wait(TIMEOUT_SECONDS) == 141
-    assert said == b""
+    assert b"Traceback" not in said and b"sparkdesk:" not in said  # progress of a slow load may be there
 
 
 def test_a_mistake_of_ours_is_one_line_and_a_stack_in_the_log(
