@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.proposal import Proposal
-from sparkdesk.engine.sampling import Sampler, is_accepted, residual
+from sparkdesk.engine.sampling import Sampler, certain, is_accepted, residual
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,9 @@ def _greedy(logits: FloatArray, offered: Proposal, history: Sequence[int], sampl
 
 def _sampled(logits: FloatArray, offered: Proposal, history: Sequence[int], sampler: Sampler) -> Verdict:
     past = sampler.recent(history)
-    for i, (drafted, q) in enumerate(zip(offered.tokens, offered.distributions, strict=True)):
+    # A token drafted without chance is kept with probability p: as often as a draw from p would have been equal to it.
+    sources = offered.distributions or tuple(map(certain, offered.tokens))
+    for i, (drafted, q) in enumerate(zip(offered.tokens, sources, strict=True)):
         p = sampler.distribution(logits[i], past)
         if not is_accepted(p, q, drafted, sampler.uniform()):
             return Verdict((*offered.tokens[:i], residual(p, q).draw(sampler.uniform())), i)

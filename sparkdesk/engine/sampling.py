@@ -46,6 +46,11 @@ class Distribution:
         return np.where(self.ids[found] == ids, self.probabilities[found], 0.0)
 
 
+def certain(token: int) -> Distribution:
+    """All of the probability on one token: what a token that was not drawn by chance comes from."""
+    return Distribution(np.array([token], np.intp), np.ones(1))
+
+
 class Sampler:
     """One reply's sampler: its settings and its random numbers."""
 

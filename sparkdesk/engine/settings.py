@@ -50,6 +50,8 @@ class SpeculationSettings:
     is_enabled: bool = True
     draft_length: int | None = None
     """1..block size, or None for the engine's own choice."""
+    drafts_greedily: bool = False
+    """Draft the likeliest token even where the reply is sampled: the exact-match rule of llama.cpp, for comparison."""
 
 
 @dataclass(frozen=True, slots=True)

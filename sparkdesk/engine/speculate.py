@@ -133,7 +133,7 @@ class _Reply:
         absorbed = perf_counter()
         block = drafter.propose(self.committed[-1], length)
         draft_ms = _since(absorbed)
-        if self.sampler.is_greedy:
+        if self.sampler.is_greedy or self.control.speculation.drafts_greedily:
             whole = proposal.greedy(block)
         else:
             whole = proposal.sampled(

@@ -140,8 +140,9 @@ def run(
     max_tokens: int = 40,
     sampling: SamplingSettings | None = None,
     stop_tokens: frozenset[int] = frozenset(),
+    drafts_greedily: bool = False,
 ) -> Run:
-    speculation = SpeculationSettings(is_enabled=length > 0, draft_length=length or None)
+    speculation = SpeculationSettings(length > 0, length or None, drafts_greedily)
     settings = GenerationSettings(
         max_tokens=max_tokens,
         stop_tokens=stop_tokens,

@@ -39,6 +39,12 @@ def test_speculative_sampling_is_distributed_as_plain_sampling(settings: Samplin
     assert statistic < upper_quantile(freedom, FALSE_ALARM)
 
 
+def test_a_greedy_draft_keeps_the_distribution_too() -> None:
+    """The exact-match rule, and later any other source of certain tokens, is speculative sampling from one token."""
+    statistic, freedom = chi_square(SETTINGS[2], 3, seed=4, drafts_greedily=True)
+    assert statistic < upper_quantile(freedom, FALSE_ALARM)
+
+
 def test_the_test_notices_a_wrong_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     """Accepting every drafted token must not pass."""
     monkeypatch.setattr("sparkdesk.engine.accept.is_accepted", lambda p, q, token, uniform: True)
@@ -53,7 +59,9 @@ def test_the_test_notices_a_residual_left_out(monkeypatch: pytest.MonkeyPatch) -
     assert statistic > upper_quantile(freedom, MISSED_ALARM)
 
 
-def chi_square(settings: SamplingSettings, length: int, *, seed: int) -> tuple[float, int]:
+def chi_square(
+    settings: SamplingSettings, length: int, *, seed: int, drafts_greedily: bool = False
+) -> tuple[float, int]:
     """Pearson's statistic of the second and third token of each triple, given the first; and its degrees of freedom."""
     pair = random_pair(5)
     size = pair.target.vocabulary_size
@@ -65,7 +73,14 @@ def chi_square(settings: SamplingSettings, length: int, *, seed: int) -> tuple[f
     counts: Counter[tuple[int, int, int]] = Counter()
     for reply in range(REPLIES):
         seeded = SamplingSettings(**{**_fields(settings), "seed": 1000 * seed + reply})
-        text = run(pair, [reply % size], length=length, max_tokens=REPLY_TOKENS, sampling=seeded).tokens
+        text = run(
+            pair,
+            [reply % size],
+            length=length,
+            max_tokens=REPLY_TOKENS,
+            sampling=seeded,
+            drafts_greedily=drafts_greedily,
+        ).tokens
         counts.update(zip(text[0::3], text[1::3], text[2::3], strict=False))
     statistic, freedom = 0.0, 0
     for first in range(size):
