@@ -2,11 +2,15 @@
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from sparkdesk.cli.app import run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows "?" rather than a stack trace
     return run(sys.argv[1:] if arguments is None else list(arguments))
 
 

@@ -13,6 +13,7 @@ from sparkdesk.cli.doctor import report
 from sparkdesk.doctor import FAIL, OK, WARN, Check, examine
 from sparkdesk.doctor_facts import DeviceFact, Facts, FolderFact, LlamaFacts, probe_llama
 from sparkdesk.hardware import GraphicsCard, Memory, Processor
+from tests.cli.command_line import sparkdesk
 
 PROCESSOR_DEVICE = DeviceFact("CPU", "Some processor", "cpu", 8_000_000_000, 16_000_000_000)
 GPU_DEVICE = DeviceFact("CUDA0", "RTX 4090", "gpu", 20_000_000_000, 24_000_000_000)
@@ -126,6 +127,11 @@ def test_this_machine_can_be_examined(capsys: pytest.CaptureFixture[str]) -> Non
     shown = json.loads(capsys.readouterr().out)
     assert {"name", "verdict", "text", "fix"} == set(shown["checks"][0])
     assert (code == 0) is shown["ok"] is not any(found["verdict"] == FAIL for found in shown["checks"])
+
+
+def test_a_terminal_without_unicode_gets_question_marks() -> None:
+    done = sparkdesk("doctor", environment={"PYTHONIOENCODING": "ascii"})
+    assert done.returncode in (0, 1) and "? versions" in done.stdout
 
 
 def test_the_report_has_colour_only_where_asked() -> None:

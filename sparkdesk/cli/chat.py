@@ -67,10 +67,15 @@ def _prompt(options: Namespace) -> Prompt | None:
         if options.json:
             raise UsageError("--json needs a prompt.", "Give --prompt TEXT, or pipe one in.")
         return None
-    text: str = options.prompt if options.prompt is not None else sys.stdin.read()
+    text: str = options.prompt if options.prompt is not None else _piped_in()
     if not text.strip():
         raise UsageError("The prompt is empty.", "Give --prompt TEXT, or pipe one in.")
     return text
+
+
+def _piped_in() -> str:
+    # Not through sys.stdin, which gives up at the first byte that is no UTF-8.
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
 def _warn(model: "ModelInfo", prompt: Prompt, *, chat: "ChatSettings") -> None:

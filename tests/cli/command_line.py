@@ -14,19 +14,19 @@ COMMAND = (sys.executable, "-m", "sparkdesk")
 
 
 def sparkdesk(
-    *arguments: str, stdin: str | None = None, environment: Mapping[str, str] | None = None
+    *arguments: str, stdin: str | bytes = b"", environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    done = subprocess.run(
         (*COMMAND, *arguments),
-        # Without a text nothing is piped in, and it is no terminal either.
-        input=stdin if stdin is not None else "",
+        input=stdin.encode() if isinstance(stdin, str) else stdin,
         capture_output=True,
-        text=True,
         timeout=TIMEOUT_SECONDS,
         check=False,
         cwd=ROOT,
         env={**os.environ, **(environment or {})},
     )
+    said, talk = (stream.decode("utf-8", "replace") for stream in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, said, talk)
 
 
 def chat(pair: SyntheticPair, *arguments: str) -> tuple[str, ...]:

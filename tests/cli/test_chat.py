@@ -68,6 +68,16 @@ def test_a_piped_prompt_is_answered_and_a_missing_template_is_told(synthetic_pai
     assert "template" not in sparkdesk(*chat(synthetic_pair, "--max-tokens", "4", "--raw"), stdin="hello").stderr
 
 
+def test_bytes_that_are_no_text_are_read_all_the_same(synthetic_pair: SyntheticPair) -> None:
+    done = sparkdesk(*chat(synthetic_pair, "--max-tokens", "2", "--raw"), stdin=b"caf\xe9 \xff")
+    assert done.returncode == 0 and done.stdout.strip()
+
+
+def test_an_empty_pipe_is_refused(synthetic_pair: SyntheticPair) -> None:
+    done = sparkdesk(*chat(synthetic_pair), stdin=" \n")
+    assert done.returncode == 2 and "The prompt is empty" in done.stderr
+
+
 def test_the_same_seed_gives_the_same_reply(synthetic_pair: SyntheticPair) -> None:
     warm = (
         "--prompt",
