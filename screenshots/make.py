@@ -1,0 +1,174 @@
+"""Takes pictures of the running program with the real Spark Tiny pair: `python -m screenshots.make`.
+
+Each scene is an SVG, and a PNG too where rsvg-convert is installed. `--fake` shows a desk without an engine, for
+working on the screen; its pictures go to a temporary folder, because what is shown to others must be real.
+"""
+
+import argparse
+import asyncio
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from sparkdesk.errors import SparkDeskError
+from sparkdesk.ui.app import SparkDeskApp
+from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.screens.chat import ChatScreen
+from sparkdesk.ui.stage import Stage
+from sparkdesk.ui.widgets.prompt import Prompt
+
+HERE = Path(__file__).parent
+SIZE, SMALL = (120, 36), (80, 24)
+COUNT, FUNCTION, STORY = (
+    "Count from 1 to 40.",
+    "Write a Python function that adds 7 to a number.",
+    "Tell me a little story.",
+)
+_PATIENCE_S = 300.0
+_PIXELS_PER_COLUMN = 12
+
+
+class Photographer:
+    """Plays a scene on a running desk and keeps what is on its screen."""
+
+    def __init__(self, app: SparkDeskApp, pilot: Pilot[None], *, folder: Path) -> None:
+        self._app, self._pilot, self._folder = app, pilot, folder
+
+    @property
+    def _chat(self) -> ChatScreen:
+        screen = self._app.screen_stack[0]
+        assert isinstance(screen, ChatScreen)
+        return screen
+
+    async def press(self, *keys: str) -> None:
+        await self._pilot.press(*keys)
+        await self._pilot.pause(0.2)
+
+    async def ready(self) -> None:
+        await self._until(lambda: self._chat.stage in (Stage.READY, Stage.DOWN))
+        if self._chat.stage is Stage.DOWN:
+            sys.exit("The desk did not open: run `sparkdesk doctor`.")
+
+    async def ask(self, text: str) -> None:
+        """Send a prompt and wait for the whole reply."""
+        self._chat.query_one(Prompt).show(text)
+        await self.press("enter")
+        await self.ready()
+
+    async def take(self, name: str) -> None:
+        await self._pilot.pause(0.5)
+        picture = self._folder / f"{name}.svg"
+        picture.write_text(_standing_alone(self._app.export_screenshot(title="sparkdesk")), encoding="utf-8")
+        print(picture)
+        _rasterize(picture, width=_PIXELS_PER_COLUMN * self._app.size.width)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _PATIENCE_S
+        while not condition():
+            if time.monotonic() > deadline:
+                sys.exit("The desk took too long.")
+            await self._pilot.pause(0.05)
+
+
+async def wide_scenes(photographer: Photographer) -> None:
+    """On, off and on again within one conversation."""
+    await photographer.ready()
+    await photographer.take("empty")
+    await photographer.ask(FUNCTION)
+    await photographer.press("ctrl+s")
+    await photographer.ask(COUNT)
+    await photographer.take("off")
+    await photographer.press("ctrl+s")
+    await photographer.ask(STORY)
+    await photographer.take("chat")
+    await photographer.press("f1")
+    await photographer.take("help")
+
+
+async def small_scenes(photographer: Photographer) -> None:
+    await photographer.ready()
+    await photographer.ask(COUNT)
+    await photographer.take("small")
+
+
+async def light_scenes(photographer: Photographer) -> None:
+    await photographer.ready()
+    await photographer.ask(FUNCTION)
+    await photographer.take("light")
+
+
+def main() -> None:
+    options = _parser().parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="sparkdesk-")) if options.fake else HERE
+    try:
+        asyncio.run(_take_all(options, folder))
+    except SparkDeskError as error:
+        sys.exit(str(error))
+
+
+async def _take_all(options: argparse.Namespace, folder: Path) -> None:
+    scenes = (
+        (SIZE, wide_scenes, "spark-dark"),
+        (SMALL, small_scenes, "spark-dark"),
+        (SIZE, light_scenes, "spark-light"),
+    )
+    for size, scene, theme in scenes:
+        with _desk(options) as desk:
+            app = SparkDeskApp(desk)
+            app.theme = theme
+            async with app.run_test(size=size) as pilot:
+                await scene(Photographer(app, pilot, folder=folder))
+
+
+@contextmanager
+def _desk(options: argparse.Namespace) -> Iterator[Desk]:
+    """The same parts as the command line puts together, with the usual settings and a fixed seed."""
+    if options.fake:
+        from tests.ui.fake_desk import FakeDesk, Script
+
+        yield FakeDesk(Script(is_paced=True))
+        return
+    from sparkdesk.chat.settings import ChatSettings
+    from sparkdesk.cli.desk import PairDesk
+    from sparkdesk.cli.pairs import chosen_pair
+    from sparkdesk.engine.settings import LoadSettings, SamplingSettings
+    from sparkdesk.paths import user_paths
+    from sparkdesk.runner.client import EngineClient
+
+    pair = chosen_pair(options.target, options.draft)
+    chat = ChatSettings(sampling=SamplingSettings(seed=7))
+    with EngineClient(machine_file=user_paths().machine_file) as engine:
+        yield PairDesk(pair, engine, how=LoadSettings(""), chat=chat)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fake", action="store_true", help="a desk without an engine")
+    parser.add_argument("--target", metavar="FILE", help="another target than Spark Tiny's")
+    parser.add_argument("--draft", metavar="FILE", help="its draft")
+    return parser
+
+
+def _standing_alone(svg: str) -> str:
+    """Without fonts from the network, and with the spaces that some renderers would drop."""
+    without_fonts = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    return without_fonts.replace("<svg ", '<svg xml:space="preserve" ', 1)
+
+
+def _rasterize(picture: Path, *, width: int) -> None:
+    if converter := shutil.which("rsvg-convert"):
+        png = picture.with_suffix(".png")
+        subprocess.run([converter, "--width", str(width), str(picture), "--output", str(png)], check=True)
+        print(png)
+
+
+if __name__ == "__main__":
+    main()
