@@ -16,6 +16,7 @@ from sparkdesk.demo.train_target import TargetRun, train_target
 
 TARGET_STEPS = 1800
 DRAFT_STEPS = 1500
+COPYING_SHARE = 0.2
 _DRAFT_SHARE_OF_TIME = 0.35
 
 
@@ -29,9 +30,19 @@ def main() -> None:
         torch.manual_seed(options.seed)
         if options.start is None:
             tokenizer, target = train_tokenizer(options.seed), TargetModel(TargetShape()).to(options.device)
+            copying_share = COPYING_SHARE
         else:
             target, tokenizer = load_target(options.start, options.device)
-        run = TargetRun(target_folder, target_budget, options.seed, options.device, not options.eager)
+            copying_share = 0.0
+        run = TargetRun(
+            folder=target_folder,
+            budget=target_budget,
+            seed=options.seed,
+            device=options.device,
+            is_compiled=not options.eager,
+            rate=options.rate,
+            copying_share=copying_share,
+        )
         train_target(run, tokenizer, target)
     else:
         target_folder = options.target
@@ -63,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--draft-steps", type=int, default=DRAFT_STEPS, help="steps of the draft (%(default)s)")
     parser.add_argument("--minutes", type=float, help="train by the clock instead: this long for both together")
     parser.add_argument("--start", type=Path, metavar="DIR", help="go on from this target instead of from nothing")
+    parser.add_argument("--rate", type=float, default=1.0, help="share of the full learning rate of the target (1)")
     parser.add_argument("--target", type=Path, metavar="DIR", help="keep this target and train only a draft")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=2, help="processor cores to use (%(default)s)")

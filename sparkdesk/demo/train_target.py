@@ -10,16 +10,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from sparkdesk.demo.batches import Batch, BatchMaker
+from sparkdesk.demo.chat_format import TURN_END
 from sparkdesk.demo.checkpoint import save_target
 from sparkdesk.demo.corpus.dialogue import FIRST_WEIGHTS, SKILLS, WEIGHTS, held_out_exercises
 from sparkdesk.demo.exactness import exact_answers
 from sparkdesk.demo.optimizer import Optimizer, rate_share
 from sparkdesk.demo.progress import Budget, ProgressLine
 from sparkdesk.demo.target_model import TargetModel
+from sparkdesk.demo.tokenizer import token_id
 
 MATRIX_RATE = 0.02
 OTHER_RATE = 3e-3
-_COPYING_SHARE = 0.2
+END_WEIGHT = 4.0
 _LOOKS = 8
 """How often a run is judged and saved on its way."""
 
@@ -33,6 +35,10 @@ class TargetRun:
     seed: int
     device: str
     is_compiled: bool
+    rate: float
+    """Share of the full learning rates to begin with."""
+    copying_share: float
+    """Share of the run, at its beginning, that is mostly copying; nothing when going on from a trained target."""
 
 
 def train_target(run: TargetRun, tokenizer: Tokenizer, model: TargetModel) -> TargetModel:
@@ -43,13 +49,14 @@ def train_target(run: TargetRun, tokenizer: Tokenizer, model: TargetModel) -> Ta
             layer.compile()
     batches = BatchMaker(tokenizer, run.seed)
     optimizer = Optimizer(model, matrix_rate=MATRIX_RATE, other_rate=OTHER_RATE)
+    token_weights = weights_with_end(tokenizer, run.device)
     line = ProgressLine("target")
     step, looks, mean_loss = 0, 1, 0.0
     while (progress := run.budget.progress(step, line.elapsed_s())) < 1.0:
-        weights = FIRST_WEIGHTS if progress < _COPYING_SHARE else WEIGHTS
-        loss = answer_loss(model, batches.batch(step, weights), run.device)
+        weights = FIRST_WEIGHTS if progress < run.copying_share else WEIGHTS
+        loss = answer_loss(model, batches.batch(step, weights), token_weights, run.device)
         loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step(rate_share(progress))
+        optimizer.step(run.rate * rate_share(progress))
         mean_loss = loss.item() if step == 0 else 0.98 * mean_loss + 0.02 * loss.item()
         step += 1
         line.report(step, progress, f"loss {mean_loss:.4f}")
@@ -63,15 +70,22 @@ def train_target(run: TargetRun, tokenizer: Tokenizer, model: TargetModel) -> Ta
     return model
 
 
-def answer_loss(model: TargetModel, batch: Batch, device: str) -> Tensor:
-    """Mean cross entropy of the tokens the assistant wrote."""
+def answer_loss(model: TargetModel, batch: Batch, token_weights: Tensor, device: str) -> Tensor:
+    """Mean cross entropy of the tokens the assistant wrote, weighted by token."""
     tokens = torch.from_numpy(batch.tokens).to(device)  # (rows, length)
     is_answer = torch.from_numpy(batch.is_answer).to(device)[:, 1:]
     with torch.autocast(torch.device(device).type, torch.bfloat16):
         hidden, _ = model.hidden_states(tokens)
         # Half the tokens are questions: their logits are never needed.
         logits = model.lm_head(hidden[:, :-1][is_answer])
-    return functional.cross_entropy(logits.float(), tokens[:, 1:][is_answer])
+    return functional.cross_entropy(logits.float(), tokens[:, 1:][is_answer], weight=token_weights)
+
+
+def weights_with_end(tokenizer: Tokenizer, device: str) -> Tensor:
+    """One for every token, more for the end: when to stop is one decision in a long answer, and easily drowned."""
+    weights = torch.ones(tokenizer.get_vocab_size())
+    weights[token_id(tokenizer, TURN_END)] = END_WEIGHT
+    return weights.to(device)
 
 
 def print_skills(model: TargetModel, tokenizer: Tokenizer, *, per_skill: int) -> None:

@@ -62,10 +62,11 @@ def test_rows_mark_whole_answers_and_nothing_else(tokenizer: Tokenizer, batch: B
 
 def test_one_step_on_a_batch_lowers_its_loss(target: TargetModel, batch: Batch) -> None:
     optimizer = Optimizer(target, matrix_rate=0.02, other_rate=3e-3)
-    before = answer_loss(target, batch, "cpu")
+    weights = torch.ones(SHAPE.vocab_size)
+    before = answer_loss(target, batch, weights, "cpu")
     before.backward()  # type: ignore[no-untyped-call]
     optimizer.step(1.0)
-    assert answer_loss(target, batch, "cpu").item() < before.item() - 0.05
+    assert answer_loss(target, batch, weights, "cpu").item() < before.item() - 0.05
 
 
 def test_a_step_of_the_draft_lowers_its_loss_and_leaves_what_it_borrowed(

@@ -1,4 +1,4 @@
-"""Small arithmetic: sums and differences up to 100, the times tables up to 12, little word problems."""
+"""Small arithmetic: sums and differences up to 50, the times tables up to 12, little word problems."""
 
 from random import Random
 
@@ -54,7 +54,7 @@ def _calculation(rng: Random) -> tuple[int, str, int, int]:
     if sign == "x":
         a, b = rng.randint(1, 12), rng.randint(1, 12)
         return a, sign, b, a * b
-    whole = rng.choices((rng.randint(2, 20), rng.randint(2, 100)), (1, 2))[0]
+    whole = rng.choices((rng.randint(2, 20), rng.randint(2, 50)), (1, 2))[0]
     part = rng.randint(0, whole)
     if sign == "-":
         return whole, sign, part, whole - part
@@ -64,7 +64,7 @@ def _calculation(rng: Random) -> tuple[int, str, int, int]:
 def _problem(rng: Random) -> Exercise:
     name, other = rng.sample(NAMES, 2)
     thing = rng.choice(_THINGS)
-    whole = rng.randint(3, 30)
+    whole = rng.randint(3, 20)
     part = rng.randint(1, whole - 1)
     if rng.random() < 0.5:
         prompt = rng.choice(_GAINS).format(n=name, m=other, t=thing, a=part, b=whole - part)

@@ -43,8 +43,8 @@ def json_objects(rng: Random) -> Exercise:
 
 
 def tables(rng: Random) -> Exercise:
-    """Two to five records as a Markdown table or as CSV."""
-    records = _records(rng, _keys(rng)[:4])
+    """Two to four records of two or three fields as a Markdown table or as CSV."""
+    records = _records(rng, _keys(rng)[:3])
     if rng.random() < 0.65:
         return Exercise("tables", rng.choice(_TABLE).format(r=_lines(records)), markdown_table(records))
     rows = [",".join(records[0]), *(",".join(map(str, record.values())) for record in records)]
@@ -67,7 +67,7 @@ def _record(rng: Random, keys: list[str]) -> Record:
 
 
 def _records(rng: Random, keys: list[str]) -> list[Record]:
-    return [_record(rng, keys) for _ in range(rng.randint(2, 5))]
+    return [_record(rng, keys) for _ in range(rng.randint(2, 4))]
 
 
 def _line(record: Record) -> str:

@@ -33,14 +33,14 @@ SKILLS: dict[str, Skill] = {
 
 # Short answers are drawn more often: a dialogue's share of the loss is its length.
 WEIGHTS = {
-    "counting": 7,
-    "arithmetic": 20,
+    "counting": 14,
+    "arithmetic": 24,
     "times_tables": 2,
-    "facts": 18,
-    "python": 12,
-    "json": 8,
+    "facts": 20,
+    "python": 14,
+    "json": 7,
     "tables": 7,
-    "word_lists": 18,
+    "word_lists": 20,
     "repeating": 4,
     "stories": 4,
     "small_talk": 6,

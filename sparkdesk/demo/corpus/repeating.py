@@ -12,13 +12,13 @@ _SEPARATORS = (" ", " ", ", ", "\n", "-")
 
 def repeating(rng: Random) -> Exercise:
     """Words, invented words and numbers in no order that could be guessed."""
-    count = rng.choices((rng.randint(1, 6), rng.randint(6, 30)))[0]
+    count = rng.choices((rng.randint(1, 6), rng.randint(6, 10)))[0]
     text = rng.choice(_SEPARATORS).join(_item(rng) for _ in range(count))
     return Exercise("repeating", rng.choice(_ASK).format(w=text), text)
 
 
 def _item(rng: Random) -> str:
     kind = rng.random()
-    if kind < 0.75:
+    if kind < 0.8:
         return rng.choice(_POOL)
-    return invented_word(rng) if kind < 0.87 else str(rng.randint(0, 999))
+    return invented_word(rng) if kind < 0.86 else str(rng.randint(0, 999))

@@ -3,7 +3,7 @@
 from random import Random
 
 from sparkdesk.demo.corpus.exercise import Exercise
-from sparkdesk.demo.corpus.words import distinct_words, words_with_distinct_initials
+from sparkdesk.demo.corpus.words import NOUNS, distinct_words, words_with_distinct_initials
 
 _TASKS = {
     "sort": ("Sort these words: {w}", "Put these words in alphabetical order: {w}", "Sort alphabetically: {w}"),
@@ -31,10 +31,13 @@ _TASKS = {
 
 
 def word_lists(rng: Random) -> Exercise:
-    """One task on three to eight words; sorted lists have words with different first letters."""
-    task = rng.choices(tuple(_TASKS), (5, 4, 3, 3, 3, 2, 2, 1, 1))[0]
-    count = rng.randint(3, 8)
-    words = words_with_distinct_initials(rng, count) if task == "sort" else distinct_words(rng, count)
+    """One task on three to six words; a list to sort has at most four, with different first letters."""
+    task = rng.choices(tuple(_TASKS), (8, 4, 4, 3, 3, 2, 2, 1, 1))[0]
+    count = rng.randint(3, 6)
+    if task == "sort":
+        words = words_with_distinct_initials(rng, min(count, 4))
+    else:
+        words = rng.sample(NOUNS, count) if task == "upper" else distinct_words(rng, count)
     prompt = rng.choice(_TASKS[task]).format(w=", ".join(words), l="\n".join(words))
     return Exercise("word_lists", prompt, solve(task, words))
 
