@@ -23,7 +23,7 @@ def running_line(shown: LiveFigures) -> str:
     """Below a reply that is being made."""
     if shown.prefill:
         return f"reading the prompt … {shown.prefill.done} / {shown.prefill.total} tokens"
-    return f"… {figures.grouped(shown.reply.generated)} tokens · {figures.speed(shown.now)} tok/s · Esc stops"
+    return f"… {figures.tokens(shown.reply.generated)} · {figures.speed(shown.now)} tok/s · Esc stops"
 
 
 def broken_line(stats: ReplyStats | None) -> str:

@@ -45,6 +45,10 @@ def grouped(count: int) -> str:
     return f"{count:,}".replace(",", "\u202f")
 
 
+def tokens(count: int) -> str:
+    return "1 token" if count == 1 else f"{grouped(count)} tokens"
+
+
 def speedup(stats: ReplyStats) -> str:
     return f"{stats.speedup:.2f}{TIMES}" if stats.speedup > 0 else UNKNOWN
 
@@ -63,7 +67,7 @@ def gain(stats: ReplyStats) -> str:
 
 def reply_line(stats: ReplyStats) -> str:
     """The line below a reply."""
-    parts = [f"{speed(stats.tokens_per_second)} tok/s", f"{grouped(stats.generated)} tokens"]
+    parts = [f"{speed(stats.tokens_per_second)} tok/s", tokens(stats.generated)]
     if stats.verified:
         parts.append(f"accepted length {stats.accepted_length:.2f}")
         parts.append(gain(stats))

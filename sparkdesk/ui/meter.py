@@ -19,8 +19,8 @@ class Totals:
     tokens: int = 0
     saved_ms: float = 0.0
 
-    def plus(self, stats: ReplyStats) -> "Totals":
-        return Totals(self.replies + 1, self.tokens + stats.generated, self.saved_ms + stats.saved_ms)
+    def plus(self, stats: ReplyStats, *, saved_ms: float) -> "Totals":
+        return Totals(self.replies + 1, self.tokens + stats.generated, self.saved_ms + saved_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,9 @@ class Meter:
         self._is_replying = False
         self._prefill = None
         self._reply = stats or self._reply
-        self._settled = self._settled.plus(self._reply)
+        # Plain rounds are a little faster or slower than the plain estimate too; that is not speculation's doing.
+        saved_ms = 0.0 if self._is_old_speculation else self._speculation.saved_ms
+        self._settled = self._settled.plus(self._reply, saved_ms=saved_ms)
 
     def set_speculating(self, is_speculating: bool) -> None:
         self._is_speculating = is_speculating

@@ -1,5 +1,6 @@
 """Journeys at the chat screen: send, stream, stop, write on, begin anew."""
 
+from textual import events
 from textual.widgets import Markdown
 
 from sparkdesk.errors import ContextFull
@@ -104,9 +105,16 @@ async def test_every_new_line_key_makes_a_line_and_enter_sends_them_all() -> Non
         assert sitting.desk.conversation.sent == ["a\nb\nc"]
 
 
-async def test_a_paste_of_several_lines_is_not_sent() -> None:
-    from textual import events
+async def test_keys_in_one_burst_keep_their_order() -> None:
+    """As a priority binding, Enter overtook the letters before it and found an empty prompt."""
+    async with at_open_desk() as sitting:
+        for key, character in [("a", "a"), ("ctrl+j", "\n"), ("b", "b"), ("enter", "\r")]:
+            sitting.app.post_message(events.Key(key, character))
+        await sitting.until(lambda: sitting.desk.conversation.sent)
+        assert sitting.desk.conversation.sent == ["a\nb"]
 
+
+async def test_a_paste_of_several_lines_is_not_sent() -> None:
     async with at_open_desk() as sitting:
         sitting.app.post_message(events.Paste("def f():\r\n    return 1\r\n"))
         await sitting.pilot.pause()

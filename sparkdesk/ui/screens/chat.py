@@ -95,6 +95,7 @@ class ChatScreen(OpeningScreen):
         await self.query_one(Transcript).add_turn(message.text, shows_thought=self.shows_thoughts)
         self._meter.begin_reply()
         self.figures = self._meter.figures()
+        self.query_one(Transcript).newest.say("reading the prompt …")
         self.reply(message.text)
 
     @work(thread=True, exclusive=True, group="chat", exit_on_error=False)

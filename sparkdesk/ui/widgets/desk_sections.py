@@ -14,7 +14,7 @@ class TotalsSection(Section):
     def lines(self, width: int) -> Iterable[Content]:
         totals = self.figures.totals
         replies = "1 reply" if totals.replies == 1 else f"{totals.replies} replies"
-        tokens = f"{replies} · {figures.grouped(totals.tokens)} tokens"
+        tokens = f"{replies} · {figures.tokens(totals.tokens)}"
         yield row("conversation", tokens, width, label_style=BRIGHT)
         yield row(*_saved(totals.saved_ms), width)
         size = self.model.context_tokens if self.model else 0
@@ -53,5 +53,5 @@ def _saved(saved_ms: float) -> tuple[str, str]:
 
 
 def _place(model: ModelInfo) -> str:
-    threads = f" · {model.threads} threads" if model.gpu_layers == 0 else ""
+    threads = f" · {model.threads} thread{'s' * (model.threads != 1)}" if model.gpu_layers == 0 else ""
     return ", ".join(model.devices) + threads

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.widgets import TextArea
 
@@ -18,7 +19,7 @@ class Prompt(TextArea):
     """Sends what was written as PromptSent; whoever takes it clears the prompt."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", show=False, priority=True),
+        Binding("enter", "send", "Send", show=False),
         Binding(_NEW_LINE_KEYS, "new_line", "New line", show=False),
         Binding("up", "older", "Older prompt (on the first line)", show=False),
         Binding("down", "newer", "Newer prompt (on the last line)", show=False),
@@ -43,6 +44,18 @@ class Prompt(TextArea):
         """Put a prompt there, ready to be changed or sent."""
         self.text = text
         self.move_cursor(self.document.end)
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Take these keys in the order they were struck: as bindings they would overtake, or be overtaken by, letters
+        that arrive in the same burst (a fast typist, a terminal's replay)."""
+        actions = {"enter": self.action_send, **dict.fromkeys(_NEW_LINE_KEYS.split(","), self.action_new_line)}
+        action = actions.get(event.key)
+        if action is None:
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+        action()
 
     def action_send(self) -> None:
         if self.text.strip():

@@ -1,0 +1,163 @@
+"""What the screen computes without a screen: bars, words, speed over time, the meter, the inbox."""
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyFinished
+from sparkdesk.engine.round import Round
+from sparkdesk.engine.stats import ReplyStats
+from sparkdesk.events import Notice, Progress
+from sparkdesk.ui import bars, figures
+from sparkdesk.ui.batches import Inbox, calm_progress, until
+from sparkdesk.ui.desk import OpenEvent
+from sparkdesk.ui.history import PromptHistory
+from sparkdesk.ui.meter import Meter
+from sparkdesk.ui.speed import CAPACITY, SpeedHistory
+from sparkdesk.ui.thinking import split_reply
+from sparkdesk.ui.widgets.opening import remaining_s
+
+SPECULATING = Round((1, 2, 3), (True, True, False), 3, 3, 2, draft_ms=1, verify_ms=3, plain_ms_per_token=2)
+PLAIN = Round((1,), (False,), verify_ms=3, plain_ms_per_token=2)
+
+
+def advances(*rounds: tuple[Round, bool]) -> list[ReplyAdvanced]:
+    stats, events = ReplyStats(generated=1), []
+    for done, is_speculating in rounds:
+        stats = stats.after(done)
+        events.append(ReplyAdvanced("x", done, stats, is_speculating))
+    return events
+
+
+@pytest.mark.parametrize(
+    ("fraction", "expected"), [(0, "    "), (0.5, "██  "), (1, "████"), (0.53, "██▏ "), (7, "████")]
+)
+def test_a_bar_is_exact_to_an_eighth(fraction: float, expected: str) -> None:
+    assert bars.bar(fraction, 4) == expected
+
+
+def test_shares_fill_the_width_exactly() -> None:
+    assert sum(bars.shares((1.0, 1.0, 1.0), 10)) == 10
+    assert bars.shares((0.0, 0.0), 10) == (0, 0)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(0, 1), (7.6, 10), (98, 100), (123, 150), (1001, 1500), (0.05, 0.1)])
+def test_the_scale_is_a_round_number_above(value: float, expected: float) -> None:
+    assert bars.round_up(value) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("speedup", "expected"),
+    [(1.41, "1.41× · saved 410 ms"), (0.943, "costing you 6 %"), (1.001, "as fast as plain"), (0, "")],  # noqa: RUF001
+)
+def test_a_gain_is_told_in_words(speedup: float, expected: str) -> None:
+    stats = ReplyStats(generated=1001, rounds=500, verify_ms=1000, plain_ms_per_token=speedup)
+    assert figures.gain(stats) == expected
+
+
+@pytest.mark.parametrize(("ms", "expected"), [(340, "340 ms"), (2300, "2.3 s"), (72_000, "1 min 12 s")])
+def test_durations_have_their_natural_unit(ms: float, expected: str) -> None:
+    assert figures.duration(ms) == expected
+
+
+def test_speed_bins_hold_every_token_and_double_when_they_run_out() -> None:
+    history = SpeedHistory()
+    for _ in range(1000):
+        history.add(3, 7.0, is_speculating=True)
+    assert sum(each.tokens for each in history.bins) == pytest.approx(3000)
+    assert len(history.bins) <= CAPACITY
+    assert history.now == pytest.approx(3000 / 7)
+
+
+def test_the_oldest_speed_is_dropped_once_bins_are_long() -> None:
+    history = SpeedHistory()
+    for _ in range(100):
+        history.add(1, 2000.0, is_speculating=False)
+    assert len(history.bins) == CAPACITY
+    assert history.bins[-1].tokens_per_second == pytest.approx(0.5)
+
+
+def test_savings_count_speculating_rounds_only() -> None:
+    """A plain reply that ran slower than the plain estimate was once booked as a loss of speculation."""
+    meter = Meter()
+    meter.begin_reply()
+    meter.add(advances(*[(PLAIN, False)] * 4))
+    meter.end_reply()
+    assert meter.figures().totals.saved_ms == 0
+    meter.begin_reply()
+    meter.add(advances(*[(SPECULATING, True)] * 5, (PLAIN, False)))
+    meter.end_reply()
+    assert meter.figures().totals.saved_ms == pytest.approx(5 * (3 * 2 - 4))
+    assert meter.figures().totals.replies == 2
+
+
+def test_the_meter_keeps_the_last_speculation_through_a_plain_reply() -> None:
+    meter = Meter()
+    meter.begin_reply()
+    meter.add(advances((SPECULATING, True)))
+    meter.end_reply()
+    meter.begin_reply()
+    meter.add(advances((PLAIN, False)))
+    assert meter.figures().speculation.accepted_length == 3
+    assert not meter.figures().is_speculating
+
+
+def test_the_inbox_gives_everything_once_and_in_order() -> None:
+    inbox = Inbox()
+    assert inbox.take() is None
+    first, second = advances((PLAIN, False), (PLAIN, False))
+    end = ReplyFinished("xx", (1, 1), "end", second.stats)
+    for event in (PrefillAdvanced(1, 2, 0), PrefillAdvanced(2, 2, 0), first, second, end):
+        inbox.put(event)
+    batch = inbox.take()
+    assert batch is not None
+    assert (batch.prefill, batch.advances, batch.end) == (PrefillAdvanced(2, 2, 0), (first, second), end)
+    assert batch.text == "xx"
+    assert inbox.take() is None
+
+
+def test_progress_is_thinned_but_never_its_ends_nor_notices() -> None:
+    ticks = count(0, 1e-6)
+    events: list[OpenEvent] = [
+        *(Progress("a", done, 100, "") for done in range(101)),
+        Notice("n"),
+        Progress("b", 0, 1, ""),
+    ]
+    shown = list(calm_progress(iter(events), has_ended=lambda: False, clock=lambda: next(ticks)))
+    assert shown == [events[0], events[100], Notice("n"), events[-1]]
+
+
+def test_a_worker_that_is_told_to_end_closes_the_journey() -> None:
+    closed = []
+
+    def journey() -> Iterator[int]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            closed.append(True)
+
+    assert list(until(journey(), has_ended=lambda: True)) == [1]
+    assert closed
+
+
+def test_history_keeps_the_unsent_prompt() -> None:
+    history = PromptHistory()
+    history.add("one")
+    history.add("two")
+    history.add("two")
+    assert [history.older("half"), history.older(""), history.older("")] == ["two", "one", None]
+    assert [history.newer(), history.newer(), history.newer()] == ["two", "half", None]
+
+
+def test_an_open_thought_is_not_an_answer_yet() -> None:
+    assert split_reply("<think>hm").is_thinking
+    assert split_reply("<think>hm</think>\n\nyes").answer == "yes"
+    assert not split_reply("plain").is_thinking
+
+
+def test_the_remaining_time_comes_from_the_rate_or_from_experience() -> None:
+    assert remaining_s(Progress("a", 40, 100, "tensors", 20.0), 9.0) == 3
+    assert remaining_s(Progress("a", 25, 100, ""), 2.0) == pytest.approx(6)
+    assert remaining_s(Progress("a", 0, 100, ""), 2.0) is None
