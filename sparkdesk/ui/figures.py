@@ -58,6 +58,8 @@ def gain(stats: ReplyStats) -> str:
     if stats.speedup <= 0:
         return ""
     cost = 1 / stats.speedup - 1
+    if cost >= 1:
+        return f"{1 / stats.speedup:.1f}{TIMES} slower than plain"
     if cost >= _EVEN_GAIN:
         return f"costing you {percent(cost)}"
     if cost > -_EVEN_GAIN:

@@ -49,7 +49,13 @@ def test_the_scale_is_a_round_number_above(value: float, expected: float) -> Non
 
 @pytest.mark.parametrize(
     ("speedup", "expected"),
-    [(1.41, "1.41× · saved 410 ms"), (0.943, "costing you 6 %"), (1.001, "as fast as plain"), (0, "")],  # noqa: RUF001
+    [
+        (1.41, "1.41× · saved 410 ms"),
+        (0.943, "costing you 6 %"),
+        (0.25, "4.0× slower than plain"),  # noqa: RUF001
+        (1.001, "as fast as plain"),
+        (0, ""),
+    ],  # noqa: RUF001
 )
 def test_a_gain_is_told_in_words(speedup: float, expected: str) -> None:
     stats = ReplyStats(generated=1001, rounds=500, verify_ms=1000, plain_ms_per_token=speedup)
@@ -119,11 +125,8 @@ def test_the_inbox_gives_everything_once_and_in_order() -> None:
 
 def test_progress_is_thinned_but_never_its_ends_nor_notices() -> None:
     ticks = count(0, 1e-6)
-    events: list[OpenEvent] = [
-        *(Progress("a", done, 100, "") for done in range(101)),
-        Notice("n"),
-        Progress("b", 0, 1, ""),
-    ]
+    steps = [Progress("a", done, 100, "") for done in range(101)]
+    events: list[OpenEvent] = [*steps, Notice("n"), Progress("b", 0, 1, "")]
     shown = list(calm_progress(iter(events), has_ended=lambda: False, clock=lambda: next(ticks)))
     assert shown == [events[0], events[100], Notice("n"), events[-1]]
 
