@@ -10,7 +10,7 @@ from sparkdesk.cli import speaking, values
 from sparkdesk.cli.pairs import own_pair
 from sparkdesk.cli.screen import open_screen
 from sparkdesk.cli.talk import say, show_progress
-from sparkdesk.errors import UsageError
+from sparkdesk.errors import PairMismatch, UsageError
 
 if TYPE_CHECKING:
     from sparkdesk.chat.events import ReplyFinished
@@ -52,7 +52,7 @@ def run(options: Namespace) -> int:
         how = speaking.loading(options, settings)
         show_progress(open_pair(engine, pair, how=how, speculation=chat.speculation))
         assert engine.model is not None
-        _warn(engine.model, prompt, chat=chat)
+        _check(engine.model, prompt, chat=chat)
         finished = _answer(engine, prompt, chat=chat, is_streamed=not options.json)
     _report(finished, is_json=options.json)
     return 0
@@ -78,9 +78,9 @@ def _piped_in() -> str:
     return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
-def _warn(model: "ModelInfo", prompt: Prompt, *, chat: "ChatSettings") -> None:
-    if model.draft_problem:
-        say(f"No speculation: {model.draft_problem}")
+def _check(model: "ModelInfo", prompt: Prompt, *, chat: "ChatSettings") -> None:
+    if model.draft_problem and chat.speculation.is_enabled:
+        raise PairMismatch(model.draft_problem, "Without --draft, or with --no-spec, the target answers alone.")
     if not model.chat_template and not chat.is_raw and isinstance(prompt, str):
         say("This model brings no chat template: it continues the prompt as it stands (--raw).")
 

@@ -110,11 +110,14 @@ def test_without_a_draft_the_target_answers_plainly(synthetic_pair: SyntheticPai
     assert answer["stats"]["rounds"] == 7
 
 
-def test_a_draft_that_does_not_fit_is_told_and_the_target_answers(synthetic_pair: SyntheticPair) -> None:
+def test_a_draft_that_does_not_fit_is_refused_and_the_target_answers_without_it(synthetic_pair: SyntheticPair) -> None:
+    """A script that asked for speculation must not take a plain answer for a fast one."""
     both_targets = SyntheticPair(synthetic_pair.target, synthetic_pair.target, synthetic_pair.prompt_tokens)
-    done = sparkdesk(*greedy(both_targets, "--json"))
-    assert done.returncode == 0
-    assert "No speculation" in done.stderr and "not a DSpark draft" in done.stderr
+    refused = sparkdesk(*greedy(both_targets, "--json"))
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert "not a DSpark draft" in refused.stderr and "--no-spec" in refused.stderr
+    alone = sparkdesk(*greedy(both_targets, "--json", "--no-spec"))
+    assert alone.returncode == 0 and json.loads(alone.stdout)["tokens"]
 
 
 @pytest.mark.parametrize(
