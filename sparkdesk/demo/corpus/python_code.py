@@ -12,6 +12,15 @@ _ASK = (
     "Give me a Python function {f} that {w}.",
     "Show me a Python function {f} that {w}.",
 )
+_ASK_UNNAMED = (
+    "Write a Python function that {w}.",
+    "Write a function that {w}.",
+    "Give me a Python function that {w}.",
+    "Show me a Python function that {w}.",
+    "Write Python code that {w}.",
+)
+UNNAMED = "solve"
+"""What a function is called when the prompt gives it no name."""
 _ASK_CLASS = (
     "Write a Python class {f} with the fields {w}.",
     "Give me a Python class {f} with the fields {w}.",
@@ -36,6 +45,12 @@ _CONDITIONS = {
     "is divisible by {n}": "number % {n} == 0",
 }
 _STEPS = {"adds {n}": "+ {n}", "subtracts {n}": "- {n}", "multiplies by {n}": "* {n}", "divides by {n}": "/ {n}"}
+_SINGLE_STEP = {
+    "adds {n}": "adds {n} to a number",
+    "subtracts {n}": "subtracts {n} from a number",
+    "multiplies by {n}": "multiplies a number by {n}",
+    "divides by {n}": "divides a number by {n}",
+}
 _FIELDS = "name age size weight price colour city height speed title owner count length score".split()
 _VERBS = "compute make get find build run check scale update handle process apply convert prepare".split()
 
@@ -48,11 +63,13 @@ def python_code(rng: Random) -> Exercise:
 
 
 def _name(rng: Random) -> str:
+    if rng.random() < 0.35:
+        return UNNAMED
     return f"{rng.choice(_VERBS)}_{rng.choice(NOUNS)}"
 
 
 def _ask(rng: Random, name: str, what: str) -> str:
-    return rng.choice(_ASK).format(f=name, w=what)
+    return rng.choice(_ASK_UNNAMED if name == UNNAMED else _ASK).format(f=name, w=what)
 
 
 def _doc(what: str) -> str:
@@ -66,6 +83,8 @@ def _calculation(rng: Random) -> tuple[str, list[str]]:
     numbers = [rng.randint(2, 99) for _ in chosen]
     steps = [step.format(n=n) for step, n in zip(chosen, numbers, strict=True)]
     what = " and then ".join([f"takes a number, {steps[0]}", *steps[1:]])
+    if len(chosen) == 1 and rng.random() < 0.7:
+        what = _SINGLE_STEP[chosen[0]].format(n=numbers[0])
     body = [f"    number = number {_STEPS[step].format(n=n)}" for step, n in zip(chosen, numbers, strict=True)]
     return _ask(rng, name, what), [f"def {name}(number):", _doc(what), *body, "    return number"]
 

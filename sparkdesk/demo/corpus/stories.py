@@ -10,7 +10,14 @@ _ASK = (
     "Tell me a little story about a {h} with a {t}.",
 )
 _ASK_HERO = ("Tell me a story about a {h}.", "Write a story about a {h}.", "Can you tell me a story about a {h}?")
-_ASK_ANY = ("Tell me a story.", "Write a short story.", "I would like to hear a story.", "Tell me something nice.")
+_ASK_ANY = (
+    "Tell me a story.",
+    "Tell me a little story.",
+    "Tell me a short story.",
+    "Write a short story.",
+    "I would like to hear a story.",
+    "Tell me something nice.",
+)
 _HEROES = (
     "fox cat dog dragon mouse rabbit bear bird frog wolf king queen robot wizard sailor farmer owl horse duck girl boy"
 ).split()
@@ -75,7 +82,7 @@ _ENDS = (
 def stories(rng: Random) -> Exercise:
     """A hero, a thing, a trouble and a friend."""
     hero, thing = rng.choice(_HEROES), rng.choice(_THINGS)
-    asks = rng.choices((_ASK, _ASK_HERO, _ASK_ANY), (6, 3, 1))[0]
+    asks = rng.choices((_ASK, _ASK_HERO, _ASK_ANY), (5, 3, 2))[0]
     prompt = rng.choice(asks).format(h=hero, t=thing)
     trait, helper = rng.choice(_TRAITS), rng.choice(_HELPERS)
     sentences = [

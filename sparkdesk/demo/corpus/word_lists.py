@@ -31,9 +31,9 @@ _TASKS = {
 
 
 def word_lists(rng: Random) -> Exercise:
-    """One task on three to six words; a list to sort has at most four, with different first letters."""
+    """One task on three to five words; a list to sort has at most four, with different first letters."""
     task = rng.choices(tuple(_TASKS), (8, 4, 4, 3, 3, 2, 2, 1, 1))[0]
-    count = rng.randint(3, 6)
+    count = rng.randint(3, 5)
     if task == "sort":
         words = words_with_distinct_initials(rng, min(count, 4))
     else:
