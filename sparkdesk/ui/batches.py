@@ -9,11 +9,9 @@ from typing import TypeVar
 from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
 from sparkdesk.events import Progress
 from sparkdesk.ui.desk import OpenEvent
+from sparkdesk.ui.pace import INTERVAL_S
 
 Event = TypeVar("Event")
-
-INTERVAL_S = 0.05
-"""Twenty pictures a second."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ THOUGHT = "<think>The user wants a story. A short one, with a spark in it. Let m
 
 SCENARIOS = {
     "plain": FakeDesk(PACED),
-    "fast": FakeDesk(replace(PACED, plain_ms=1.9, text=STORY * 40)),
+    "fast": FakeDesk(replace(PACED, plain_ms=1.9, text=STORY * 200)),
     "slow": FakeDesk(replace(PACED, plain_ms=180)),
     "loss": FakeDesk(replace(PACED, acceptance=(0.3, 0.2, 0.1, 0.1, 0.1, 0.0, 0.0))),
     "crash": FakeDesk(replace(PACED, crash_after_rounds=40)),

@@ -14,6 +14,7 @@ from sparkdesk.ui.batches import Inbox, calm_progress, until
 from sparkdesk.ui.desk import OpenEvent
 from sparkdesk.ui.history import PromptHistory
 from sparkdesk.ui.meter import Meter
+from sparkdesk.ui.pace import Pace
 from sparkdesk.ui.speed import CAPACITY, SpeedHistory
 from sparkdesk.ui.thinking import split_reply
 from sparkdesk.ui.widgets.opening import remaining_s
@@ -143,6 +144,21 @@ def test_a_worker_that_is_told_to_end_closes_the_journey() -> None:
 
     assert list(until(journey(), has_ended=lambda: True)) == [1]
     assert closed
+
+
+def test_pictures_become_rarer_when_they_hold_up_the_timer() -> None:
+    now = 0.0
+    pace = Pace(clock=lambda: now)
+    now = 0.05
+    assert pace.is_due()
+    now = 0.20  # this tick comes 100 ms late: pause for 300 ms
+    assert not pace.is_due()
+    times = [0.25, 0.30, 0.35, 0.40, 0.45, 0.501]
+    answers = []
+    while times:
+        now = times.pop(0)
+        answers.append(pace.is_due())
+    assert answers == [False] * 5 + [True]
 
 
 def test_history_keeps_the_unsent_prompt() -> None:

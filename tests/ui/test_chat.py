@@ -5,7 +5,7 @@ from textual.widgets import Markdown
 
 from sparkdesk.errors import ContextFull
 from sparkdesk.ui.stage import Stage
-from sparkdesk.ui.widgets.message import Thought
+from sparkdesk.ui.widgets.message import ReplyMessage, Thought
 from tests.ui.fake_desk import STORY, FakeDesk, Script
 from tests.ui.sitting import NARROW, at_desk, at_open_desk
 
@@ -135,6 +135,20 @@ async def test_the_view_stays_put_when_the_user_scrolled_up() -> None:
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
         await sitting.pilot.pause(0.1)
         assert sitting.transcript.scroll_y == here
+
+
+async def test_replies_far_above_rest_and_come_back_when_scrolled_to() -> None:
+    """A layout visits every part of every reply: long conversations made typing slow."""
+    async with at_open_desk(size=NARROW) as sitting:
+        for _ in range(6):
+            await sitting.ask()
+        first = sitting.transcript.query(ReplyMessage).first()
+        await sitting.until(lambda: not first.query_one(Markdown).display)
+        height = sitting.transcript.virtual_size.height
+        sitting.transcript.scroll_home(animate=False)
+        await sitting.until(lambda: first.query_one(Markdown).display)
+        assert "small spark" in sitting.picture()
+        assert sitting.transcript.virtual_size.height == height
 
 
 async def test_thoughts_are_folded_until_asked_for() -> None:

@@ -15,9 +15,10 @@ from sparkdesk.chat.events import ReplyBroken, ReplyFinished
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui import endings, messages
-from sparkdesk.ui.batches import INTERVAL_S, Inbox, until
+from sparkdesk.ui.batches import Inbox, until
 from sparkdesk.ui.desk import Desk
 from sparkdesk.ui.meter import LiveFigures, Meter
+from sparkdesk.ui.pace import INTERVAL_S, Pace
 from sparkdesk.ui.screens.opening import OpeningScreen
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.banner import Banner
@@ -54,6 +55,7 @@ class ChatScreen(OpeningScreen):
         super().__init__(desk)
         self._meter = Meter()
         self._inbox = Inbox()
+        self._pace = Pace()
         self._clears_after_reply = False
         self.set_reactive(ChatScreen.speculation, desk.speculation)
 
@@ -71,7 +73,7 @@ class ChatScreen(OpeningScreen):
 
     def on_mount(self) -> None:
         self.query_one(Prompt).focus()
-        self.set_interval(INTERVAL_S, self.show_reply)
+        self.set_interval(INTERVAL_S, self.show_reply_at_pace)
         self.call_after_refresh(self.post_message, messages.Painted())
 
     async def when_open(self) -> None:
@@ -106,6 +108,10 @@ class ChatScreen(OpeningScreen):
                 self._inbox.put(event)
         except SparkDeskError as error:
             self.post_message(messages.ReplyRefused(text, error.message, error.hint))
+
+    async def show_reply_at_pace(self) -> None:
+        if self._pace.is_due():
+            await self.show_reply()
 
     async def show_reply(self) -> None:
         """Take in what the worker has brought since the last time."""

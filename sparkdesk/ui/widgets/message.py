@@ -48,6 +48,8 @@ class ReplyMessage(Vertical):
         self._shows_thought = shows_thought
         self._shown = Parts("", "", False)
         self._stream: MarkdownStream | None = None
+        self._is_finished = False
+        self._is_resting = False
         self.text = ""
         """The whole reply so far, thought included."""
 
@@ -92,7 +94,7 @@ class ReplyMessage(Vertical):
         # Between two drawings the text has no height; a reader who scrolled up must not be moved by that.
         markdown.styles.min_height = markdown.outer_size.height
         await markdown.update(parts.answer)
-        self.call_after_refresh(markdown.styles.clear_rule, "min_height")
+        self.call_after_refresh(self._settle)
 
     def say(self, line: str | Content) -> None:
         """The line below the reply."""
@@ -105,8 +107,27 @@ class ReplyMessage(Vertical):
             Content.assemble((f"✗ {cause}", "$error"), (f" {hint}" if hint else ""))
         )
 
+    def rest(self) -> None:
+        """Far out of sight: keep the place and hide what fills it. A layout visits every visible part of every reply,
+        and a conversation has thousands."""
+        if self._is_finished and not self._is_resting:
+            self._is_resting = True
+            self.styles.height = self.outer_size.height
+            self.query_one(Markdown).display = False
+
+    def wake(self) -> None:
+        if self._is_resting:
+            self._is_resting = False
+            self.styles.height = "auto"
+            self.query_one(Markdown).display = True
+
     def unfold(self, is_unfolded: bool) -> None:
+        self.wake()
         self.query_one(Thought).is_unfolded = is_unfolded
+
+    def _settle(self) -> None:
+        self.query_one(Markdown).styles.clear_rule("min_height")
+        self._is_finished = True
 
     async def _stop_stream(self) -> None:
         if self._stream is not None:

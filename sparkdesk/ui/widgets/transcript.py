@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from textual.containers import VerticalScroll
@@ -34,6 +35,8 @@ class Transcript(VerticalScroll):
         reply = ReplyMessage(shows_thought=shows_thought)
         await self.mount(UserMessage(text), reply)
         self.anchor()
+        # An anchored view scrolls without telling its watcher, so what lies above is looked at here.
+        self.call_after_refresh(self._rest_what_is_far)
         return reply
 
     @property
@@ -47,8 +50,33 @@ class Transcript(VerticalScroll):
     def has_turns(self) -> bool:
         return bool(self.query("ReplyMessage"))
 
-    def unfold_thoughts(self, is_unfolded: bool) -> None:
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._rest_what_is_far()
+
+    def on_resize(self) -> None:
+        """Places kept for resting replies were measured at the old width."""
+        for reply in self._replies():
+            reply.wake()
+        self.call_after_refresh(self._rest_what_is_far)
+
+    def _rest_what_is_far(self) -> None:
+        screens = 2 * self.size.height
+        top, bottom = self.scroll_y - screens, self.scroll_y + self.size.height + screens
+        for reply in self._replies():
+            place = reply.virtual_region
+            if place.bottom < top or place.y > bottom:
+                reply.rest()
+            else:
+                reply.wake()
+
+    def _replies(self) -> list[ReplyMessage]:
+        if "sparkdesk.ui.widgets.message" not in sys.modules:  # asked before the first reply: do not import for that
+            return []
         from sparkdesk.ui.widgets.message import ReplyMessage
 
-        for reply in self.query(ReplyMessage):
+        return list(self.query_children(ReplyMessage))
+
+    def unfold_thoughts(self, is_unfolded: bool) -> None:
+        for reply in self._replies():
             reply.unfold(is_unfolded)
