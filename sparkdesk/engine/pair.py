@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
@@ -67,8 +68,9 @@ class Pair:
     ) -> None:
         self.close()
 
-    @property
+    @cached_property
     def info(self) -> ModelInfo:
+        """Made once: finding the end tokens asks about every token of the vocabulary."""
         model = self._model
         return ModelInfo(
             name=self._file.name,

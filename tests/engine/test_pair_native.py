@@ -183,6 +183,11 @@ def _overlap_after(pair: Pair, tokens: tuple[int, ...], sampling: SamplingSettin
     return overlap(p, q)
 
 
+def test_what_is_loaded_is_described_once(pair: Pair) -> None:
+    """Every round asks for it; describing a vocabulary anew cost as much as half a round."""
+    assert pair.info is pair.info
+
+
 def test_a_second_turn_prefills_only_what_is_new(pair: Pair) -> None:
     prompt = ask(pair, "Count from 1 to 12.")
     first = answer(pair, prompt, length=3)
