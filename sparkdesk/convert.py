@@ -20,6 +20,7 @@ from sparkdesk.events import Progress
 __all__ = ["OUTPUT_TYPES", "KeptPair", "PairSource", "convert_draft", "convert_target", "keep_pair", "kept_pair"]
 
 _STAGES = {"convert": "Converting", "quantize": "Quantizing"}
+_LEAST_SECONDS_FOR_A_RATE = 0.2
 _STALE_SECONDS = 3600.0  # an unfinished folder this old belongs to a process that died
 
 
@@ -90,7 +91,7 @@ def _told(events: Iterator[ConversionProgress], what: str) -> Iterator[Progress]
             if event.stage != stage:
                 began_s, stage = time.monotonic(), event.stage
             elapsed_s = time.monotonic() - began_s
-            rate = event.done / elapsed_s if elapsed_s > 0 else 0.0
+            rate = event.done / elapsed_s if elapsed_s >= _LEAST_SECONDS_FOR_A_RATE else 0.0
             yield Progress(f"{_STAGES.get(stage, stage)} {what}", event.done, event.total, event.unit, rate)
     except ConversionError as error:
         raise ConvertError(error.message, error.hint) from error

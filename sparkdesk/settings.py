@@ -38,7 +38,7 @@ def read_settings(path: Path) -> Settings:
     """The settings in `path`; a missing file means the defaults. Raises UsageError naming the first thing wrong."""
     try:
         given = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Settings()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}.", "Mend the file or delete it.") from error

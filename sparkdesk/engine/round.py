@@ -30,7 +30,7 @@ class Round:
     verified: int = 0
     """Draft tokens the target looked at."""
     accepted: int = 0
-    """Verified draft tokens that became text."""
+    """Verified draft tokens that were right, an end-of-turn token included."""
     confidences: tuple[float, ...] = ()
     """The draft's own estimate for each drafted token, given that those before it survive."""
     draft_ms: float = 0.0
@@ -40,6 +40,8 @@ class Round:
     plain_ms_per_token: float = 0.0
     """What one plain step costs here now, as far as it is known; 0 when it is not."""
     is_first: bool = False
+    has_end: bool = False
+    """Whether the end-of-turn token came out of this round too, after `tokens`."""
 
     @property
     def elapsed_ms(self) -> float:

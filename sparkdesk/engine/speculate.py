@@ -108,7 +108,8 @@ class _Reply:
         elapsed_ms = 1e3 * (self.round_began - began)
         if not draft.drafted:
             self.pair.plain_cost.observe(elapsed_ms)
-        accepted = min(verdict.accepted, len(kept))
+        has_end = self.stop_reason == "end"
+        accepted = min(verdict.accepted, len(kept) + has_end)
         return Round(
             tokens=kept,
             is_drafted=tuple(i < accepted for i in range(len(kept))),
@@ -121,6 +122,7 @@ class _Reply:
             verify_ms=verify_ms,
             other_ms=max(0.0, elapsed_ms - draft.draft_ms - draft.absorb_ms - verify_ms),
             plain_ms_per_token=self.pair.plain_cost.ms_per_token,
+            has_end=has_end,
         )
 
     def draft(self) -> _Draft:

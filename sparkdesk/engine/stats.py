@@ -14,12 +14,14 @@ class ReplyStats:
     """Prompt tokens that were really decoded; the rest came from the KV cache."""
     prefill_ms: float = 0.0
     generated: int = 0
+    has_end: bool = False
+    """Whether a round brought the end-of-turn token, which is not among the generated ones."""
     rounds: int = 0
     """Target passes after the prefill, plain ones included."""
     verified: int = 0
     """Draft tokens the target looked at."""
     accepted: int = 0
-    """Draft tokens that became text."""
+    """Draft tokens that were right, an end-of-turn token included."""
     verified_by_position: tuple[int, ...] = ()
     accepted_by_position: tuple[int, ...] = ()
     draft_ms: float = 0.0
@@ -36,8 +38,8 @@ class ReplyStats:
 
     @property
     def decoded(self) -> int:
-        """Tokens gained by rounds: the reply's first token comes with the prefill."""
-        return max(0, self.generated - 1)
+        """Tokens gained by rounds, the end-of-turn token included: the reply's first token comes with the prefill."""
+        return max(0, self.generated - 1) + self.has_end
 
     @property
     def tokens_per_second(self) -> float:
@@ -75,6 +77,7 @@ class ReplyStats:
         return replace(
             self,
             generated=self.generated + len(done.tokens),
+            has_end=self.has_end or done.has_end,
             rounds=self.rounds + (not done.is_first),
             verified=self.verified + done.verified,
             accepted=self.accepted + done.accepted,

@@ -59,7 +59,12 @@ def test_a_reply_ends_before_its_stop_token_even_inside_an_accepted_block() -> N
     assert done.tokens == (2, 3, 4, 5)
     assert done.outcome.stop_reason == "end"
     assert pair.target.tokens == [1, 2, 3, 4, 5]
+    assert done.outcome.stats.accepted_length == 4.0, "the end token was gained too"
     assert pair.drafter is not None and pair.drafter.length == 5
+
+
+def test_plain_decoding_of_a_reply_that_ends_has_an_accepted_length_of_one() -> None:
+    assert run(cycle_pair(), [1], length=0, stop_tokens=frozenset({6})).outcome.stats.accepted_length == 1.0
 
 
 def test_a_stop_token_as_first_token_gives_an_empty_reply() -> None:
