@@ -1,6 +1,7 @@
 """What every test gets: a home of its own, small pairs, and whether this build of llama.cpp crashes on fast buffers."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,11 @@ from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.settings import LoadSettings
 Pair.open(LoadSettings(sys.argv[1], sys.argv[2], context_tokens=128, threads=1)).close()
 """
+
+
+def pytest_configure() -> None:
+    """A shell lets what it starts in the background ignore SIGINT, and the tests' own children would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,20 +21,10 @@ def start_endless(pair: SyntheticPair) -> "subprocess.Popen[bytes]":
     """A reply that goes on, at a point where some of it has come."""
     command = (*COMMAND, *chat(pair, "--prompt-tokens", numbers(pair.prompt_tokens), *ENDLESS))
     process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=ROOT,
-        start_new_session=True,
-        preexec_fn=_heed_ctrl_c,
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, start_new_session=True
     )
     assert process.stdout is not None and process.stdout.read(8)
     return process
-
-
-def _heed_ctrl_c() -> None:
-    """Tests may run in the background of a shell, which lets what it starts there ignore SIGINT."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def others_in_group(group: int) -> list[str]:
