@@ -6,8 +6,9 @@ from textual.widgets import Markdown
 from sparkdesk.errors import ContextFull
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.message import ReplyMessage, Thought
+from sparkdesk.ui.widgets.reply_text import ReplyText
 from tests.ui.fake_desk import STORY, FakeDesk, Script
-from tests.ui.sitting import NARROW, at_desk, at_open_desk
+from tests.ui.sitting import NARROW, Sitting, at_desk, at_open_desk
 
 
 async def test_an_empty_desk_says_what_is_loaded_and_what_to_try() -> None:
@@ -135,6 +136,26 @@ async def test_the_view_stays_put_when_the_user_scrolled_up() -> None:
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
         await sitting.pilot.pause(0.1)
         assert sitting.transcript.scroll_y == here
+
+
+async def test_a_long_reply_hides_what_it_pushed_up_and_shows_it_to_who_scrolls_there() -> None:
+    async with at_open_desk(FakeDesk(Script(text=STORY * 12, is_gated=True)), size=NARROW) as sitting:
+        await sitting.say("a long story")
+        text = sitting.transcript.newest.query_one(ReplyText)
+        await _let_step_by_step(sitting, 200)
+        await sitting.until(lambda: text.children and not text.children[0].display)
+        height = sitting.transcript.virtual_size.height
+        sitting.transcript.scroll_home(animate=False)
+        await sitting.until(lambda: text.children[0].display)
+        await sitting.until(lambda: "small spark" in sitting.picture())
+        assert sitting.transcript.virtual_size.height == height
+
+
+async def _let_step_by_step(sitting: Sitting, rounds: int) -> None:
+    """Slowly enough for the screen to draw in between."""
+    for done in range(10, rounds, 10):
+        sitting.desk.conversation.let(10)
+        await sitting.until(lambda done=done: sitting.chat.figures.reply.rounds >= done - 1)  # type: ignore[misc]
 
 
 async def test_replies_far_above_rest_and_come_back_when_scrolled_to() -> None:

@@ -126,6 +126,7 @@ class ChatScreen(OpeningScreen):
         if batch.end is None:
             self.figures = self._meter.figures()
             reply.say(endings.running_line(self.figures))
+            self.query_one(Transcript).follow()
         elif isinstance(batch.end, ReplyFinished):
             await reply.finish(batch.end.text)
             reply.say(endings.finished_line(batch.end))

@@ -1,14 +1,13 @@
 """One message of the conversation: the user's words, or a reply that grows while it is made."""
 
-from markdown_it import MarkdownIt
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.reactive import reactive
-from textual.widgets import Markdown, Static
-from textual.widgets.markdown import MarkdownStream
+from textual.widgets import Static
 
 from sparkdesk.ui.thinking import Parts, split_reply
+from sparkdesk.ui.widgets.reply_text import ReplyText
 
 
 class UserMessage(Static):
@@ -47,7 +46,6 @@ class ReplyMessage(Vertical):
         super().__init__()
         self._shows_thought = shows_thought
         self._shown = Parts("", "", False)
-        self._stream: MarkdownStream | None = None
         self._is_finished = False
         self._is_resting = False
         self.text = ""
@@ -59,8 +57,7 @@ class ReplyMessage(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Thought()
-        # HTML stays visible text: dropping tags the way a browser does would swallow what the model wrote.
-        yield Markdown(parser_factory=lambda: MarkdownIt("gfm-like", {"html": False}), open_links=False)
+        yield ReplyText()
         yield Static(classes="trouble")
         yield Static(classes="figures")
 
@@ -68,33 +65,27 @@ class ReplyMessage(Vertical):
         self.query_one(Thought).is_unfolded = self._shows_thought
 
     async def write(self, text: str) -> None:
-        """More of the reply. The stream joins pieces when drawing cannot keep up."""
+        """More of the reply."""
         if not text:
             return
         self.text += text
         parts = split_reply(self.text)
         self.query_one(Thought).parts = parts
-        markdown = self.query_one(Markdown)
+        shown = self.query_one(ReplyText)
         if not parts.answer.startswith(self._shown.answer):
-            await self._stop_stream()
-            await markdown.update(parts.answer)
+            await shown.become(parts.answer)
         elif added := parts.answer[len(self._shown.answer) :]:
-            self._stream = self._stream or Markdown.get_stream(markdown)
-            await self._stream.write(added)
+            await shown.grow(added)
         self._shown = parts
 
     async def finish(self, text: str | None = None) -> None:
-        """The reply is over. Drawn once more as a whole: what a later line changed about an earlier one shows now."""
-        await self._stop_stream()
+        """The reply is over."""
         self.text = self.text if text is None else text
         parts = split_reply(self.text)
         self._shown = Parts(parts.thought, parts.answer, False)
         self.query_one(Thought).parts = self._shown
-        markdown = self.query_one(Markdown)
-        # Between two drawings the text has no height; a reader who scrolled up must not be moved by that.
-        markdown.styles.min_height = markdown.outer_size.height
-        await markdown.update(parts.answer)
-        self.call_after_refresh(self._settle)
+        await self.query_one(ReplyText).become(parts.answer)
+        self._is_finished = True
 
     def say(self, line: str | Content) -> None:
         """The line below the reply."""
@@ -108,28 +99,24 @@ class ReplyMessage(Vertical):
         )
 
     def rest(self) -> None:
-        """Far out of sight: keep the place and hide what fills it. A layout visits every visible part of every reply,
-        and a conversation has thousands."""
+        """Far out of sight: keep the place and hide what fills it."""
         if self._is_finished and not self._is_resting:
             self._is_resting = True
             self.styles.height = self.outer_size.height
-            self.query_one(Markdown).display = False
+            self.query_one(ReplyText).display = False
+
+    def hide_above(self, line: int) -> None:
+        """The same within a reply too long to be seen whole; `line` counts from the top of the reply."""
+        text = self.query_one(ReplyText)
+        text.hide_above(line - text.virtual_region.y)
 
     def wake(self) -> None:
+        self.query_one(ReplyText).show_all()
         if self._is_resting:
             self._is_resting = False
             self.styles.height = "auto"
-            self.query_one(Markdown).display = True
+            self.query_one(ReplyText).display = True
 
     def unfold(self, is_unfolded: bool) -> None:
         self.wake()
         self.query_one(Thought).is_unfolded = is_unfolded
-
-    def _settle(self) -> None:
-        self.query_one(Markdown).styles.clear_rule("min_height")
-        self._is_finished = True
-
-    async def _stop_stream(self) -> None:
-        if self._stream is not None:
-            await self._stream.stop()
-            self._stream = None

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from sparkdesk.ui.widgets.message import ReplyMessage
 
 
+_FAR_SCREENS = 2
+
+
 class Transcript(VerticalScroll):
     """Shows one view (opening, empty) or messages."""
 
@@ -42,13 +45,17 @@ class Transcript(VerticalScroll):
     @property
     def newest(self) -> ReplyMessage:
         """The last reply; there is one once a turn was added."""
-        from sparkdesk.ui.widgets.message import ReplyMessage
-
-        return self.query(ReplyMessage).last()
+        return self._replies()[-1]
 
     @property
     def has_turns(self) -> bool:
-        return bool(self.query("ReplyMessage"))
+        return bool(self._replies())
+
+    def follow(self) -> None:
+        """The newest reply has grown: what it pushed far up needs no layout, unless someone is looking there."""
+        if self.scroll_y >= self.max_scroll_y:
+            top = int(self.scroll_y) - _FAR_SCREENS * self.size.height
+            self.newest.hide_above(top - self.newest.virtual_region.y)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -61,7 +68,7 @@ class Transcript(VerticalScroll):
         self.call_after_refresh(self._rest_what_is_far)
 
     def _rest_what_is_far(self) -> None:
-        screens = 2 * self.size.height
+        screens = _FAR_SCREENS * self.size.height
         top, bottom = self.scroll_y - screens, self.scroll_y + self.size.height + screens
         for reply in self._replies():
             place = reply.virtual_region
@@ -75,7 +82,7 @@ class Transcript(VerticalScroll):
             return []
         from sparkdesk.ui.widgets.message import ReplyMessage
 
-        return list(self.query_children(ReplyMessage))
+        return [child for child in self.children if isinstance(child, ReplyMessage)]  # a query walks every part
 
     def unfold_thoughts(self, is_unfolded: bool) -> None:
         for reply in self._replies():
