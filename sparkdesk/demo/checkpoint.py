@@ -21,7 +21,8 @@ def save_target(state: dict[str, Tensor], shape: TargetShape, tokenizer: Tokeniz
     """Write the target and its tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     save_tokenizer(tokenizer, folder)
-    _write_json(folder / "config.json", {"architectures": ["Qwen3ForCausalLM"], **_qwen3_config(shape, tokenizer)})
+    _write_json(folder / "config.json", {"_name_or_path": "Spark Tiny",
+        "architectures": ["Qwen3ForCausalLM"], **_qwen3_config(shape, tokenizer)})
     generation = {
         "bos_token_id": token_id(tokenizer, END_OF_TEXT),
         "do_sample": False,
@@ -39,6 +40,7 @@ def save_draft(
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         **_qwen3_config(target_shape, tokenizer),
+        "_name_or_path": "Spark Tiny DSpark",
         "architectures": ["Qwen3DSparkModel"],
         "num_hidden_layers": shape.layer_count,
         "layer_types": ["full_attention"] * shape.layer_count,
