@@ -21,8 +21,10 @@ def save_target(state: dict[str, Tensor], shape: TargetShape, tokenizer: Tokeniz
     """Write the target and its tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     save_tokenizer(tokenizer, folder)
-    _write_json(folder / "config.json", {"_name_or_path": "Spark Tiny",
-        "architectures": ["Qwen3ForCausalLM"], **_qwen3_config(shape, tokenizer)})
+    _write_json(
+        folder / "config.json",
+        {"_name_or_path": "Spark Tiny", "architectures": ["Qwen3ForCausalLM"], **_qwen3_config(shape, tokenizer)},
+    )
     generation = {
         "bos_token_id": token_id(tokenizer, END_OF_TEXT),
         "do_sample": False,
