@@ -90,7 +90,8 @@ class TableMarkov:
         self.bias = bias
 
     def difference(self, previous: int, instead_of: int, ids: NDArray[np.intp]) -> NDArray[np.float32]:
-        return self.bias[previous][ids] - self.bias[instead_of][ids]
+        change: FloatArray = self.bias[previous][ids] - self.bias[instead_of][ids]
+        return change
 
 
 @dataclass

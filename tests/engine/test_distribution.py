@@ -1,6 +1,7 @@
 """Sampling with speculation has plain sampling's distribution: a seeded chi-square test against exact probabilities."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -72,7 +73,7 @@ def chi_square(
         exact[token, distribution.ids] = distribution.probabilities
     counts: Counter[tuple[int, int, int]] = Counter()
     for reply in range(REPLIES):
-        seeded = SamplingSettings(**{**_fields(settings), "seed": 1000 * seed + reply})
+        seeded = replace(settings, seed=1000 * seed + reply)
         text = run(
             pair,
             [reply % size],
@@ -97,7 +98,3 @@ def chi_square(
         else:
             assert observed_rest <= rest + 12, "tokens appeared that the settings exclude"
     return statistic, freedom
-
-
-def _fields(settings: SamplingSettings) -> dict[str, float | int | None]:
-    return {name: getattr(settings, name) for name in SamplingSettings.__dataclass_fields__}

@@ -124,7 +124,8 @@ def _row(pair: Pair, tokens: tuple[int, ...]) -> np.ndarray[Any, Any]:
     pair.target.truncate(0)
     if pair.drafter is not None:
         pair.drafter.truncate(0)
-    return pair.target.decode(tokens, all_rows=False)[0].copy()
+    row: np.ndarray[Any, Any] = pair.target.decode(tokens, all_rows=False)[0].copy()
+    return row
 
 
 def _exact_second_and_third(
