@@ -1,15 +1,15 @@
 """The errors a person is meant to read: what happened, to what, and what to try.
 
-    SparkDeskError               exit code 1
-    ├── UsageError               2   the command line asks for something impossible
-    ├── ConvertError             3   a checkpoint could not become a GGUF
-    ├── EngineError              4   the model could not be loaded or run
-    │   ├── ModelLoadError           a file is missing, broken, or not a model we can run
-    │   ├── PairMismatch             target and draft do not belong together
-    │   ├── ContextFull              the prompt is longer than the context
-    │   ├── OutOfMemory              the device or the machine has no room for it
-    │   └── EngineCrashed            the child process died; the reply so far is kept
-    └── DownloadError            5   the hub, the network or the disk said no
+SparkDeskError               exit code 1
+├── UsageError               2   the command line asks for something impossible
+├── ConvertError             3   a checkpoint could not become a GGUF
+├── EngineError              4   the model could not be loaded or run
+│   ├── ModelLoadError           a file is missing, broken, or not a model we can run
+│   ├── PairMismatch             target and draft do not belong together
+│   ├── ContextFull              the prompt is longer than the context
+│   ├── OutOfMemory              the device or the machine has no room for it
+│   └── EngineCrashed            the child process died; the reply so far is kept
+└── DownloadError            5   the hub, the network or the disk said no
 """
 
 
