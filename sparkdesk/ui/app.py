@@ -1,6 +1,7 @@
 """The desk's application: composes and routes only. What happens on a screen is that screen's business."""
 
 import asyncio
+import gc
 import os
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -51,6 +52,7 @@ class SparkDeskApp(App[None]):
         if os.environ.get(EXIT_AFTER_FIRST_PAINT):
             self.exit()
         elif isinstance(self.screen, ChatScreen):
+            _collect_garbage_rarely()
             await self.screen.start()
 
     def action_help(self) -> None:
@@ -71,3 +73,10 @@ class SparkDeskApp(App[None]):
         if not self._is_closed:
             self._is_closed = True
             await asyncio.to_thread(self._desk.close)
+
+
+def _collect_garbage_rarely() -> None:
+    """Drawing makes so many short-lived objects that Python looks through everything there is several times a second,
+    and keys wait for that. What is there at the start stays to the end, so it need not be looked through at all."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)

@@ -23,6 +23,8 @@ class Transcript(VerticalScroll):
         self.anchor(False)
         self.add_class("-view")
         await self.remove_children()
+        if not self.is_attached:  # the program is being left
+            return
         await self.mount(view)
         # An anchor holds short messages at the bottom by scrolling below zero, and leaves it at that when it is gone.
         self.scroll_to(y=0, animate=False, immediate=True, force=True)
