@@ -25,7 +25,7 @@ def open_pair(
         str(files.target),
         str(files.draft) if files.draft is not None else None,
         context_tokens=how.context_tokens,
-        threads=how.threads,
+        threads=how.threads or pair.threads,
         gpu_layers=how.gpu_layers,
         use_extra_buffers=how.use_extra_buffers,
     )

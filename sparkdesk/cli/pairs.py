@@ -1,5 +1,6 @@
 """Which pair to open: the user's own files, or Spark Tiny, which is converted on first use."""
 
+import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from sparkdesk.ui.examples import DEMO_EXAMPLES, GENERAL_EXAMPLES
 
 DEMO_NAME = "Spark Tiny"
 _DEMO_TYPE = "Q8_0"
+# Its steps take half a millisecond: more threads would spend their time waiting for each other.
+_DEMO_MOST_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class ChosenPair:
     """Prompts worth trying."""
     prepare: Callable[[], Generator[Progress, None, PairFiles]]
     """Makes the files if they must be made, and returns where they are."""
+    threads: int = 0
+    """What suits this pair where the user does not say; 0 leaves it to the engine."""
 
 
 def own_pair(target: Path, draft: Path | None) -> ChosenPair:
@@ -44,7 +49,7 @@ def own_pair(target: Path, draft: Path | None) -> ChosenPair:
 
 
 def demo_pair() -> ChosenPair:
-    return ChosenPair(DEMO_NAME, DEMO_EXAMPLES, _prepare_demo)
+    return ChosenPair(DEMO_NAME, DEMO_EXAMPLES, _prepare_demo, threads=min(_DEMO_MOST_THREADS, os.cpu_count() or 1))
 
 
 def chosen_pair(target: str | None, draft: str | None) -> ChosenPair:
