@@ -1,5 +1,7 @@
 """The desk the screen is given: a chosen pair, the engine's process, and the conversation with it."""
 
+import os
+import sys
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ from sparkdesk.runner.client import EngineClient
 
 if TYPE_CHECKING:
     from sparkdesk.chat.conversation import Conversation
+
+_DRAWING_NICENESS = 5
 
 
 class PairDesk:
@@ -60,6 +64,7 @@ class PairDesk:
         finally:
             steps.close()
         yield from self._missing_template()
+        _let_the_engine_go_first()
 
     def reload(self) -> Generator[Progress | Notice, None, None]:
         yield from self.open()
@@ -72,3 +77,13 @@ class PairDesk:
     def _missing_template(self) -> Iterator[Notice]:
         if self.conversation.is_template_missing:
             yield Notice("This model brings no chat template: it continues your text as it stands.")
+
+
+def _let_the_engine_go_first() -> None:
+    """Give the thread that draws a lower priority than the engine, whose threads all wait for the slowest of them.
+
+    On Linux a priority belongs to one thread, and the main thread has the number of the process; the engine runs already
+    and keeps its own. It matters where there are few cores and steps are short.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, os.getpid(), _DRAWING_NICENESS)
