@@ -82,8 +82,8 @@ class PairDesk:
 def _let_the_engine_go_first() -> None:
     """Give the thread that draws a lower priority than the engine, whose threads all wait for the slowest of them.
 
-    On Linux a priority belongs to one thread, and the main thread has the number of the process; the engine runs already
-    and keeps its own. It matters where there are few cores and steps are short.
+    On Linux a priority belongs to one thread, and the main thread has the number of the process; the engine runs
+    already and keeps its own. It matters where there are few cores and steps are short.
     """
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, os.getpid(), _DRAWING_NICENESS)
