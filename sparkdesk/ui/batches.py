@@ -37,6 +37,10 @@ class Inbox:
     def __init__(self) -> None:
         self._events: SimpleQueue[ReplyEvent] = SimpleQueue()
 
+    @property
+    def is_empty(self) -> bool:
+        return self._events.empty()
+
     def put(self, event: ReplyEvent) -> None:
         self._events.put(event)
 

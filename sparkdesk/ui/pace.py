@@ -1,27 +1,31 @@
-"""How often the screen may redraw a growing reply. Pure; the clock is passed in."""
+"""How often the screen may redraw a growing reply. Pure; the clocks are passed in."""
 
 import time
 from collections.abc import Callable
 
 INTERVAL_S = 0.05
-"""Twenty pictures a second, where the machine can."""
-_RELIEF = 3.0
-_LONGEST_PAUSE_S = 0.6
+"""At most twenty pictures a second."""
+SHARE = 1 / 3
+_LONGEST_REST_S = 0.4
 
 
 class Pace:
-    """Asked on every tick of a timer. A tick that comes late was held up by the picture before it: a long reply costs
-    more to lay out with every line. Then pictures become rarer, so that keys are answered in between."""
+    """Lets drawing have a third of one processor: keys are answered in between, and on a small machine the engine,
+    which needs all there is, is slowed down less. Counts the time this thread really worked, since a picture goes on
+    being made long after it was asked for."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._asked_at = clock()
-        self._due_at = 0.0
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, work_clock: Callable[[], float] = time.thread_time
+    ) -> None:
+        self._clock, self._work_clock = clock, work_clock
+        self._began_at = self._worked_before = float("-inf")
 
+    @property
     def is_due(self) -> bool:
-        now = self._clock()
-        late_s = now - self._asked_at - INTERVAL_S
-        self._asked_at = now
-        if late_s > INTERVAL_S / 4:
-            self._due_at = now + min(_LONGEST_PAUSE_S, _RELIEF * late_s)
-        return now >= self._due_at
+        elapsed_s = self._clock() - self._began_at
+        worked_s = self._work_clock() - self._worked_before
+        return elapsed_s >= _LONGEST_REST_S or worked_s <= SHARE * elapsed_s
+
+    def begin(self) -> None:
+        """A picture is being made."""
+        self._began_at, self._worked_before = self._clock(), self._work_clock()

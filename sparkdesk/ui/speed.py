@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 CAPACITY = 48
-FIRST_BIN_MS = 40.0
+FIRST_BIN_MS = 20.0
 LAST_BIN_MS = 1280.0
 NOW_MS = 500.0
 

@@ -146,19 +146,25 @@ def test_a_worker_that_is_told_to_end_closes_the_journey() -> None:
     assert closed
 
 
-def test_pictures_become_rarer_when_they_hold_up_the_timer() -> None:
-    now = 0.0
-    pace = Pace(clock=lambda: now)
-    now = 0.05
-    assert pace.is_due()
-    now = 0.20  # this tick comes 100 ms late: pause for 300 ms
-    assert not pace.is_due()
-    times = [0.25, 0.30, 0.35, 0.40, 0.45, 0.501]
-    answers = []
-    while times:
-        now = times.pop(0)
-        answers.append(pace.is_due())
-    assert answers == [False] * 5 + [True]
+def test_drawing_takes_at_most_a_third_of_the_time() -> None:
+    now = worked = 10.0
+    pace = Pace(clock=lambda: now, work_clock=lambda: worked)
+    assert pace.is_due
+    pace.begin()
+    now, worked = 10.08, 10.06
+    assert not pace.is_due
+    now = 10.17
+    assert not pace.is_due
+    now = 10.181
+    assert pace.is_due
+
+
+def test_a_picture_that_took_very_long_does_not_hold_back_the_next_for_ever() -> None:
+    now = worked = 10.0
+    pace = Pace(clock=lambda: now, work_clock=lambda: worked)
+    pace.begin()
+    now = worked = 10.5
+    assert pace.is_due
 
 
 def test_history_keeps_the_unsent_prompt() -> None:

@@ -110,7 +110,8 @@ class ChatScreen(OpeningScreen):
             self.post_message(messages.ReplyRefused(text, error.message, error.hint))
 
     async def show_reply_at_pace(self) -> None:
-        if self._pace.is_due():
+        if self._pace.is_due and not self._inbox.is_empty:
+            self._pace.begin()
             await self.show_reply()
 
     async def show_reply(self) -> None:

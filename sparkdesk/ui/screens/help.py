@@ -29,13 +29,20 @@ class HelpScreen(ModalScreen[None]):
             yield Static("Esc closes", classes="lead")
 
     def _lines(self) -> list[Content]:
-        by_place = sorted(self._active, key=lambda each: isinstance(each.node, Prompt))
+        by_place = sorted(self._active, key=_place)
         own = [each.binding for each in by_place if not each.binding.system]
         keys: dict[str, tuple[list[str], str]] = {}
         for binding in _worth_showing(own):
             words = binding.tooltip or binding.description
             keys.setdefault(binding.action, ([], words))[0].append(self.app.get_key_display(binding))
         return [Content.assemble((f"{', '.join(names):>20}  ", "$primary"), words) for names, words in keys.values()]
+
+
+def _place(active: ActiveBinding) -> tuple[bool, int]:
+    """The desk's keys before the prompt's, and within each as their class lists them."""
+    actions = [binding.action for binding in Binding.make_bindings(type(active.node).BINDINGS)]
+    position = actions.index(active.binding.action) if active.binding.action in actions else len(actions)
+    return isinstance(active.node, Prompt), position
 
 
 def _worth_showing(bindings: Iterable[Binding]) -> Iterable[Binding]:
