@@ -9,8 +9,8 @@ _REMEMBERED = 33
 class PlainCost:
     """Cost of one plain decoding step: the mean of the last ones.
 
-    A mean, because it is held against the sum of a reply's rounds: a median would leave the machine's stalls out of plain
-    decoding and count them against speculation alone.
+    A mean, because it is held against the sum of a reply's rounds: a median would leave the machine's stalls out of
+    plain decoding and count them against speculation alone.
     """
 
     def __init__(self) -> None:
