@@ -33,6 +33,14 @@ class Round:
     """Verified draft tokens that were right, an end-of-turn token included."""
     confidences: tuple[float, ...] = ()
     """The draft's own estimate for each drafted token, given that those before it survive."""
+    expected: tuple[float, ...] = ()
+    """The same, of the verified tokens, as the scheduler saw it: calibrated by what really happened before."""
+    source: str = ""
+    """Where the drafted tokens come from: "draft", "context" (repeated text), or "" in a plain round."""
+    is_parked: bool = False
+    """Whether speculation is on hold because it would cost time here."""
+    expected_gain: float = 0.0
+    """Speed the scheduler expects of speculation now, as a multiple of plain decoding; 0 when it does not know."""
     draft_ms: float = 0.0
     absorb_ms: float = 0.0
     verify_ms: float = 0.0
