@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "chat with Spark Tiny, the bundled pair",
     "chat": "chat with your own models, or answer one prompt",
     "convert": "turn a checkpoint into a GGUF file",
+    "bench": "measure what speculation gains on this machine",
     "doctor": "check this machine and say what to fix",
     "paths": "say where SparkDesk keeps its files",
 }

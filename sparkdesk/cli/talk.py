@@ -79,4 +79,14 @@ def describe(progress: Progress, *, has_bar: bool) -> str:
     if progress.unit == "bytes":
         parts += [f"{progress.done / 1e6:,.0f} MB"]
         parts += [f"{progress.rate_per_second / 1e6:,.0f} MB/s"] if progress.rate_per_second > 0 else []
+    elif progress.unit == "prompts":
+        parts += [f"{progress.done:.0f} of {progress.total:.0f}"]
+        parts += _pace(progress) if progress.rate_per_second > 0 else []
     return "  ".join(parts)
+
+
+def _pace(progress: Progress) -> list[str]:
+    """For steps of seconds or minutes each: how many a minute, and when it will be over."""
+    left_s = (progress.total - progress.done) / progress.rate_per_second
+    left = f"{left_s / 60:.0f} min left" if left_s >= 90 else f"{left_s:.0f} s left"
+    return [f"{60 * progress.rate_per_second:.1f} a minute", left]

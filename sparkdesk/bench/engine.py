@@ -1,0 +1,82 @@
+"""What a benchmark needs of the engine, and one fresh, timed reply from it."""
+
+from collections.abc import Callable, Generator, Sequence
+from time import perf_counter
+from typing import Protocol
+
+from sparkdesk.bench.replies import Reply
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.round import Round
+from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.errors import EngineError
+from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
+
+Clock = Callable[[], float]
+"""Seconds, as perf_counter counts them."""
+
+_FORGETTING = GenerationSettings(
+    max_tokens=1, sampling=SamplingSettings(temperature=0.0), speculation=SpeculationSettings(is_enabled=False)
+)
+
+
+class Engine(Protocol):
+    """The part of runner.client.EngineClient that tests replace."""
+
+    @property
+    def model(self) -> ModelInfo | None: ...
+    def generate(
+        self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
+    ) -> Generator[Prefilling | RoundDone | Finished, None, None]: ...
+
+
+def fresh_reply(
+    engine: Engine,
+    prompt: tuple[int, ...],
+    settings: GenerationSettings,
+    *,
+    ignore_end: bool = False,
+    clock: Clock = perf_counter,
+) -> Reply:
+    """One reply whose whole prompt is decoded, whatever the engine answered before. Raises EngineError."""
+    forget(engine, prompt)
+    reply = timed_reply(engine, prompt, settings, ignore_end=ignore_end, clock=clock)
+    reused = reply.stats.prompt_tokens - reply.stats.prefilled_tokens
+    if reused > 0:
+        raise EngineError(
+            f"{reused} prompt tokens came from the cache of another reply, so the figures would be false.",
+            "This is a mistake in SparkDesk; please report it.",
+        )
+    return reply
+
+
+def forget(engine: Engine, prompt: tuple[int, ...]) -> None:
+    """Put another text into both caches, one that shares not even its first token with the prompt.
+
+    A prompt is decoded from where it parts from the cache on, so one strange token there is enough.
+    """
+    strange = 1 if prompt[0] == 0 else 0
+    for _ in engine.generate((strange,), _FORGETTING, ignore_end=True):
+        pass
+
+
+def timed_reply(
+    engine: Engine,
+    prompt: tuple[int, ...],
+    settings: GenerationSettings,
+    *,
+    ignore_end: bool = False,
+    clock: Clock = perf_counter,
+) -> Reply:
+    tokens: list[int] = []
+    rounds: list[Round] = []
+    began_s, first_token_ms = clock(), 0.0
+    for event in engine.generate(prompt, settings, ignore_end):
+        if isinstance(event, RoundDone):
+            if not tokens and not rounds:
+                first_token_ms = 1e3 * (clock() - began_s)
+            tokens += event.round.tokens
+            if not event.round.is_first:
+                rounds.append(event.round)
+        elif isinstance(event, Finished):
+            return Reply(tuple(tokens), event.stop_reason, event.stats, tuple(rounds), first_token_ms)
+    raise AssertionError("a reply ends with Finished")

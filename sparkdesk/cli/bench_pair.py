@@ -1,0 +1,152 @@
+"""The pair a benchmark runs on, and the prompts it is asked."""
+
+import shlex
+from argparse import ArgumentParser, Namespace
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkdesk.cli import speaking, values
+from sparkdesk.cli.pairs import ChosenPair, PairFiles, chosen_pair, own_pair
+from sparkdesk.cli.talk import say, show_progress
+from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
+from sparkdesk.errors import PairMismatch, UsageError
+from sparkdesk.events import Progress
+from sparkdesk.settings import ALL_LAYERS
+
+if TYPE_CHECKING:
+    from sparkdesk.bench.duel import Render
+    from sparkdesk.bench.suite import Prompt
+    from sparkdesk.runner.client import EngineClient
+
+
+def add_pair(parser: ArgumentParser) -> None:
+    parser.add_argument("--target", metavar="FILE", help="target model (GGUF); without one, Spark Tiny is measured")
+    parser.add_argument("--draft", metavar="FILE", help="its DSpark draft (GGUF)")
+    speaking.add_loading(parser)
+
+
+def add_prompts(parser: ArgumentParser, *, max_tokens: int) -> None:
+    group = parser.add_argument_group("prompts")
+    asked = group.add_mutually_exclusive_group()
+    asked.add_argument(
+        "--suite",
+        metavar="NAME|FILE|FOLDER",
+        help='"default", "tiny" (what Spark Tiny can do), a .jsonl file, or a folder of them such as DeepSpec\'s; '
+        "of several turns the first is asked",
+    )
+    asked.add_argument(
+        "--prompt-tokens",
+        type=values.token_ids,
+        action="append",
+        metavar="1,2,3",
+        help="continue these token numbers, past every end of turn; may be repeated",
+    )
+    group.add_argument("--domains", type=_names, default=(), metavar="A,B", help="only these domains of the suite")
+    group.add_argument("--limit", type=values.whole_number(least=1), metavar="N", help="most prompts of a domain")
+    group.add_argument(
+        "--max-tokens",
+        type=values.whole_number(least=2),
+        default=max_tokens,
+        metavar="N",
+        help="most tokens of a reply; default %(default)s",
+    )
+
+
+def prompts_of(options: Namespace) -> "tuple[Prompt, ...]":
+    """What to ask, domains in turn. Raises UsageError."""
+    from sparkdesk.bench import suite
+
+    if options.prompt_tokens:
+        return suite.token_prompts(options.prompt_tokens)
+    chosen = suite.choose(suite.read_suite(suite_of(options)), domains=options.domains, per_domain=options.limit)
+    cut = sum(prompt.later_turns > 0 for prompt in chosen)
+    if cut:
+        say(f"{cut} prompts have several turns: the first is asked, alone.")
+    return suite.interleaved(chosen)
+
+
+def suite_of(options: Namespace) -> str:
+    """Its name or path; Spark Tiny knows too little for the default one."""
+    from sparkdesk.bench.suite import DEFAULT, TINY
+
+    return options.suite or (DEFAULT if options.target is not None else TINY)
+
+
+@contextmanager
+def opened(options: Namespace, speculation: SpeculationSettings) -> "Iterator[tuple[EngineClient, PairFiles]]":
+    """The engine with the pair loaded. Raises UsageError, PairMismatch and EngineError."""
+    from sparkdesk.cli.opening import open_pair
+    from sparkdesk.paths import user_paths
+    from sparkdesk.runner.client import EngineClient
+
+    pair, how = chosen(options), speaking.loading(options, speaking.settings_file())
+    files = prepared(pair)
+    with EngineClient(machine_file=user_paths().machine_file) as engine:
+        ready = replace(own_pair(files.target, files.draft), threads=pair.threads)
+        show_progress(open_pair(engine, ready, how=how, speculation=speculation))
+        assert engine.model is not None
+        if engine.model.draft_problem:
+            raise PairMismatch(engine.model.draft_problem, "There is nothing to compare without a draft that fits.")
+        yield engine, files
+
+
+def chosen(options: Namespace) -> ChosenPair:
+    """Raises UsageError without a draft, and ModelLoadError where a file is missing."""
+    if options.target is not None and options.draft is None:
+        raise UsageError("There is nothing to compare without a draft.", "Name it: --draft FILE.")
+    return chosen_pair(options.target, options.draft)
+
+
+def prepared(pair: ChosenPair) -> PairFiles:
+    found: list[PairFiles] = []
+
+    def steps() -> Generator[Progress, None, None]:
+        found.append((yield from pair.prepare()))
+
+    show_progress(steps())
+    return found[0]
+
+
+def files_by_role(files: PairFiles) -> dict[str, Path]:
+    return {"target": files.target} | ({"draft": files.draft} if files.draft is not None else {})
+
+
+def renderer(engine: "EngineClient", sampling: SamplingSettings) -> "Render":
+    """From a text to the tokens of a conversation that begins with it."""
+    from sparkdesk.chat.oneshot import prompt_of
+    from sparkdesk.chat.settings import ChatSettings
+
+    settings = ChatSettings(sampling=sampling)
+    return lambda text: prompt_of(engine, text, settings=settings)
+
+
+def shown_command(part: str, options: Namespace) -> str:
+    """The command line again, for a report others read: files by their names alone, prompts of the user not at all."""
+    words = ["sparkdesk", "bench", part]
+    for name in ("target", "draft", "suite"):
+        given = getattr(options, name, None)
+        words += [f"--{name}", Path(given).name] if given else []
+    for name in ("domains", "limit", "max_tokens", "temperature", "repeat", "draft_length", *_LOADING):
+        given = getattr(options, name, None)
+        if given is not None and given != () and given is not ...:
+            words += [f"--{name.replace('_', '-')}", _shown(given)]
+    words += ["--prompt-tokens", "..."] if getattr(options, "prompt_tokens", None) else []
+    return shlex.join(words)
+
+
+_LOADING = ("threads", "ctx", "gpu_layers")
+
+
+def _shown(given: object) -> str:
+    if given == ALL_LAYERS:
+        return values.AUTO
+    if isinstance(given, tuple):
+        return ",".join(map(str, given))
+    return f"{given:g}" if isinstance(given, float) else str(given)
+
+
+def _names(given: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in given.split(",") if name.strip())

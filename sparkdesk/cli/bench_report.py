@@ -1,0 +1,143 @@
+"""A run's JSON object as a report for people: at most 100 columns."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sparkdesk.cli.paint import Paint
+
+_WIDTH = 100
+_NAME_WIDTH = 14
+_MOST_NEAR_TIES = 8
+
+Found = dict[str, Any]
+
+
+def report(found: Found, paint: Paint) -> Iterator[str]:
+    """Line by line; blank lines between its parts."""
+    yield from _head(found, paint)
+    yield ""
+    yield from _speeds(found, paint)
+    yield ""
+    yield from _drafting(found, paint)
+    yield ""
+    yield from _time(found["overall"], paint)
+    if found["temperature"] == 0:
+        yield ""
+        yield from _verdicts(found, paint)
+
+
+def _head(found: Found, paint: Paint) -> Iterator[str]:
+    build, machine = found["build"], found["machine"]
+    yield paint.bold(clip(f"{found['model']['target']} with {found['model']['draft']}", _WIDTH))
+    devices = ", ".join(build["devices"])
+    device = f"{devices} ({machine['processor']})" if devices == "CPU" and machine["processor"] else devices
+    threads = f"{build['threads']} thread{'s' if build['threads'] != 1 else ''}"
+    yield clip(f"{device} · {threads} · SparkDesk {build['sparkdesk']} · llama-cpp-python {build['llama_cpp_python']}")
+    how = "greedy" if found["temperature"] == 0 else f"temperature {found['temperature']:g}"
+    length = found["draft_length"] or "auto"
+    count = len({each["id"] for each in found["prompts"]})
+    times = f" x {found['repetitions']}" if found["repetitions"] > 1 else ""
+    yield clip(
+        f"suite {found['suite']} · {count} prompts{times} · {how} · at most {found['max_tokens']} tokens · "
+        f"draft length {length}"
+    )
+    if not found["is_complete"]:
+        yield paint.odd("Not complete: these are the figures up to where it ended.")
+
+
+def _speeds(found: Found, paint: Paint) -> Iterator[str]:
+    yield paint.dim(f"{'':{_NAME_WIDTH}}{'':>6}{'tok/s, median':>20}{'gain (middle half)':>22}{'first token, ms':>22}")
+    yield paint.dim(
+        f"{'domain':{_NAME_WIDTH}}{'asked':>6}{'plain':>10}{'spec.':>10}{'median':>8}{'from..to':>14}"
+        f"{'plain':>12}{'spec.':>10}{'waiting':>10}"
+    )
+    for name, figures in found["domains"].items():
+        yield _speed_row(name, figures, paint)
+    if len(found["domains"]) > 1:
+        yield _speed_row("all", found["overall"], paint)
+    yield paint.dim("gain: decoding alone, pair by pair; waiting: the same of the whole time, prefill included")
+
+
+def _speed_row(name: str, figures: Found, paint: Paint) -> str:
+    gain = figures["gain"]
+    spread = f"{gain['lower']:.2f}..{gain['upper']:.2f}"
+    return (
+        f"{clip(name, _NAME_WIDTH - 1):{_NAME_WIDTH}}{figures['comparisons']:>6}"
+        f"{figures['plain_speed']['median']:>10.1f}{figures['speculative_speed']['median']:>10.1f}"
+        + _painted_gain(gain["median"], 8, paint)
+        + f"{spread:>14}{figures['plain_first_token_ms']['median']:>12.1f}"
+        f"{figures['speculative_first_token_ms']['median']:>10.1f}" + _painted_gain(figures["whole_gain"], 10, paint)
+    )
+
+
+def _painted_gain(gain: float, width: int, paint: Paint) -> str:
+    text = f"{gain:.2f}x".rjust(width)
+    return text if gain == 0 else paint.good(text) if gain >= 1 else paint.bad(text)
+
+
+def _drafting(found: Found, paint: Paint) -> Iterator[str]:
+    positions = max((len(each["acceptance_by_position"]) for each in found["domains"].values()), default=0)
+    head = "".join(f"{position:>6}" for position in range(1, positions + 1))
+    yield paint.dim(
+        f"{'':{_NAME_WIDTH}}{'accepted':>10}{'':>12}{'calibration error':>20}"
+        + ("   acceptance by position" if positions else "")
+    )
+    yield paint.dim(
+        f"{'domain':{_NAME_WIDTH}}{'length':>10}{'acceptance':>12}{'draft':>10}{'scheduler':>10}"
+        + clip(head, _WIDTH - _NAME_WIDTH - 42)
+    )
+    groups = {**found["domains"], **({"all": found["overall"]} if len(found["domains"]) > 1 else {})}
+    for name, figures in groups.items():
+        shares = "".join(f"{share:>6.0%}" for share in figures["acceptance_by_position"])
+        yield (
+            f"{clip(name, _NAME_WIDTH - 1):{_NAME_WIDTH}}{figures['accepted_length']:>10.2f}"
+            f"{figures['acceptance']:>12.0%}{_error(figures['as_drafted']):>10}{_error(figures['calibrated']):>10}"
+            + clip(shares, _WIDTH - _NAME_WIDTH - 42)
+        )
+
+
+def _error(found: Found | None) -> str:
+    return "-" if found is None else f"{found['error']:.3f}"
+
+
+def _time(overall: Found, paint: Paint) -> Iterator[str]:
+    time = overall["time"]
+    total_ms = sum(time.values())
+    parts = (("draft", "draft_ms"), ("absorb", "absorb_ms"), ("verify", "verify_ms"), ("ours", "other_ms"))
+    shown = " · ".join(f"{label} {time[name] / total_ms:.1%}" for label, name in parts) if total_ms else "none"
+    yield f"time with speculation   {shown}"
+    sources = (
+        f"{name} {share['rounds']:.0%} of rounds, {share['tokens']:.0%} of tokens"
+        for name, share in overall["sources"].items()
+    )
+    yield clip(f"rounds by source        {' · '.join(sources) or 'none'}")
+    parked = overall["parked"]
+    yield f"parked                  {parked['rounds']:.0%} of rounds, {parked['time']:.0%} of the time"
+
+
+def _verdicts(found: Found, paint: Paint) -> Iterator[str]:
+    counts = found["overall"]["verdicts"]
+    shown = [f"{counts.get(kind, 0)} {kind}" for kind in ("identical", "near-tie")]
+    diverged = counts.get("diverged", 0)
+    last = f"{diverged} {'DIVERGED' if diverged else 'diverged'}"
+    yield f"verdict                 {' · '.join(shown)} · {paint.bad(last) if diverged else last}"
+    told = [each for each in found["prompts"] if each["verdict"] and each["verdict"]["kind"] != "identical"]
+    near = [each for each in told if each["verdict"]["kind"] == "near-tie"]
+    for each in (*(each for each in told if each not in near), *near[:_MOST_NEAR_TIES]):
+        yield _difference(each, paint)
+    if len(near) > _MOST_NEAR_TIES:
+        yield f"  and {len(near) - _MOST_NEAR_TIES} more near-ties"
+
+
+def _difference(each: Found, paint: Paint) -> str:
+    verdict = each["verdict"]
+    kind = verdict["kind"].upper() if verdict["kind"] == "diverged" else verdict["kind"]
+    line = clip(
+        f"  {each['id']}: {kind} at token {verdict['position']} "
+        f"(margin {verdict['margin']:.2g} logits, noise {verdict['noise']:.2g})"
+    )
+    return paint.bad(line) if verdict["kind"] == "diverged" else line
+
+
+def clip(text: str, width: int = _WIDTH) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
