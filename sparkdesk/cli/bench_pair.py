@@ -19,6 +19,7 @@ from sparkdesk.settings import ALL_LAYERS
 if TYPE_CHECKING:
     from sparkdesk.bench.duel import Render
     from sparkdesk.bench.suite import Prompt
+    from sparkdesk.chat.engine import Engine
     from sparkdesk.runner.client import EngineClient
 
 
@@ -114,7 +115,7 @@ def files_by_role(files: PairFiles) -> dict[str, Path]:
     return {"target": files.target} | ({"draft": files.draft} if files.draft is not None else {})
 
 
-def renderer(engine: "EngineClient", sampling: SamplingSettings) -> "Render":
+def renderer(engine: "Engine", sampling: SamplingSettings) -> "Render":
     """From a text to the tokens of a conversation that begins with it."""
     from sparkdesk.chat.oneshot import prompt_of
     from sparkdesk.chat.settings import ChatSettings

@@ -36,10 +36,10 @@ def _head(found: Found, paint: Paint) -> Iterator[str]:
     how = "greedy" if found["temperature"] == 0 else f"temperature {found['temperature']:g}"
     length = found["draft_length"] or "auto"
     count = len({each["id"] for each in found["prompts"]})
-    times = f" x {found['repetitions']}" if found["repetitions"] > 1 else ""
+    asked = f"{count} prompt{'s' if count != 1 else ''}"
+    asked += f" x {found['repetitions']}" if found["repetitions"] > 1 else ""
     yield clip(
-        f"suite {found['suite']} · {count} prompts{times} · {how} · at most {found['max_tokens']} tokens · "
-        f"draft length {length}"
+        f"suite {found['suite']} · {asked} · {how} · at most {found['max_tokens']} tokens · draft length {length}"
     )
     if not found["is_complete"]:
         yield paint.odd("Not complete: these are the figures up to where it ended.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sparkdesk.bench.duel import DuelSettings, Judge
     from sparkdesk.bench.replies import Comparison
     from sparkdesk.bench.suite import Prompt
-    from sparkdesk.runner.client import EngineClient
+    from sparkdesk.chat.engine import Engine
 
 _MAX_TOKENS = 256
 _INTERRUPTED = 130
@@ -58,8 +58,13 @@ def add_measuring(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     found, outcome = measured(options, "run")
+    return show(found, outcome, is_json=options.json)
+
+
+def show(found: dict[str, Any], outcome: Outcome, *, is_json: bool) -> int:
+    """Print what there is; returns the exit code."""
     if outcome.comparisons:
-        print(json.dumps(found, ensure_ascii=False, indent=1) if options.json else _in_words(found))
+        print(json.dumps(found, ensure_ascii=False, indent=1) if is_json else _in_words(found))
     if outcome.error is not None:
         say_error(outcome.error)
     return outcome.exit_code
@@ -75,7 +80,7 @@ def measured(options: Namespace, part: str) -> "tuple[dict[str, Any], Outcome]":
     return found, outcome
 
 
-def collect(engine: "EngineClient", prompts: "tuple[Prompt, ...]", settings: "DuelSettings") -> Outcome:
+def collect(engine: "Engine", prompts: "tuple[Prompt, ...]", settings: "DuelSettings") -> Outcome:
     """Run to the end, to Ctrl+C, or to the engine's."""
     from sparkdesk.bench.duel import duel
 
@@ -116,7 +121,7 @@ def _settings(options: Namespace) -> "DuelSettings":
     )
 
 
-def _judge(engine: "EngineClient") -> "Judge":
+def _judge(engine: "Engine") -> "Judge":
     """Compares two replies as `demo --prompt` does."""
     from sparkdesk.bench.replies import Judgement, Reply
     from sparkdesk.chat.verdict import Answered, compare_answers
@@ -137,7 +142,7 @@ def _recorded(
     outcome: Outcome,
     options: Namespace,
     settings: "DuelSettings",
-    engine: "EngineClient",
+    engine: "Engine",
     *,
     files: Mapping[str, Path],
     part: str,

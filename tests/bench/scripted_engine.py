@@ -3,9 +3,10 @@
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 
+from sparkdesk.bench.replies import Reply
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Prefilled, Round
-from sparkdesk.engine.settings import GenerationSettings
+from sparkdesk.engine.settings import GenerationSettings, SpeculationSettings
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import ContextFull
 from sparkdesk.runner.protocol import Compared, Finished, Prefilling, RoundDone
@@ -33,6 +34,12 @@ class ScriptedEngine:
 
     def compare(self, tokens: Sequence[int], first: int, second: int) -> Compared:
         return Compared(margin=0.01 if abs(first - second) == 1 else 5.0, noise=0.01)
+
+    def set_speculation(self, settings: SpeculationSettings) -> None:
+        raise AssertionError("a benchmark says all beforehand")
+
+    def cancel(self) -> None:
+        raise AssertionError("closing the reply is enough")
 
     def generate(
         self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
@@ -82,3 +89,12 @@ def drafted_rounds(
 def twice_as_fast(prompt: tuple[int, ...], settings: GenerationSettings) -> list[Round]:
     """Eight tokens in 80 ms plainly, and in 40 ms with speculation."""
     return drafted_rounds(2, ms=20.0) if settings.speculation.is_enabled else plain_rounds(8)
+
+
+def reply(rounds: list[Round], *, first_token_ms: float = 10.0) -> Reply:
+    """A reply to a prompt of five tokens that was read in 10 ms."""
+    stats = ReplyStats(prompt_tokens=5, prefilled_tokens=5, prefill_ms=10.0).after(Round((1,), (False,), is_first=True))
+    tokens: tuple[int, ...] = (1,)
+    for done in rounds:
+        stats, tokens = stats.after(done), tokens + done.tokens
+    return Reply(tokens, "length", stats, tuple(rounds), first_token_ms)

@@ -5,18 +5,9 @@ from dataclasses import replace
 import pytest
 
 from sparkdesk.bench.figures import Share, by_domain, figures_of
-from sparkdesk.bench.replies import Comparison, Judgement, Reply
+from sparkdesk.bench.replies import Comparison, Judgement
 from sparkdesk.engine.round import Round
-from sparkdesk.engine.stats import ReplyStats
-from tests.bench.scripted_engine import drafted_rounds, plain_rounds
-
-
-def reply(rounds: list[Round], *, first_token_ms: float = 10.0) -> Reply:
-    stats = ReplyStats(prompt_tokens=5, prefilled_tokens=5, prefill_ms=10.0).after(Round((1,), (False,), is_first=True))
-    tokens: tuple[int, ...] = (1,)
-    for done in rounds:
-        stats, tokens = stats.after(done), tokens + done.tokens
-    return Reply(tokens, "length", stats, tuple(rounds), first_token_ms)
+from tests.bench.scripted_engine import drafted_rounds, plain_rounds, reply
 
 
 def comparison(plain: list[Round], speculative: list[Round], *, domain: str = "code", kind: str = "") -> Comparison:
