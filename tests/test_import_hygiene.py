@@ -23,6 +23,8 @@ def loaded_by(*arguments: str) -> list[str]:
     return done.stderr.splitlines()[-1].split()[1:]
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("paths",), ("chat", "--help"), ("demo", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("--version",), ("paths",), ("chat", "--help"), ("demo", "--help"), ("bench", "--help")]
+)
 def test_looking_around_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
     assert loaded_by(*arguments) == []

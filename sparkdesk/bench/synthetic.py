@@ -6,28 +6,41 @@ No trained weights are needed to measure speed honestly; only the text is meanin
 """
 
 import argparse
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from converters import names
-from converters.metadata import Entry, f32, flag, i32_list, text, text_list, u32
-from converters.output_file import finish, unfinished_file
+from converters import ConversionError, ConversionProgress
+from converters.output_file import check_output, finish, unfinished_file
 from converters.output_types import output_type_named
-from converters.plan import FilePlan, PlannedTensor
+from converters.plan import FilePlan
 from converters.quantize import quantize
-from converters.safetensors import StoredTensor
 from converters.writer import write_gguf
+from sparkdesk import hardware
+from sparkdesk.bench import synthetic_plans as plans
 from sparkdesk.bench import synthetic_weights as weights
-from sparkdesk.bench.synthetic_weights import Chain, SyntheticShape
+from sparkdesk.bench.synthetic_arguments import add_shape, shape_of
+from sparkdesk.bench.synthetic_shape import PROMPT_TOKENS, SyntheticShape
+from sparkdesk.errors import ConvertError, UsageError
+from sparkdesk.events import Progress
 
-PROMPT_TOKENS = 8
-_CONTEXT_TOKENS = 32768
-_CONTROL, _NORMAL = 3, 1
+__all__ = [
+    "PROMPT_TOKENS",
+    "SyntheticPair",
+    "expected_text",
+    "make_pairs",
+    "needed_bytes",
+    "quantize_pair",
+    "write_pair",
+]
+
+TARGET_TYPE, DRAFT_TYPE = "Q4_K_M", "Q8_0"
+_F16_BITS = 16
+_SPARE_BYTES = 64 * 1024 * 1024  # vocabulary, headers, and whatever else the system writes meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +51,55 @@ class SyntheticPair:
     """A start from which the text follows the chain."""
 
 
+def make_pairs(
+    out_prefix: Path, shape: SyntheticShape, *, f16_only: bool = False
+) -> Generator[Progress | SyntheticPair, None, None]:
+    """Write PREFIX-target.gguf and PREFIX-draft.gguf in F16, and both in smaller types beside them.
+
+    All files appear at the end or none does. Raises UsageError for an impossible shape, and ConvertError where
+    something is in the way: a file of that name, too little space, a folder that cannot be written to.
+    """
+    if shape.problem():
+        raise UsageError(shape.problem())
+    pairs = _named(out_prefix, shape, f16_only=f16_only)
+    try:
+        _check_room(pairs, shape)
+        with ExitStack() as stack:
+            parts = {path: stack.enter_context(unfinished_file(path)) for path in _files(pairs)}
+            yield from _write_f16(pairs[0], shape, parts)
+            for smaller in pairs[1:]:
+                yield from _shrink(parts[pairs[0].target], parts[smaller.target], TARGET_TYPE, "the target")
+                yield from _shrink(parts[pairs[0].draft], parts[smaller.draft], DRAFT_TYPE, "the draft")
+            for path, part in parts.items():
+                finish(part, path)
+    except ConversionError as error:
+        raise ConvertError(error.message, error.hint) from error
+    yield from pairs
+
+
+def needed_bytes(shape: SyntheticShape, *, f16_only: bool) -> int:
+    """Of all files together."""
+    needed = shape.target_bytes + shape.draft_bytes
+    if not f16_only:
+        needed += round(shape.target_bytes * output_type_named(TARGET_TYPE).bits_per_weight / _F16_BITS)
+        needed += round(shape.draft_bytes * output_type_named(DRAFT_TYPE).bits_per_weight / _F16_BITS)
+    return needed + _SPARE_BYTES
+
+
 def write_pair(out_prefix: Path, shape: SyntheticShape) -> SyntheticPair:
-    """Write PREFIX-target.gguf and PREFIX-draft.gguf in F16."""
-    random = np.random.default_rng(shape.seed)
-    chain = weights.make_chain(shape, random)
-    target, draft = _beside(out_prefix, "-target.gguf"), _beside(out_prefix, "-draft.gguf")
-    _write(_target_plan(shape, chain, random=random), target)
-    _write(_draft_plan(shape, chain, random=random), draft)
-    return SyntheticPair(target, draft, tuple(int(token) for token in chain.cycle[:PROMPT_TOKENS]))
+    """The pair in F16, in place of files of that name."""
+    (pair,) = _named(out_prefix, shape, f16_only=True)
+    with unfinished_file(pair.target) as target, unfinished_file(pair.draft) as draft:
+        for _ in _write_f16(pair, shape, {pair.target: target, pair.draft: draft}):
+            pass
+        finish(target, pair.target)
+        finish(draft, pair.draft)
+    return pair
 
 
-def quantize_pair(pair: SyntheticPair, *, target_type: str = "Q4_K_M", draft_type: str = "Q8_0") -> SyntheticPair:
+def quantize_pair(
+    pair: SyntheticPair, *, target_type: str = TARGET_TYPE, draft_type: str = DRAFT_TYPE
+) -> SyntheticPair:
     """The same pair in smaller types, in files beside it."""
     return SyntheticPair(_quantized(pair.target, target_type), _quantized(pair.draft, draft_type), pair.prompt_tokens)
 
@@ -59,19 +110,67 @@ def expected_text(shape: SyntheticShape, count: int) -> tuple[int, ...]:
     return chain.following(int(chain.cycle[PROMPT_TOKENS - 1]), count)
 
 
-def _beside(prefix: Path, ending: str) -> Path:
-    return prefix.with_name(prefix.name + ending)
+def _named(prefix: Path, shape: SyntheticShape, *, f16_only: bool) -> tuple[SyntheticPair, ...]:
+    """The pairs to be: F16, and the smaller one."""
+    chain = weights.make_chain(shape, np.random.default_rng(shape.seed))
+    prompt = tuple(int(token) for token in chain.cycle[:PROMPT_TOKENS])
+    target, draft = (prefix.with_name(f"{prefix.name}-{role}.gguf") for role in ("target", "draft"))
+    f16 = SyntheticPair(target, draft, prompt)
+    if f16_only:
+        return (f16,)
+    return f16, SyntheticPair(_beside(target, TARGET_TYPE), _beside(draft, DRAFT_TYPE), prompt)
 
 
-def _write(plan: FilePlan, out: Path) -> None:
-    with unfinished_file(out) as part:
-        for _ in write_gguf(plan, part):
-            pass
-        finish(part, out)
+def _beside(path: Path, type_name: str) -> Path:
+    return path.with_name(f"{path.stem}-{type_name}.gguf")
+
+
+def _files(pairs: Iterable[SyntheticPair]) -> Iterator[Path]:
+    for pair in pairs:
+        yield from (pair.target, pair.draft)
+
+
+def _check_room(pairs: tuple[SyntheticPair, ...], shape: SyntheticShape) -> None:
+    for path in _files(pairs):
+        check_output(path, 0, overwrite=False)
+    folder = pairs[0].target.parent
+    needed, free = needed_bytes(shape, f16_only=len(pairs) == 1), hardware.free_bytes(folder)
+    if free < needed:
+        raise ConvertError(
+            f"{folder} has {free / 1e9:.1f} GB free, and the files need {needed / 1e9:.1f} GB.",
+            "Choose another folder, a smaller shape, or --f16-only.",
+        )
+
+
+def _write_f16(pair: SyntheticPair, shape: SyntheticShape, parts: dict[Path, Path]) -> Generator[Progress, None, None]:
+    """Target and draft take their numbers from one generator, in this order: a seed stands for a pair of files."""
+    random = np.random.default_rng(shape.seed)
+    chain = weights.make_chain(shape, random)
+    yield Progress("Making up the target", 0, 1, "")
+    target = plans.target_plan(shape, chain, random=random)
+    yield from _written(target, parts[pair.target], "the target")
+    del target  # it may be as large as half the memory
+    yield Progress("Making up the draft", 0, 1, "")
+    yield from _written(plans.draft_plan(shape, chain, random=random), parts[pair.draft], "the draft")
+
+
+def _written(plan: FilePlan, part: Path, what: str) -> Iterator[Progress]:
+    return _told(write_gguf(plan, part), f"Writing {what}")
+
+
+def _shrink(source: Path, part: Path, type_name: str, what: str) -> Iterator[Progress]:
+    return _told(quantize(source, part, output_type_named(type_name)), f"Quantizing {what} to {type_name}")
+
+
+def _told(events: Iterator[ConversionProgress], step: str) -> Iterator[Progress]:
+    began_s = time.monotonic()
+    for event in events:
+        elapsed_s = time.monotonic() - began_s
+        yield Progress(step, event.done, event.total, event.unit, event.done / elapsed_s if elapsed_s > 0 else 0.0)
 
 
 def _quantized(source: Path, type_name: str) -> Path:
-    out = source.with_name(f"{source.stem}-{type_name}.gguf")
+    out = _beside(source, type_name)
     with unfinished_file(out) as part:
         for _ in quantize(source, part, output_type_named(type_name)):
             pass
@@ -79,130 +178,13 @@ def _quantized(source: Path, type_name: str) -> Path:
     return out
 
 
-def _target_plan(shape: SyntheticShape, chain: Chain, *, random: np.random.Generator) -> FilePlan:
-    embeddings, head = weights.target_outer(shape, chain, random=random)
-    entries = (
-        text(names.NAME, "Synthetic target"),
-        *_shape_entries(shape, names.QWEN3, layers=shape.layers),
-        *_vocabulary_entries(shape),
-    )
-    tensors = (
-        _planned(names.TOKEN_EMBEDDINGS, embeddings),
-        _planned(names.OUTPUT_NORM, np.ones(shape.hidden, np.float32)),
-        _planned(names.OUTPUT_HEAD, head),
-        *_layers(shape, shape.layers, random=random),
-    )
-    return FilePlan(names.QWEN3, entries, tensors)
-
-
-def _draft_plan(shape: SyntheticShape, chain: Chain, *, random: np.random.Generator) -> FilePlan:
-    entries = (
-        text(names.NAME, "Synthetic DSpark draft"),
-        *_shape_entries(shape, names.DFLASH, layers=shape.draft_layers),
-        *_vocabulary_entries(shape),
-        u32(names.MASK_ID, weights.MASK_TOKEN),
-        u32(names.BLOCK_SIZE, shape.block_size),
-        # A layer's output is the input of the layer after it, and inputs are what llama.cpp counts.
-        i32_list(names.TARGET_LAYERS, [layer + 1 for layer in shape.tapped_layers]),
-        flag(names.SAMPLE_FROM_ANCHOR, True),
-        flag(names.HAS_CONFIDENCE_HEAD, True),
-    )
-    return FilePlan(names.DFLASH, entries, tuple(_draft_tensors(shape, chain, random=random)))
-
-
-def _draft_tensors(shape: SyntheticShape, chain: Chain, *, random: np.random.Generator) -> Iterator[PlannedTensor]:
-    w1, w2 = weights.markov_head(shape, chain, random=random)
-    yield _planned(names.FEATURE_PROJECTION, weights.feature_projection(shape, random))
-    yield _planned(names.FEATURE_NORM, np.ones(shape.hidden, np.float32))
-    # Mutes the backbone's own logits, so that the Markov head alone decides.
-    yield _planned(names.OUTPUT_NORM, np.full(shape.hidden, 1e-3, np.float32))
-    yield _planned(names.MARKOV_W1, w1)
-    yield _planned(names.MARKOV_W2, w2)
-    yield _planned(names.CONFIDENCE_WEIGHT, weights.confidence_head(shape))
-    yield _planned(names.CONFIDENCE_BIAS, np.zeros(1, np.float32))
-    yield from _layers(shape, shape.draft_layers, random=random)
-
-
-def _layers(shape: SyntheticShape, count: int, *, random: np.random.Generator) -> Iterator[PlannedTensor]:
-    for layer in range(count):
-        for name, matrix in weights.layer_matrices(shape, random):
-            yield _planned(names.layer_tensor(layer, name), matrix)
-        for name, norm in weights.layer_norms(shape):
-            yield _planned(names.layer_tensor(layer, name), norm)
-
-
-def _planned(name: str, values: NDArray[Any]) -> PlannedTensor:
-    encoding = "F16" if values.dtype == np.float16 else "F32"
-    return PlannedTensor(name, StoredTensor(name, encoding, values), encoding)
-
-
-def _shape_entries(shape: SyntheticShape, architecture: str, *, layers: int) -> Iterator[Entry]:
-    for template, value in (
-        (names.BLOCK_COUNT, layers),
-        (names.CONTEXT_LENGTH, _CONTEXT_TOKENS),
-        (names.EMBEDDING_LENGTH, shape.hidden),
-        (names.FEED_FORWARD_LENGTH, shape.feed_forward),
-        (names.HEAD_COUNT, shape.heads),
-        (names.HEAD_COUNT_KV, shape.kv_heads),
-        (names.KEY_LENGTH, shape.head_dim),
-        (names.VALUE_LENGTH, shape.head_dim),
-    ):
-        yield u32(names.key(template, architecture), value)
-    yield f32(names.key(names.RMS_EPSILON, architecture), 1e-6)
-    yield f32(names.key(names.ROPE_FREQ_BASE, architecture), 1e6)
-    yield u32(names.FILE_TYPE, output_type_named("F16").file_type)
-
-
-def _vocabulary_entries(shape: SyntheticShape) -> tuple[Entry, ...]:
-    tokens = [*weights.SPECIAL_TOKENS, *_byte_tokens()]
-    tokens += [f"tok{i}" for i in range(shape.vocabulary - len(tokens))]
-    special = len(weights.SPECIAL_TOKENS)
-    return (
-        text(names.TOKENIZER_MODEL, "gpt2"),
-        text(names.TOKENIZER_PRE, "qwen2"),
-        text_list(names.TOKENS, tokens),
-        i32_list(names.TOKEN_TYPES, [_CONTROL] * special + [_NORMAL] * (shape.vocabulary - special)),
-        text_list(names.MERGES, ["Ġ Ġ"]),
-        u32(names.BOS_ID, weights.BOS_TOKEN),
-        u32(names.EOS_ID, weights.EOS_TOKEN),
-        flag(names.ADD_BOS, False),
-    )
-
-
-def _byte_tokens() -> Iterator[str]:
-    """The 256 printable stand-ins of GPT-2's byte-level BPE, in byte order."""
-    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
-    stand_in = 256
-    for byte in range(256):
-        yield chr(byte) if byte in printable else chr(stand_in)
-        stand_in += byte not in printable
-
-
-def _parse(arguments: list[str] | None) -> tuple[Path, SyntheticShape, bool]:
-    parser = argparse.ArgumentParser(prog="python -m sparkdesk.bench.synthetic", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, metavar="PREFIX")
-    parser.add_argument("--f16-only", action="store_true", help="leave out Q4_K_M and Q8_0")
-    for entry in fields(SyntheticShape):
-        kind: Any = _phases if entry.name == "phases" else type(entry.default)
-        parser.add_argument(f"--{entry.name.replace('_', '-')}", type=kind, default=entry.default)
-    chosen = vars(parser.parse_args(arguments))
-    out, f16_only = chosen.pop("out"), chosen.pop("f16_only")
-    return out, SyntheticShape(**chosen), f16_only
-
-
-def _phases(given: str) -> tuple[float, ...]:
-    return tuple(float(share) for share in given.split(","))
-
-
-def _report(pairs: Iterable[SyntheticPair]) -> None:
-    for pair in pairs:
-        print(pair.target, pair.draft, "prompt tokens", ",".join(map(str, pair.prompt_tokens)))
-
-
 def main(arguments: list[str] | None = None) -> None:
-    out, shape, f16_only = _parse(arguments)
-    pair = write_pair(out, shape)
-    _report([pair] if f16_only else [pair, quantize_pair(pair)])
+    parser = argparse.ArgumentParser(prog="python -m sparkdesk.bench.synthetic", description=__doc__.splitlines()[0])
+    add_shape(parser)
+    options = parser.parse_args(arguments)
+    pair = write_pair(options.out, shape_of(options))
+    for each in [pair] if options.f16_only else [pair, quantize_pair(pair)]:
+        print(each.target, each.draft, "prompt tokens", ",".join(map(str, each.prompt_tokens)))
 
 
 if __name__ == "__main__":

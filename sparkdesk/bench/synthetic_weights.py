@@ -12,46 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sparkdesk.bench.synthetic_shape import FIRST_CHAIN_TOKEN, SPECIAL_TOKENS, SyntheticShape
+
+__all__ = ["FIRST_CHAIN_TOKEN", "SPECIAL_TOKENS", "Chain", "SyntheticShape"]
+
 F16Array = NDArray[np.float16]
 F32Array = NDArray[np.float32]
 
-SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|mask|>")
 BOS_TOKEN, EOS_TOKEN, MASK_TOKEN = 0, 2, 3
-FIRST_CHAIN_TOKEN = len(SPECIAL_TOKENS) + 256
 _QUIET_STD = 1e-4  # what leaves a layer is negligible beside the embedding
 _RIGHT_LOGIT = 2.0  # sigmoid: 0.88, and 0.12 where the draft is wrong
-
-
-@dataclass(frozen=True, slots=True)
-class SyntheticShape:
-    """Dimensions of a pair and how well its draft guesses; the defaults are those of a 0.5B model."""
-
-    hidden: int = 1024
-    layers: int = 28
-    """At least 3."""
-    feed_forward: int = 3072
-    heads: int = 16
-    kv_heads: int = 8
-    head_dim: int = 128
-    vocabulary: int = 32000
-    draft_layers: int = 3
-    markov_rank: int = 128
-    block_size: int = 7
-    phases: tuple[float, ...] = (0.8,)
-    """Chance of a drafted token being right in each stretch of text, in turn: easy and hard, as code and prose are."""
-    phase_length: int = 64
-    """Tokens in a stretch."""
-    confidence_noise: float = 1.0
-    """0: the confidence head knows; 5: it guesses."""
-    confidence_shift: float = 0.0
-    """Above 0: overconfident."""
-    seed: int = 0
-
-    @property
-    def tapped_layers(self) -> tuple[int, ...]:
-        """Target layers whose output the draft listens to, spread like those of the released drafts."""
-        span = max(0, self.layers - 4)
-        return tuple(sorted({round(1 + i * span / 4) for i in range(5)}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from sparkdesk.cli.parser import Parser
 PARTS = {
     "run": "plain decoding against speculation over a suite of prompts",
     "curve": "what passes cost inside the loop, and the draft length that makes the best",
+    "synth": "write a pair of any shape whose text means nothing and whose speed is real",
 }
 
 

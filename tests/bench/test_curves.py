@@ -59,9 +59,9 @@ def test_a_round_costs_all_its_parts() -> None:
 def test_the_best_length_grows_with_acceptance_and_is_plain_where_drafting_loses() -> None:
     low, middle, high = choices(CURVES, (0.2, 0.4, 0.9))
     assert low == Choice(0.2, 0, 1.0)
-    assert middle == Choice(0.4, 1, pytest.approx(1.4 * 10 / 13))
+    assert middle.length == 1 and middle.gain == pytest.approx(1.4 * 10 / 13)
     # 2.71 tokens in 14.5 ms; a fourth row would triple the pass.
-    assert high == Choice(0.9, 2, pytest.approx(2.71 * 10 / 14.5))
+    assert high.length == 2 and high.gain == pytest.approx(2.71 * 10 / 14.5)
 
 
 def test_without_plain_decoding_nothing_can_be_said() -> None:
