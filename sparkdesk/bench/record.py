@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,16 @@ def read_record(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is not a kept run.", _RECORD_HINT)
     if found.get("format") != FORMAT:
         raise UsageError(f"{path} was kept by another version of SparkDesk.", "Run the benchmark again.")
+    missing = [name for name in _NEEDED if name not in found]
+    if missing:
+        raise UsageError(f"{path} is damaged: it has no {missing[0]}.", "Run the benchmark again.")
     return found
 
 
+_NEEDED = (
+    *("is_complete", *(entry.name for entry in fields(RunSettings))),
+    *("machine", "build", "model", "files", "overall", "domains", "curves", "prompts"),
+)
 _RECORD_HINT = "Keep one with: sparkdesk bench run --json > RUN.json."
 
 

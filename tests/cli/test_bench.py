@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ PROMPTS = tuple(Prompt(f"{domain}-{i}", domain, f"{domain} {i}?") for i in range
 RUN = RunSettings("sparkdesk bench run", "default", 0.0, 64, None, 1)
 
 
-def recorded(outcome: Outcome, files: dict[str, Path] | None = None) -> dict[str, object]:
+def recorded(outcome: Outcome, files: dict[str, Path] | None = None) -> dict[str, Any]:
     return record(outcome.comparisons, settings=RUN, model=MODEL, files=files or {}, is_complete=outcome.exit_code == 0)
 
 
