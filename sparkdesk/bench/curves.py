@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sparkdesk.bench.figures import DRAFT_SOURCE, source_of
 from sparkdesk.bench.spread import NOTHING, Spread, spread_of
 from sparkdesk.engine.round import Round
 
@@ -43,7 +42,8 @@ def curves_of(replies: Iterable[Sequence[Round]]) -> Curves:
     """From the rounds of replies, each reply's in order."""
     played = [list(rounds) for rounds in replies]
     rounds = [done for reply in played for done in reply]
-    drafting = [[done for done in reply if _is_drafted(done)] for reply in played]
+    # Wherever the draft ran, even if its tokens were not the ones to be verified.
+    drafting = [[done for done in reply if done.drafted] for reply in played]
     drafts = [done for reply in drafting for done in reply]
     return Curves(
         verify=_grouped(rounds, by=lambda done: done.verified + 1, cost=lambda done: done.verify_ms),
@@ -89,10 +89,6 @@ def _best(curves: Curves, acceptance: float) -> Choice:
             gain = expected_tokens(acceptance, length) * plain_ms / cost_ms
             best = Choice(acceptance, length, gain) if gain > best.gain else best
     return best
-
-
-def _is_drafted(done: Round) -> bool:
-    return done.drafted > 0 and source_of(done) == DRAFT_SOURCE
 
 
 def _grouped(

@@ -114,8 +114,8 @@ def by_domain(comparisons: Iterable[Comparison]) -> dict[str, Figures]:
 
 
 def source_of(done: Round) -> str:
-    """Where the tokens come from; a drafting round that does not say so is the draft's."""
-    return done.source or (DRAFT_SOURCE if done.drafted else PLAIN_SOURCE)
+    """Where the verified tokens come from; where a round does not say so, the draft."""
+    return done.source or (DRAFT_SOURCE if done.verified else PLAIN_SOURCE)
 
 
 def _whole_gain(comparisons: Sequence[Comparison]) -> float:

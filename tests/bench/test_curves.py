@@ -31,7 +31,7 @@ def test_taking_in_the_prompt_is_kept_apart_from_taking_in_a_round() -> None:
 
 
 def test_rounds_out_of_the_context_cost_no_draft() -> None:
-    quoting = replace(drafted_rounds(1)[0], source="context", draft_ms=0.0)
+    quoting = replace(drafted_rounds(1)[0], source="context", drafted=0, draft_ms=0.0)
     found = curves_of([[quoting]])
     assert found.draft == {} and list(found.verify) == [4] and found.absorb == NOTHING
 
@@ -70,6 +70,11 @@ def test_without_plain_decoding_nothing_can_be_said() -> None:
 
 
 def test_a_length_whose_draft_was_never_measured_is_left_out() -> None:
-    assert choices(curves_of([plain_rounds(1), [Round((1,), (False,), verified=1, drafted=1, source="context")]]))[
-        -1
-    ] == Choice(0.95, 0, 1.0)
+    quoting = Round((1,), (False,), verified=1, source="context")
+    assert choices(curves_of([plain_rounds(1), [quoting]]))[-1] == Choice(0.95, 0, 1.0)
+
+
+def test_a_draft_that_was_not_put_before_the_target_cost_its_time_all_the_same() -> None:
+    refused = replace(drafted_rounds(1)[0], source="", verified=0, accepted=0)
+    found = curves_of([[refused]])
+    assert found.draft[3].median == 1.0 and list(found.verify) == [1]
