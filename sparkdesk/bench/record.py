@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +13,7 @@ from sparkdesk.bench.curves import curves_of
 from sparkdesk.bench.figures import Figures, by_domain, figures_of
 from sparkdesk.bench.replies import Comparison, Reply
 from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.round import Round
 from sparkdesk.errors import UsageError
 
 KIND = "sparkdesk bench run"
@@ -55,7 +56,7 @@ def record(
         "files": {role: {"name": path.name, "size_bytes": path.stat().st_size} for role, path in files.items()},
         "overall": figures_as_json(figures_of(comparisons)),
         "domains": {domain: figures_as_json(found) for domain, found in by_domain(comparisons).items()},
-        "curves": rounded(asdict(curves_of(each.speculative.rounds for each in comparisons))),
+        "curves": rounded(asdict(curves_of(_all_rounds(comparisons)))),
         "prompts": [_comparison_as_json(each) for each in comparisons],
     }
 
@@ -124,6 +125,12 @@ def rounded(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [rounded(each) for each in value]
     return value
+
+
+def _all_rounds(comparisons: Sequence[Comparison]) -> Iterator[tuple[Round, ...]]:
+    """Of both arms: plain decoding is one end of the curves."""
+    for each in comparisons:
+        yield from (each.plain.rounds, each.speculative.rounds)
 
 
 def _comparison_as_json(each: Comparison) -> dict[str, Any]:

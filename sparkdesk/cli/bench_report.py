@@ -8,6 +8,7 @@ from sparkdesk.cli.paint import Paint
 _WIDTH = 100
 _NAME_WIDTH = 14
 _MOST_NEAR_TIES = 8
+_MOST_COLUMNS = 9
 
 Found = dict[str, Any]
 
@@ -20,7 +21,9 @@ def report(found: Found, paint: Paint) -> Iterator[str]:
     yield ""
     yield from _drafting(found, paint)
     yield ""
-    yield from _time(found["overall"], paint)
+    yield from _by_size(found, paint)
+    yield ""
+    yield from _time(found["overall"])
     if found["temperature"] == 0:
         yield ""
         yield from _verdicts(found, paint)
@@ -100,17 +103,36 @@ def _error(found: Found | None) -> str:
     return "-" if found is None else f"{found['error']:.3f}"
 
 
-def _time(overall: Found, paint: Paint) -> Iterator[str]:
+def _by_size(found: Found, paint: Paint) -> Iterator[str]:
+    """What depends on a position or a size, over all domains."""
+    overall, curves = found["overall"], found["curves"]
+    rows = {
+        "draft's calibration error": [_error(each) for each in overall["as_drafted_by_position"]],
+        "scheduler's": [_error(each) for each in overall["calibrated_by_position"]],
+        "T: target's pass, ms": _medians(curves["verify"]),
+        "D: draft's pass, ms": _medians(curves["draft"]),
+    }
+    columns = min(_MOST_COLUMNS, max(map(len, rows.values())))
+    yield paint.dim(f"{'by position, rows or tokens':28}" + "".join(f"{column:>8}" for column in range(1, columns + 1)))
+    for name, cells in rows.items():
+        yield f"{name:28}" + "".join(f"{cell:>8}" for cell in cells[:columns])
+    absorb, prompt = curves["absorb"]["median"], curves["prompt_absorb"]["median"]
+    yield f"{'absorb, ms':28}{absorb:>8.2f} a round, {prompt:.2f} of a whole prompt"
+
+
+def _medians(spreads: Found) -> list[str]:
+    sizes = {int(size): spread["median"] for size, spread in spreads.items()}
+    return [f"{sizes[size]:.2f}" if size in sizes else "-" for size in range(1, max(sizes, default=0) + 1)]
+
+
+def _time(overall: Found) -> Iterator[str]:
     time = overall["time"]
     total_ms = sum(time.values())
     parts = (("draft", "draft_ms"), ("absorb", "absorb_ms"), ("verify", "verify_ms"), ("ours", "other_ms"))
     shown = " · ".join(f"{label} {time[name] / total_ms:.1%}" for label, name in parts) if total_ms else "none"
     yield f"time with speculation   {shown}"
-    sources = (
-        f"{name} {share['rounds']:.0%} of rounds, {share['tokens']:.0%} of tokens"
-        for name, share in overall["sources"].items()
-    )
-    yield clip(f"rounds by source        {' · '.join(sources) or 'none'}")
+    sources = (f"{name} {share['rounds']:.0%} ({share['tokens']:.0%})" for name, share in overall["sources"].items())
+    yield clip(f"rounds (tokens) from    {' · '.join(sources) or 'none'}")
     parked = overall["parked"]
     yield f"parked                  {parked['rounds']:.0%} of rounds, {parked['time']:.0%} of the time"
 
