@@ -65,7 +65,7 @@ def prompts_of(options: Namespace) -> "tuple[Prompt, ...]":
     chosen = suite.choose(suite.read_suite(suite_of(options)), domains=options.domains, per_domain=options.limit)
     cut = sum(prompt.later_turns > 0 for prompt in chosen)
     if cut:
-        say(f"{cut} prompts have several turns: the first is asked, alone.")
+        say(f"Where a prompt has several turns, the first is asked, alone ({cut} of {len(chosen)}).")
     return suite.interleaved(chosen)
 
 

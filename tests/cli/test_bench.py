@@ -19,9 +19,11 @@ from sparkdesk.cli import app
 from sparkdesk.cli.bench_report import report
 from sparkdesk.cli.bench_run import Outcome, collect, gather, show
 from sparkdesk.cli.paint import Paint
+from sparkdesk.cli.talk import describe
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.settings import GenerationSettings
 from sparkdesk.errors import EngineCrashed
+from sparkdesk.events import Progress
 from tests.bench.scripted_engine import ScriptedEngine, drafted_rounds, plain_rounds, twice_as_fast
 from tests.chat.fake_engine import MODEL
 from tests.cli.command_line import COMMAND, ROOT, TIMEOUT_SECONDS, numbers, sparkdesk
@@ -110,6 +112,18 @@ def test_a_record_holds_no_prompt_and_no_path(tmp_path: Path) -> None:
     assert found["files"] == {"target": {"name": "target.gguf", "size_bytes": 5}}
     written = json.dumps(found)
     assert "code 0?" not in written and str(tmp_path) not in written
+
+
+def test_progress_tells_a_pace_and_an_end() -> None:
+    shown = describe(Progress("Plain against speculation: a", 14, 56, "prompts", 0.1), has_bar=False)
+    assert shown == "Plain against speculation: a   25%  14 of 56  6.0 a minute  7 min left"
+    assert "42 s left" in describe(Progress("x", 14, 56, "prompts", 1.0), has_bar=True)
+
+
+def test_later_turns_are_left_out_and_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mt-bench.jsonl").write_text('{"turns": ["one", "two"]}\n{"turns": ["one"]}\n')
+    assert app.run(["bench", "run", "--suite", str(tmp_path), "--target", "/nowhere", "--draft", "/nowhere"]) == 4
+    assert "the first is asked, alone (1 of 2)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
