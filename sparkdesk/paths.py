@@ -33,6 +33,11 @@ class Paths:
         return self.state / "machine.json"
 
     @property
+    def learnt(self) -> Path:
+        """What the scheduler learnt about each pair: costs and chances, never text."""
+        return self.state / "learnt"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 

@@ -48,7 +48,8 @@ def run(options: Namespace) -> int:
 
     settings = speaking.settings_file()
     chat = speaking.chat_settings(options, settings)
-    with EngineClient(machine_file=user_paths().machine_file) as engine:
+    paths = user_paths()
+    with EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt) as engine:
         how = speaking.loading(options, settings)
         show_progress(open_pair(engine, pair, how=how, speculation=chat.speculation))
         assert engine.model is not None

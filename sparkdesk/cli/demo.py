@@ -49,7 +49,8 @@ def run(options: Namespace) -> int:
     from sparkdesk.runner.client import EngineClient
 
     how = speaking.loading(options, speaking.settings_file())
-    with EngineClient(machine_file=user_paths().machine_file) as engine:
+    paths = user_paths()
+    with EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt) as engine:
         show_progress(open_pair(engine, demo_pair(), how=how, speculation=SpeculationSettings()))
         found = compare(engine, options.prompt)
     print(json.dumps(_as_json(found), ensure_ascii=False) if options.json else _in_words(found))

@@ -27,7 +27,8 @@ def open_screen(pair: ChosenPair, options: Namespace) -> int:
 
     settings = speaking.settings_file()
     chat = speaking.chat_settings(options, settings)
-    engine = EngineClient(machine_file=user_paths().machine_file)
+    paths = user_paths()
+    engine = EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt)
     app = SparkDeskApp(PairDesk(pair, engine, how=speaking.loading(options, settings), chat=chat))
     _dress(app, settings)
     with engine:

@@ -10,13 +10,15 @@ from sparkdesk.engine.features import PendingFeatures
 from sparkdesk.engine.llama import Context
 from sparkdesk.engine.parts import BATCH_ROWS, Block
 
+CONFIDENCE_WEIGHT = "conf_proj.weight"
+
 
 class Drafter:
     """Follows the target's timeline through features, without ever seeing its tokens' logits."""
 
-    def __init__(self, context: Context, *, block_size: int, mask_token: int) -> None:
+    def __init__(self, context: Context, *, block_size: int, mask_token: int, has_confidences: bool) -> None:
         self._context = context
-        self._mask_token = mask_token
+        self._mask_token, self._has_confidences = mask_token, has_confidences
         self.block_size = block_size
         self._pending = PendingFeatures()
         context.become_draft()
@@ -54,7 +56,8 @@ class Drafter:
         noise: Sequence[int] = [anchor] + [self._mask_token] * (length - 1)
         try:
             self._context.process_tokens(noise, start)
-            return Block(self._context.logits(length), tuple(self._context.confidences(length).tolist()))
+            confidences = self._context.confidences(length).tolist() if self._has_confidences else ()
+            return Block(self._context.logits(length), tuple(confidences))
         finally:
             self._context.remove_from(start)  # the noise rows wrote into the KV cache
 

@@ -1,36 +1,68 @@
-"""How many tokens to draft, and how many of them to verify: the seam between the loop and whoever decides."""
+"""Who decides how many tokens to draft and to verify: the seam between the loop and the scheduler."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from sparkdesk.engine.settings import DEFAULT_DRAFT_LENGTH, SpeculationSettings
+from sparkdesk.engine.echo import Echo
+
+DRAFT, CONTEXT, PLAIN = "draft", "context", ""
+
+GREEDY, SAMPLED, EXACT = "greedy", "sampled", "exact"
+"""Acceptance rules, each with chances of its own; the last one is sampled text with a greedy draft."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known before anything is drafted."""
+
+    rule: str
+    most: int
+    """Most tokens that may be drafted."""
+    context_tokens: int
+    """Tokens in the target's cache."""
+    waiting: int = 0
+    """Feature rows to absorb before drafting."""
+    echo: Echo | None = None
+    """Tokens of the context that may be verified in the place of drafted ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do before the target's pass."""
+
+    length: int = 0
+    """Tokens to draft; 0 drafts nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to put before the target, once it is known what there is."""
+
+    source: str = PLAIN
+    length: int = 0
+    chances: tuple[float, ...] = ()
+    """(length,) chance of each token to be accepted, given that those before it are; empty when nobody said."""
 
 
 class LengthChooser(Protocol):
     """Decides from what was known before the tokens in question were drawn (DSpark paper, section 3.2.2)."""
 
-    def before_draft(self, most: int) -> int:
-        """Tokens to draft, 0..most; 0 decodes plainly."""
-        ...
+    def plan(self, situation: Situation) -> Plan: ...
 
-    def after_draft(self, confidences: tuple[float, ...]) -> int:
-        """How many of the drafted tokens to verify, 0..len(confidences)."""
+    def choose(self, situation: Situation, drafted: int, confidences: Sequence[float]) -> Choice:
+        """After drafting `drafted` tokens, perhaps none; `confidences` is empty where the draft has no such head."""
         ...
 
 
 class FixedLength:
-    """Always the same number of tokens."""
+    """Always the same number of tokens, all of them verified."""
 
     def __init__(self, length: int) -> None:
         self.length = length
 
-    def before_draft(self, most: int) -> int:
-        return max(0, min(self.length, most))
+    def plan(self, situation: Situation) -> Plan:
+        return Plan(max(0, min(self.length, situation.most)))
 
-    def after_draft(self, confidences: tuple[float, ...]) -> int:
-        return len(confidences)
-
-
-def chooser_for(settings: SpeculationSettings) -> LengthChooser:
-    if not settings.is_enabled:
-        return FixedLength(0)
-    return FixedLength(settings.draft_length or DEFAULT_DRAFT_LENGTH)
+    def choose(self, situation: Situation, drafted: int, confidences: Sequence[float]) -> Choice:
+        return Choice(DRAFT, drafted) if drafted else Choice()

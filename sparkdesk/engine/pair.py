@@ -1,33 +1,30 @@
 """Opens a target and, where there is one that fits, its draft; closes them in the order llama.cpp needs."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from functools import cached_property
 from pathlib import Path
-from time import perf_counter
 from types import TracebackType
+from typing import Any
 
 from sparkdesk import pairing
 from sparkdesk.engine import llama
-from sparkdesk.engine.control import Control
-from sparkdesk.engine.costs import PlainCost
-from sparkdesk.engine.drafter import Drafter
+from sparkdesk.engine.drafter import CONFIDENCE_WEIGHT, Drafter
 from sparkdesk.engine.llama import Context, Model
 from sparkdesk.engine.margin import Margin, measure
 from sparkdesk.engine.markov import W1, MarkovHead
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.parts import BATCH_ROWS
-from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
-from sparkdesk.engine.speculate import generate
+from sparkdesk.engine.probe import probe_costs
+from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.engine.target import Target
+from sparkdesk.engine.tuner import Tuner
 from sparkdesk.errors import EngineError
 from sparkdesk.gguf_file import GgufFile, read_gguf
 
 ProgressCallback = Callable[[str, float], None]
-
-_WARM_UP_TOKENS = 12
-_WARM_UP_SECONDS = 0.5
+Recall = Callable[[ModelInfo], Mapping[str, Any] | None]
 
 
 class Pair:
@@ -36,15 +33,23 @@ class Pair:
     def __init__(self, stack: ExitStack, settings: LoadSettings) -> None:
         self._stack = stack
         self.settings = settings
-        self.plain_cost = PlainCost()
+        self.tuner = Tuner(0)
         self.drafter: Drafter | None = None
         self.markov: MarkovHead | None = None
         self.draft_name: str | None = None
         self.draft_problem = ""
 
     @classmethod
-    def open(cls, settings: LoadSettings, *, on_progress: ProgressCallback | None = None) -> "Pair":
+    def open(
+        cls,
+        settings: LoadSettings,
+        *,
+        on_progress: ProgressCallback | None = None,
+        recall: Recall = lambda info: None,
+    ) -> "Pair":
         """Load and warm up. `on_progress` gets a stage ("target", "draft", "warm-up") and a fraction.
+
+        `recall` may know a state of the tuner from another session; one that does not fit is passed over.
 
         Raises ModelLoadError or OutOfMemory for the target. A draft that cannot be used is no error: the target still
         answers, and `info.draft_problem` says why it does so alone.
@@ -53,7 +58,7 @@ class Pair:
         with ExitStack() as stack:
             pair = cls(stack, settings)
             pair._load(report)
-            pair._warm_up(report)
+            pair._warm_up(report, recall)
             pair._stack = stack.pop_all()
             return pair
 
@@ -150,7 +155,12 @@ class Pair:
         except EngineError as error:
             self.draft_problem = f"The draft cannot be loaded: {error}"
             return ()
-        self.drafter = Drafter(draft_context, block_size=block_size, mask_token=model.mask_token)
+        self.drafter = Drafter(
+            draft_context,
+            block_size=block_size,
+            mask_token=model.mask_token,
+            has_confidences=CONFIDENCE_WEIGHT in file.tensors,
+        )
         self.markov = MarkovHead(file) if W1 in file.tensors else None
         self.draft_name = file.name
         return model.target_layers
@@ -172,21 +182,25 @@ class Pair:
             closing(Context(model, context_tokens=tokens, threads=self._threads, outputs_max=outputs, other=other))
         )
 
-    def _warm_up(self, report: ProgressCallback) -> None:
-        """A few rounds of the real loop: allocates what is allocated late, and shows what a plain step costs here."""
+    def _warm_up(self, report: ProgressCallback, recall: Recall) -> None:
+        """Allocates what is allocated late, and shows what steps cost here."""
         report("warm-up", 0.0)
-        control = Control(SpeculationSettings(is_enabled=True, draft_length=1))
-        settings = GenerationSettings(max_tokens=_WARM_UP_TOKENS, sampling=SamplingSettings(temperature=0))
-        began = perf_counter()
-        for event in generate(self, [0, 1], settings, control):
-            report("warm-up", 0.5)
-            if getattr(event, "verified", 0):
-                control.speculation = SpeculationSettings(is_enabled=False)
-            control.is_cancelled = perf_counter() - began > _WARM_UP_SECONDS and self.plain_cost.ms_per_token > 0
-        self.target.truncate(0)
-        if self.drafter is not None:
-            self.drafter.truncate(0)
+        block_size = self.drafter.block_size if self.drafter else 0
+        self.tuner, tuner = Tuner(block_size), _remembering_tuner(block_size, recall(self.info))
+        for share in probe_costs(self, tuner):
+            report("warm-up", share)
+        self.tuner = tuner
         report("warm-up", 1.0)
+
+
+def _remembering_tuner(block_size: int, state: Mapping[str, Any] | None) -> Tuner:
+    tuner = Tuner(block_size)
+    if state is not None:
+        try:
+            tuner.restore(state)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return Tuner(block_size)  # half restored would be worse than nothing known
+    return tuner
 
 
 def default_threads() -> int:

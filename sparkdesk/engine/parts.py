@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.costs import PlainCost
+from sparkdesk.engine.tuner import Tuner
 
 BATCH_ROWS = 512
 """Most rows in one pass, of the target and of the draft."""
@@ -21,7 +21,7 @@ class Block:
     logits: FloatArray
     """(k, vocabulary): row i carries the Markov bias of the greedy token of row i - 1. A view until the next pass."""
     confidences: tuple[float, ...]
-    """(k,) probability of each position to be accepted, given that those before it are."""
+    """(k,) probability of each position to be accepted, given that those before it are; empty without such a head."""
 
 
 class TargetPart(Protocol):
@@ -63,4 +63,4 @@ class PairParts(Protocol):
     @property
     def markov(self) -> MarkovPart | None: ...
     @property
-    def plain_cost(self) -> PlainCost: ...
+    def tuner(self) -> Tuner: ...

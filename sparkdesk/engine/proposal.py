@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparkdesk.engine.parts import Block, MarkovPart
-from sparkdesk.engine.sampling import Distribution, Floats, Ids, Sampler, restricted
+from sparkdesk.engine.sampling import Distribution, Floats, Ids, Sampler, certain, restricted
 
 KEPT_MASS = 0.999
 """Share of the draft's probability its candidates are chosen to hold."""
@@ -20,11 +20,21 @@ class Proposal:
 
     tokens: tuple[int, ...]
     distributions: tuple[Distribution, ...]
-    """What each token was really drawn from; empty when the draft is greedy."""
+    """What each token was really drawn from; empty where no chance was in it (a greedy draft, repeated text)."""
     confidences: tuple[float, ...]
 
     def first(self, count: int) -> "Proposal":
         return Proposal(self.tokens[:count], self.distributions[:count], self.confidences[:count])
+
+    def after(self, count: int) -> "Proposal":
+        return Proposal(self.tokens[count:], self.distributions[count:], self.confidences[count:])
+
+    def sources(self) -> tuple[Distribution, ...]:
+        """What each token is held to have been drawn from.
+
+        A token chosen without chance is kept with probability p: as often as a draw from p would have been equal to it.
+        """
+        return self.distributions or tuple(map(certain, self.tokens))
 
 
 NOTHING = Proposal((), (), ())

@@ -24,7 +24,7 @@ class Round:
 
     tokens: tuple[int, ...]
     is_drafted: tuple[bool, ...]
-    """One flag a token: True came from the draft, False from the target itself (bonus or plain)."""
+    """One flag a token: True was drafted and accepted, False comes from the target itself (bonus or plain)."""
     drafted: int = 0
     """Draft tokens proposed."""
     verified: int = 0
@@ -32,7 +32,7 @@ class Round:
     accepted: int = 0
     """Verified draft tokens that were right, an end-of-turn token included."""
     confidences: tuple[float, ...] = ()
-    """The draft's own estimate for each drafted token, given that those before it survive."""
+    """The draft's own estimate for each token it drafted and that was verified, given that those before it survive."""
     expected: tuple[float, ...] = ()
     """The same, of the verified tokens, as the scheduler saw it: calibrated by what really happened before."""
     source: str = ""

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-DEFAULT_DRAFT_LENGTH = 3
 ALL_LAYERS = -1
 
 
@@ -49,9 +48,14 @@ class SpeculationSettings:
 
     is_enabled: bool = True
     draft_length: int | None = None
-    """1..block size, or None for the engine's own choice."""
+    """1..block size, or None to leave it to the scheduler."""
     drafts_greedily: bool = False
     """Draft the likeliest token even where the reply is sampled: the exact-match rule of llama.cpp, for comparison."""
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether the scheduler decides."""
+        return self.is_enabled and self.draft_length is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,16 @@ from sparkdesk.engine import prefill, proposal
 from sparkdesk.engine.accept import Verdict, accept
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.lengths import chooser_for
-from sparkdesk.engine.parts import PairParts
+from sparkdesk.engine.costs import MOST_ROWS
+from sparkdesk.engine.echo import EchoIndex
+from sparkdesk.engine.lengths import CONTEXT, EXACT, GREEDY, SAMPLED, Choice, FixedLength, LengthChooser, Situation
+from sparkdesk.engine.parts import DrafterPart, PairParts
 from sparkdesk.engine.proposal import NOTHING, Proposal
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.sampling import Sampler
-from sparkdesk.engine.settings import GenerationSettings
+from sparkdesk.engine.settings import GenerationSettings, SpeculationSettings
 from sparkdesk.engine.stats import Outcome, ReplyStats
+from sparkdesk.engine.tuner import Played, Tuner
 
 
 def generate(
@@ -36,16 +39,27 @@ def generate(
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
+    """What the draft model said, and what it cost."""
+
+    whole: Proposal = NOTHING
+    absorbed: int = 0
+    absorb_ms: float = 0.0
+    draft_ms: float = 0.0
+    chain_ms: float = 0.0
+    """Drawing the tokens from the draft's logits: our own work."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
     """What is put before the target in one round."""
 
-    offered: Proposal
-    drafted: int
-    """Tokens proposed; `offered` may hold fewer."""
-    absorb_ms: float
-    draft_ms: float
-
-
-_NO_DRAFT = _Draft(NOTHING, 0, 0.0, 0.0)
+    situation: Situation
+    choice: Choice
+    draft: _Draft
+    tokens: Proposal
+    """The tokens to verify."""
+    unverified: Proposal = NOTHING
+    """What the draft proposed after them."""
 
 
 class _Reply:
@@ -55,6 +69,7 @@ class _Reply:
         self.pair, self.settings, self.control = pair, settings, control
         self.committed = list(prompt)
         self.sampler = Sampler(settings.sampling)
+        self.echoes = EchoIndex(self.committed)
         self.stats = ReplyStats(prompt_tokens=len(prompt))
         self.stop_reason = ""
         self.round_began = perf_counter()
@@ -69,8 +84,9 @@ class _Reply:
             prompt_tokens=len(self.committed),
             prefilled_tokens=len(self.committed) - ready.reused,
             prefill_ms=1e3 * (perf_counter() - began),
-            plain_ms_per_token=self.pair.plain_cost.ms_per_token,
+            plain_ms_per_token=self.pair.tuner.costs.plain_ms(len(self.committed)),
         )
+        self.pair.tuner.begin_reply(self.stats.prefill_ms)
         yield from self.first_token(ready.row)
         while not self.is_over():
             done = self.play()
@@ -97,58 +113,106 @@ class _Reply:
     def play(self) -> Round:
         """One round."""
         began = self.round_began
-        draft = self.draft()
+        offer = self.offer()
         verify_began = perf_counter()
-        logits = self.pair.target.decode([self.committed[-1], *draft.offered.tokens], all_rows=True)
+        logits = self.pair.target.decode([self.committed[-1], *offer.tokens.tokens], all_rows=True)
         verify_ms = _since(verify_began)
-        verdict = accept(logits, draft.offered, history=self.committed, sampler=self.sampler)
+        verdict = accept(
+            logits, offer.tokens, history=self.committed, sampler=self.sampler, unverified=offer.unverified
+        )
         kept = self.commit(verdict.tokens)
         self.settle(verdict, len(kept))
         self.round_began = perf_counter()
         elapsed_ms = 1e3 * (self.round_began - began)
-        if not draft.drafted:
-            self.pair.plain_cost.observe(elapsed_ms)
+        self.learn(offer, verdict, elapsed_ms)
+        return self.report(offer, verdict, kept, verify_ms=verify_ms, elapsed_ms=elapsed_ms)
+
+    def report(
+        self, offer: _Offer, verdict: Verdict, kept: tuple[int, ...], *, verify_ms: float, elapsed_ms: float
+    ) -> Round:
+        draft, tuner = offer.draft, self.pair.tuner
         has_end = self.stop_reason == "end"
         accepted = min(verdict.accepted, len(kept) + has_end)
+        is_tuned = self.control.speculation.is_tuned
         return Round(
             tokens=kept,
             is_drafted=tuple(i < accepted for i in range(len(kept))),
-            drafted=draft.drafted,
-            verified=len(draft.offered.tokens),
+            drafted=len(draft.whole.tokens),
+            verified=offer.choice.length,
             accepted=accepted,
-            confidences=draft.offered.confidences,
+            confidences=offer.tokens.confidences,
+            expected=offer.choice.chances,
+            source=offer.choice.source,
+            is_parked=is_tuned and tuner.parking.is_parked,
+            expected_gain=tuner.expected_gain if is_tuned else 0.0,
             draft_ms=draft.draft_ms,
             absorb_ms=draft.absorb_ms,
             verify_ms=verify_ms,
             other_ms=max(0.0, elapsed_ms - draft.draft_ms - draft.absorb_ms - verify_ms),
-            plain_ms_per_token=self.pair.plain_cost.ms_per_token,
+            plain_ms_per_token=tuner.costs.plain_ms(offer.situation.context_tokens),
             has_end=has_end,
         )
 
-    def draft(self) -> _Draft:
-        drafter, chooser = self.pair.drafter, chooser_for(self.control.speculation)
-        length = chooser.before_draft(self.room()) if drafter is not None else 0
-        if drafter is None or length == 0:
-            return _NO_DRAFT
-        began = perf_counter()
+    def offer(self) -> _Offer:
+        drafter, settings = self.pair.drafter, self.control.speculation
+        chooser, situation = chooser_for(settings, self.pair.tuner), self.situation()
+        plan = chooser.plan(situation)
+        draft = self.draft(drafter, plan.length) if drafter is not None and plan.length else _Draft()
+        choice = chooser.choose(situation, len(draft.whole.tokens), draft.whole.confidences)
+        if choice.source == CONTEXT and situation.echo is not None:
+            tokens = Proposal(situation.echo.tokens[: choice.length], (), ())
+            return _Offer(situation, choice, draft, tokens)
+        return _Offer(situation, choice, draft, draft.whole.first(choice.length), draft.whole.after(choice.length))
+
+    def situation(self) -> Situation:
+        """What the scheduler is told; what it has no use for is not looked up."""
+        drafter, settings = self.pair.drafter, self.control.speculation
+        length = self.pair.target.length
+        if drafter is None or not settings.is_enabled:
+            return Situation(GREEDY, 0, length)
+        room = self.room()
+        echo = self.echoes.find(min(room, MOST_ROWS - 1)) if settings.is_tuned else None
+        return Situation(self.rule(), min(room, drafter.block_size), length, drafter.waiting, echo)
+
+    def rule(self) -> str:
+        if self.sampler.is_greedy:
+            return GREEDY
+        return EXACT if self.control.speculation.drafts_greedily else SAMPLED
+
+    def draft(self, drafter: DrafterPart, length: int) -> _Draft:
+        began, waiting = perf_counter(), drafter.waiting
         drafter.absorb()
-        absorbed = perf_counter()
+        absorb_ms, began = _since(began), perf_counter()
         block = drafter.propose(self.committed[-1], length)
-        draft_ms = _since(absorbed)
-        if self.sampler.is_greedy or self.control.speculation.drafts_greedily:
-            whole = proposal.greedy(block)
-        else:
+        draft_ms, began = _since(began), perf_counter()
+        if self.rule() == SAMPLED:
             whole = proposal.sampled(
                 block, self.committed[-1], history=self.committed, sampler=self.sampler, markov=self.pair.markov
             )
-        offered = whole.first(chooser.after_draft(whole.confidences))
-        return _Draft(offered, length, 1e3 * (absorbed - began), draft_ms)
+        else:
+            whole = proposal.greedy(block)
+        return _Draft(whole, waiting, absorb_ms, draft_ms, _since(began))
+
+    def learn(self, offer: _Offer, verdict: Verdict, elapsed_ms: float) -> None:
+        draft = offer.draft
+        played = Played(
+            offer.choice,
+            accepted=verdict.accepted,
+            tokens=len(verdict.tokens),
+            drafted=len(draft.whole.tokens),
+            absorbed=draft.absorbed,
+            confidences=draft.whole.confidences,
+            next_chance=verdict.next_chance,
+            absorb_ms=draft.absorb_ms,
+            draft_ms=draft.draft_ms + draft.chain_ms,
+            verify_ms=elapsed_ms - draft.absorb_ms - draft.draft_ms - draft.chain_ms,
+        )
+        self.pair.tuner.learn(offer.situation, played)
 
     def room(self) -> int:
-        """Most tokens worth drafting: the block, the rest of the context, and what is still asked for."""
-        assert self.pair.drafter is not None
+        """Most tokens worth verifying: the rest of the context, and what is still asked for."""
         target = self.pair.target
-        room = min(self.pair.drafter.block_size, target.context_tokens - target.length - 1)
+        room = target.context_tokens - target.length - 1
         if self.settings.max_tokens > 0:
             room = min(room, self.settings.max_tokens - self.stats.generated - 1)
         return max(0, room)
@@ -173,6 +237,13 @@ class _Reply:
         if drafter is not None:
             drafter.keep(target.features(rows))
         target.truncate(len(self.committed) - kept_count - 1 + rows)
+
+
+def chooser_for(settings: SpeculationSettings, tuner: Tuner) -> LengthChooser:
+    """The scheduler, unless the user knows better or wants none of it."""
+    if not settings.is_enabled:
+        return FixedLength(0)
+    return tuner if settings.draft_length is None else FixedLength(settings.draft_length)
 
 
 def _since(began: float) -> float:

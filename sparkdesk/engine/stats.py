@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from sparkdesk.engine.lengths import CONTEXT
 from sparkdesk.engine.round import Round
 
 
@@ -22,7 +23,10 @@ class ReplyStats:
     """Draft tokens the target looked at."""
     accepted: int = 0
     """Draft tokens that were right, an end-of-turn token included."""
+    from_context: int = 0
+    """Those of the accepted tokens that repeat the context and were not the draft's."""
     verified_by_position: tuple[int, ...] = ()
+    """Of the draft's own tokens, by their place in the block."""
     accepted_by_position: tuple[int, ...] = ()
     draft_ms: float = 0.0
     absorb_ms: float = 0.0
@@ -74,6 +78,8 @@ class ReplyStats:
 
     def after(self, done: Round) -> "ReplyStats":
         """These figures with one more round in them."""
+        is_drafts_own = done.source != CONTEXT
+        verified, accepted = (done.verified, done.accepted) if is_drafts_own else (0, 0)
         return replace(
             self,
             generated=self.generated + len(done.tokens),
@@ -81,8 +87,9 @@ class ReplyStats:
             rounds=self.rounds + (not done.is_first),
             verified=self.verified + done.verified,
             accepted=self.accepted + done.accepted,
-            verified_by_position=_count_positions(self.verified_by_position, done.verified),
-            accepted_by_position=_count_positions(self.accepted_by_position, done.accepted, least=done.verified),
+            from_context=self.from_context + (0 if is_drafts_own else done.accepted),
+            verified_by_position=_count_positions(self.verified_by_position, verified),
+            accepted_by_position=_count_positions(self.accepted_by_position, accepted, least=verified),
             draft_ms=self.draft_ms + done.draft_ms,
             absorb_ms=self.absorb_ms + done.absorb_ms,
             verify_ms=self.verify_ms + done.verify_ms,
@@ -101,6 +108,7 @@ class ReplyStats:
             "rounds": self.rounds,
             "accepted_length": round(self.accepted_length, 4),
             "acceptance": round(self.acceptance, 4),
+            "from_context": self.from_context,
             "acceptance_by_position": [round(share, 4) for share in self.acceptance_by_position],
             "draft_ms": round(self.draft_ms, 3),
             "absorb_ms": round(self.absorb_ms, 3),

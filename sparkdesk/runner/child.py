@@ -1,4 +1,6 @@
-"""The engine's child process: `python -m sparkdesk.runner.child`, one line of JSON a message on stdin and stdout.
+"""The engine's child process: `python -m sparkdesk.runner.child [LEARNT_FOLDER]`.
+
+One line of JSON a message on stdin and stdout.
 
 The descriptors of the wire are private copies; descriptor 1 is pointed at stderr, so nothing that a C library prints
 can get between two messages. When the parent goes away, stdin ends and the process is gone at once, in mid-decode too.
@@ -7,8 +9,11 @@ can get between two messages. When the parent goes away, stdin ends and the proc
 import faulthandler
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from sparkdesk.engine.control import Control
@@ -17,6 +22,7 @@ from sparkdesk.engine.settings import GenerationSettings, LoadSettings
 from sparkdesk.engine.stats import Outcome
 from sparkdesk.errors import EngineError
 from sparkdesk.runner import wire
+from sparkdesk.runner.learnt import Learnt
 from sparkdesk.runner.protocol import Response
 from sparkdesk.runner.service import LoadedPair, OnProgress, PairEngine, Service
 
@@ -24,10 +30,13 @@ from sparkdesk.runner.service import LoadedPair, OnProgress, PairEngine, Service
 class LlamaEngine:
     """The real engine, imported only when a model is loaded: llama.cpp prints and reads devices at import."""
 
+    def __init__(self, learnt: Learnt) -> None:
+        self._learnt = learnt
+
     def open(self, settings: LoadSettings, *, on_progress: OnProgress | None = None) -> LoadedPair:
         from sparkdesk.engine.pair import Pair
 
-        return Pair.open(settings, on_progress=on_progress)
+        return Pair.open(settings, on_progress=on_progress, recall=partial(self._learnt.recall, settings))
 
     def generate(
         self, pair: LoadedPair, tokens: tuple[int, ...], settings: GenerationSettings, control: Control
@@ -36,7 +45,8 @@ class LlamaEngine:
         from sparkdesk.engine.speculate import generate
 
         assert isinstance(pair, Pair)
-        return generate(pair, tokens, settings, control)
+        yield from generate(pair, tokens, settings, control)
+        self._learnt.remember(pair.settings, pair.info, pair.tuner.state())
 
 
 def main(engine: PairEngine) -> NoReturn:
@@ -81,4 +91,4 @@ def _send(responses: BinaryIO, response: Response) -> None:
 
 
 if __name__ == "__main__":
-    main(LlamaEngine())
+    main(LlamaEngine(Learnt(Path(sys.argv[1]) if len(sys.argv) > 1 else None)))

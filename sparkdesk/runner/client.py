@@ -47,10 +47,17 @@ HEARTBEAT_SECONDS = 0.4
 class EngineClient:
     """The engine in a process of its own. `close` it, or use it in a `with`; the end of the program closes it too."""
 
-    def __init__(self, *, machine_file: Path | None = None, child_command: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        machine_file: Path | None = None,
+        learnt_folder: Path | None = None,
+        child_command: Sequence[str] | None = None,
+    ) -> None:
+        """Without `machine_file` no crash is remembered, without `learnt_folder` nothing about the pairs."""
         self._machine_file = machine_file
         # -P: a json.py in the folder where the user happens to be must not be taken for the real one.
-        self._command = child_command or (sys.executable, "-P", "-m", "sparkdesk.runner.child")
+        self._command = child_command or (sys.executable, "-P", "-m", "sparkdesk.runner.child", *_said(learnt_folder))
         self._lock = threading.Lock()
         self._child: ChildProcess | None = None
         self._end_at_exit: weakref.finalize[[], EngineClient] | None = None
@@ -219,3 +226,7 @@ def _checked(answer: Response | Death) -> Response:
         known = kind if isinstance(kind, type) and issubclass(kind, SparkDeskError) else EngineError
         raise known(answer.message, answer.hint)
     return answer
+
+
+def _said(learnt_folder: Path | None) -> tuple[str, ...]:
+    return (str(learnt_folder),) if learnt_folder is not None else ()

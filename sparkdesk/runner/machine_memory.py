@@ -4,11 +4,11 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import json
-import os
 import platform
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from sparkdesk.whole_file import write_whole
 
 _SECTION = "crashed_with_repacked_weights"
 PACKAGE = "llama-cpp-python"
@@ -31,7 +31,7 @@ class MachineMemory:
         everything[_SECTION] = {**self._section(everything), self._build: signal_name}
         if self._path is not None:
             with contextlib.suppress(OSError):  # a full or read-only disk costs one more crash, not the load
-                _write_whole(self._path, json.dumps(everything, indent=2) + "\n")
+                write_whole(self._path, json.dumps(everything, indent=2) + "\n")
 
     def _read(self) -> dict[str, Any]:
         """A file that is missing or broken is an empty one: at worst the crash is met once more."""
@@ -72,18 +72,3 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Never half a file: written beside it, then renamed over it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

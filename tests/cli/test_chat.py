@@ -21,6 +21,7 @@ STATS = {
     "rounds",
     "accepted_length",
     "acceptance",
+    "from_context",
     "acceptance_by_position",
     "draft_ms",
     "absorb_ms",

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.costs import PlainCost
 from sparkdesk.engine.parts import Block
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.stats import Outcome
+from sparkdesk.engine.tuner import Tuner
 
 
 class TableTarget:
@@ -99,7 +99,7 @@ class ScriptedPair:
     target: TableTarget
     drafter: TableDrafter | None
     markov: TableMarkov | None
-    plain_cost: PlainCost = field(default_factory=PlainCost)
+    tuner: Tuner = field(default_factory=lambda: Tuner(7))
 
 
 def cycle_pair(vocabulary: int = 16, *, wrong: Sequence[int] = (), context_tokens: int = 4096) -> ScriptedPair:

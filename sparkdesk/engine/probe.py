@@ -1,0 +1,80 @@
+"""A short look at what steps cost, when a pair has been loaded: rounds of the real loop at various draft lengths.
+
+In the loop, because there a step costs more than the same batch repeated on its own: llama.cpp rebuilds its graph when
+the size of the batch changes.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from sparkdesk.engine.control import Control
+from sparkdesk.engine.costs import Seen
+from sparkdesk.engine.parts import PairParts
+from sparkdesk.engine.round import Round
+from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.speculate import generate
+from sparkdesk.engine.tuner import Tuner
+
+PROBE_SECONDS = 1.5
+LEAST_PASSES = 5
+_FIRST = (7,)
+"""Not measured: the first pass of a kind finds cold caches and allocates."""
+_ORDER = (0, 7, 3, 1, 0, 5, 2, 4, 6)
+_TURNS = 3
+_GLANCE = (0, 3, 0)
+_MOST_TOKENS = 512
+
+
+@dataclass(slots=True)
+class _Samples:
+    """Milliseconds by step size."""
+
+    target: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    draft: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    absorb: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, done: Round, absorbed: int) -> None:
+        self.target[done.verified + 1].append(done.verify_ms + done.other_ms)
+        if done.drafted:
+            self.draft[done.drafted].append(done.draft_ms)
+            self.absorb[absorbed].append(done.absorb_ms)
+
+
+def probe_costs(pair: PairParts, tuner: Tuner) -> Iterator[float]:
+    """Play the rounds and tell `tuner` what they cost; yields the share done. What `pair` learns of it is rubbish.
+
+    Ends after PROBE_SECONDS or LEAST_PASSES target passes, whichever is later. Remembered costs need only a glance.
+    """
+    drafter = pair.drafter
+    block_size = drafter.block_size if drafter else 0
+    order = (*_FIRST, *(_GLANCE if tuner.costs.is_remembered else _ORDER * _TURNS))
+    lengths = [min(length, block_size) for length in order]
+    control = Control(_speculation(lengths[0]))
+    settings = GenerationSettings(max_tokens=_MOST_TOKENS, sampling=SamplingSettings(temperature=0))
+    samples, passes, waiting, began = _Samples(), 0, 0, perf_counter()
+    for event in generate(pair, [0, 1], settings, control):
+        if not isinstance(event, Round) or event.is_first:
+            continue
+        passes += 1
+        if passes > len(_FIRST):
+            samples.add(event, waiting)
+        waiting = (0 if event.drafted else waiting) + len(event.tokens)
+        is_late = perf_counter() - began > PROBE_SECONDS and passes >= LEAST_PASSES
+        control.is_cancelled = is_late or passes >= len(lengths)
+        control.speculation = _speculation(lengths[min(passes, len(lengths) - 1)])
+        yield passes / len(lengths)
+    pair.target.truncate(0)
+    if drafter is not None:
+        drafter.truncate(0)
+    tuner.costs.seed(_seen(samples.target), _seen(samples.draft), _seen(samples.absorb))
+
+
+def _seen(samples: dict[int, list[float]]) -> dict[int, Seen]:
+    """The lower of the middle ones: a machine that is busy elsewhere only ever makes a step slower."""
+    return {size: Seen(sorted(found)[(len(found) - 1) // 2], len(found)) for size, found in samples.items()}
+
+
+def _speculation(length: int) -> SpeculationSettings:
+    return SpeculationSettings(is_enabled=length > 0, draft_length=length or None)

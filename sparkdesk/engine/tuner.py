@@ -1,0 +1,219 @@
+"""What the loop has learnt on this machine about this pair, and the draft lengths it leads to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparkdesk.engine.blocks import BlockMemory
+from sparkdesk.engine.calibration import Calibration, logits_of
+from sparkdesk.engine.costs import ABSORB_ROWS, MOST_ROWS, StepCosts
+from sparkdesk.engine.echo import Echo
+from sparkdesk.engine.lengths import CONTEXT, DRAFT, Choice, Plan, Situation
+from sparkdesk.engine.parking import Parking
+from sparkdesk.engine.scheduler import Forecast, Prices, forecast, worth_of_verifying
+
+FloatVector = NDArray[np.float64]
+
+_RATE_TOKENS = 32.0
+_LEAST_WORTH = 0.02  # of a token
+_OPTIMISM = 0.5  # standard deviations by which a verify pass is thought cheaper: what was never tried is tried
+_SETTLED_ROUNDS = 4
+_PLAIN_EVERY_TOKENS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a round turned out to be."""
+
+    choice: Choice
+    accepted: int
+    tokens: int
+    """Tokens gained, the target's own included."""
+    drafted: int = 0
+    absorbed: int = 0
+    confidences: tuple[float, ...] = ()
+    next_chance: float | None = None
+    """Of the first drafted token that was not verified, where all that were verified were accepted."""
+    absorb_ms: float = 0.0
+    draft_ms: float = 0.0
+    verify_ms: float = 0.0
+    """All of the rest of the round, what is done around the pass included."""
+
+    @property
+    def elapsed_ms(self) -> float:
+        return self.absorb_ms + self.draft_ms + self.verify_ms
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """An echo that is worth verifying."""
+
+    length: int
+    worth: float
+    chances: tuple[float, ...]
+
+
+class Tuner:
+    """Costs and calibrations of one pair, and the state of its parking. Replies come and go, this stays."""
+
+    def __init__(self, block_size: int) -> None:
+        self.block_size = block_size
+        self.costs = StepCosts(block_size)
+        self.parking = Parking()
+        self.expected_gain = 0.0
+        """Speed expected of drafting now, as a multiple of plain decoding; 0 when nothing is known."""
+        self._chances: dict[str, Calibration] = {}
+        self._echo_chances: dict[str, Calibration] = {}
+        self._blocks = BlockMemory(block_size)
+        self._now = 0
+        self._rate_tokens = self._rate_ms = 0.0
+        self._gaining = self._tokens_since_plain = 0
+        self._is_probing = self._is_after_probe = False
+        self._prices: Prices | None = None
+        self._echo: _Weighed | None = None
+
+    def begin_reply(self, prefill_ms: float) -> None:
+        """Another text: nothing is known about its moments, and a parked pair may look at it at once."""
+        self._blocks.forget_moment()
+        self.parking.begin_reply(prefill_ms)
+        self._is_after_probe = False
+
+    def plan(self, situation: Situation) -> Plan:
+        self._is_probing, self._echo = False, None
+        parking, most = self.parking, min(situation.most, self.block_size)
+        may_draft = most > 0 and (not parking.is_parked or self._is_after_probe or parking.is_due)
+        if self._tokens_since_plain >= _PLAIN_EVERY_TOKENS or not (may_draft or situation.echo):
+            return Plan()
+        self._prices = self._prices_now(situation)
+        least_worth = 1.0 - self._prices.tokens_per_ms * self._prices.plain_ms + _LEAST_WORTH
+        if situation.echo:
+            self._echo = self._weigh(situation.echo, situation.rule, least_worth)
+        length, worth = self._draft_length(situation, most, least_worth) if may_draft else (0, least_worth)
+        if self._echo and (not length or self._echo.worth >= worth):
+            self._is_probing = False
+            return Plan()
+        return Plan(length)
+
+    def choose(self, situation: Situation, drafted: int, confidences: Sequence[float]) -> Choice:
+        if not drafted:
+            return Choice(CONTEXT, self._echo.length, self._echo.chances) if self._echo else Choice()
+        assert self._prices is not None, "nothing is drafted without a plan"
+        chances = self._calibration(situation.rule).chances(logits_of(confidences, drafted))
+        worth = worth_of_verifying(chances, self._prices)
+        length = int(worth.argmax())
+        if self._echo and self._echo.worth > worth[length]:
+            return Choice(CONTEXT, self._echo.length, self._echo.chances)
+        return Choice(DRAFT, length, tuple(chances[:length].tolist())) if length else Choice()
+
+    def learn(self, situation: Situation, played: Played) -> None:
+        """After every round, also after those that somebody else decided on."""
+        context = situation.context_tokens
+        self._learn_costs(played, context)
+        self._learn_chances(situation, played)
+        plain_ms = self.costs.plain_ms(context)
+        self.parking.pass_round(played.tokens, played.elapsed_ms, plain_ms=plain_ms, is_probe=self._is_probing)
+        self._is_after_probe, self._is_probing = self._is_probing, False
+        self._now += played.tokens
+        self._tokens_since_plain = self._tokens_since_plain + played.tokens if played.choice.length else 0
+        fade = float(np.exp(-played.tokens / _RATE_TOKENS))
+        self._rate_tokens = self._rate_tokens * fade + played.tokens
+        self._rate_ms = self._rate_ms * fade + played.elapsed_ms
+
+    def state(self) -> dict[str, object]:
+        """What is worth remembering until the next session, for JSON."""
+        return {
+            "costs": self.costs.state(),
+            "chances": {rule: found.state() for rule, found in self._chances.items()},
+            "echo_chances": {rule: found.state() for rule, found in self._echo_chances.items()},
+            "blocks": self._blocks.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a remembered state; raises ValueError, TypeError, KeyError, AttributeError if it does not fit."""
+        self.costs.restore(state["costs"])
+        self._blocks.restore(state["blocks"])
+        for rule, told in state["chances"].items():
+            self._calibration(rule).restore(told)
+        for rule, told in state["echo_chances"].items():
+            self._echo_calibration(rule).restore(told)
+
+    def _prices_now(self, situation: Situation) -> Prices:
+        costs, context = self.costs, situation.context_tokens
+        verify_ms = costs.target_ms(context) * np.exp(-_OPTIMISM * costs.doubt())
+        rate = plain_rate = 1.0 / float(verify_ms[0])
+        if self._rate_ms:
+            rate = max(plain_rate, self._rate_tokens / self._rate_ms)
+        # A long backlog is paid once, and then not again: what counts is what each round costs from then on.
+        absorb_ms = costs.absorb_ms(min(situation.waiting, ABSORB_ROWS))
+        return Prices(verify_ms, costs.draft_ms(context), absorb_ms, rate)
+
+    def _weigh(self, echo: Echo, rule: str, least_worth: float) -> _Weighed | None:
+        chances = self._echo_calibration(rule).chances(echo.logits())
+        worth = worth_of_verifying(chances, self._prices_of_plan())
+        length = int(worth.argmax())
+        if not length or worth[length] < least_worth:
+            return None
+        return _Weighed(length, float(worth[length]), tuple(chances[:length].tolist()))
+
+    def _draft_length(self, situation: Situation, most: int, least_worth: float) -> tuple[int, float]:
+        """Tokens to draft, and what they are worth; parks and comes back."""
+        found = self._forecast(situation.rule)
+        length = found.best_draft(most)
+        worth = float(found.worth[length])
+        self.expected_gain = found.gain(length)
+        if self.parking.is_parked and not self._is_after_probe:
+            return (length if self._may_probe(situation, least_worth - worth) else 0), worth
+        if worth < least_worth:
+            self.parking.park()
+            self._gaining = 0
+            return 0, worth
+        self.parking.unpark()
+        self._gaining += 1
+        if self._gaining == _SETTLED_ROUNDS:
+            self.parking.settle()
+        return length, worth
+
+    def _may_probe(self, situation: Situation, worth_lost: float) -> bool:
+        backlog_ms = self.costs.absorb_ms(situation.waiting)
+        loss_ms = max(0.0, worth_lost) / self._prices_of_plan().tokens_per_ms
+        self._is_probing = self.parking.affords(loss_ms + max(0.0, backlog_ms - self.costs.absorb_ms(ABSORB_ROWS)))
+        return self._is_probing
+
+    def _prices_of_plan(self) -> Prices:
+        assert self._prices is not None
+        return self._prices
+
+    def _forecast(self, rule: str) -> Forecast:
+        logits, weights = self._blocks.expected(self._now)
+        return forecast(self._calibration(rule).chances(logits), weights, self._prices_of_plan())
+
+    def _learn_costs(self, played: Played, context_tokens: int) -> None:
+        self.costs.observe_target(played.choice.length + 1, context_tokens, played.verify_ms)
+        if played.drafted:
+            self.costs.observe_draft(played.drafted, context_tokens, played.draft_ms)
+            self.costs.observe_absorb(played.absorbed, played.absorb_ms)
+
+    def _learn_chances(self, situation: Situation, played: Played) -> None:
+        choice = played.choice
+        outcomes = [1.0] * played.accepted
+        if played.accepted < choice.length:
+            outcomes.append(0.0)
+        elif choice.source != CONTEXT and played.next_chance is not None:
+            outcomes.append(played.next_chance)
+        if played.drafted:
+            self._blocks.add(logits_of(played.confidences, played.drafted), self._now)
+        if choice.source == CONTEXT and situation.echo is not None:
+            self._echo_calibration(situation.rule).observe(situation.echo.logits(), outcomes)
+        elif played.drafted and outcomes:
+            self._calibration(situation.rule).observe(logits_of(played.confidences, played.drafted), outcomes)
+        for calibration in (*self._chances.values(), *self._echo_chances.values()):
+            calibration.pass_tokens(played.tokens)
+
+    def _calibration(self, rule: str) -> Calibration:
+        return self._chances.setdefault(rule, Calibration(self.block_size))
+
+    def _echo_calibration(self, rule: str) -> Calibration:
+        return self._echo_chances.setdefault(rule, Calibration(MOST_ROWS - 1))
