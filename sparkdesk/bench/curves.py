@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from sparkdesk.bench.spread import NOTHING, Spread, spread_of
 from sparkdesk.engine.round import Round
+from sparkdesk.engine.scheduler import Prices, best_fixed_length
 
 ACCEPTANCES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
@@ -56,15 +59,12 @@ def curves_of(replies: Iterable[Sequence[Round]]) -> Curves:
 
 
 def choices(curves: Curves, acceptances: Iterable[float] = ACCEPTANCES) -> tuple[Choice, ...]:
-    """The best length for each acceptance; nothing where plain decoding was not measured."""
+    """The scheduler's best length for each acceptance; nothing where plain decoding was not measured."""
     if 1 not in curves.verify:
         return ()
-    return tuple(_best(curves, acceptance) for acceptance in acceptances)
-
-
-def expected_tokens(acceptance: float, length: int) -> float:
-    """Tokens gained by a round: the bonus, and each drafted token if it and all before it survive."""
-    return sum(acceptance**position for position in range(length + 1))
+    prices, most = _prices(curves)
+    found = ((acceptance, best_fixed_length(acceptance, prices, most)) for acceptance in acceptances)
+    return tuple(Choice(acceptance, length, gain) for acceptance, (length, gain) in found)
 
 
 def round_ms(curves: Curves, length: int) -> float | None:
@@ -79,16 +79,15 @@ def round_ms(curves: Curves, length: int) -> float | None:
     return verify_ms + curves.draft[length].median + curves.absorb.median + curves.other.median
 
 
-def _best(curves: Curves, acceptance: float) -> Choice:
-    plain_ms = round_ms(curves, 0)
-    assert plain_ms is not None, "asked only where plain decoding was measured"
-    best = Choice(acceptance, 0, 1.0)
-    for length in sorted(curves.draft):
-        cost_ms = round_ms(curves, length)
-        if cost_ms:
-            gain = expected_tokens(acceptance, length) * plain_ms / cost_ms
-            best = Choice(acceptance, length, gain) if gain > best.gain else best
-    return best
+def _prices(curves: Curves) -> tuple[Prices, int]:
+    """With our own time as a part of each pass, and the longest length up to which all was measured."""
+    most = 0
+    while most + 2 in curves.verify and most + 1 in curves.draft:
+        most += 1
+    ours_ms = [curves.plain_other.median, *[curves.other.median] * most]
+    verify_ms = np.array([curves.verify[row].median + ours for row, ours in enumerate(ours_ms, start=1)])
+    draft_ms = np.array([curves.draft[length].median for length in range(1, most + 1)])
+    return Prices(verify_ms, draft_ms, curves.absorb.median, tokens_per_ms=1 / verify_ms[0]), most
 
 
 def _grouped(

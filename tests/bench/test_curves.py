@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sparkdesk.bench.curves import Choice, Curves, choices, curves_of, expected_tokens, round_ms
+from sparkdesk.bench.curves import Choice, Curves, choices, curves_of, round_ms
 from sparkdesk.bench.spread import NOTHING, Spread, spread_of
 from sparkdesk.engine.round import Round
 from tests.bench.scripted_engine import drafted_rounds, plain_rounds
@@ -34,13 +34,6 @@ def test_rounds_out_of_the_context_cost_no_draft() -> None:
     quoting = replace(drafted_rounds(1)[0], source="context", drafted=0, draft_ms=0.0)
     found = curves_of([[quoting]])
     assert found.draft == {} and list(found.verify) == [4] and found.absorb == NOTHING
-
-
-@pytest.mark.parametrize(
-    ("acceptance", "length", "tokens"), [(0.5, 0, 1.0), (0.5, 2, 1.75), (1.0, 7, 8.0), (0.0, 3, 1.0)]
-)
-def test_expected_tokens(acceptance: float, length: int, tokens: float) -> None:
-    assert expected_tokens(acceptance, length) == tokens
 
 
 CURVES = Curves(

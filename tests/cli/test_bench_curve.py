@@ -15,7 +15,7 @@ from tests.bench.scripted_engine import drafted_rounds, plain_rounds, reply
 from tests.chat.fake_engine import MODEL
 from tests.cli.command_line import numbers, sparkdesk
 
-CURVES = curves_of([plain_rounds(4), drafted_rounds(4, ms=15.0)])
+CURVES = curves_of([plain_rounds(4), *(drafted_rounds(4, accepted=k, drafted=k, ms=15.0) for k in (1, 2, 3))])
 
 
 @pytest.mark.parametrize("has_unicode", [True, False])
