@@ -175,7 +175,7 @@ def _play_round(world: World, tuner: Tuner, waiting: int) -> int:
 
 
 def oracle(shape: SyntheticShape, machine: Machine) -> LengthAt:
-    """The best fixed length of every phase, from one who knows the phases: no policy without confidences does better."""
+    """The best fixed length of each phase, from one who knows them: no policy without confidences does better."""
 
     def best(chance: float) -> int:
         return max(range(BLOCK + 1), key=lambda length: _speed(chance, length, machine))
