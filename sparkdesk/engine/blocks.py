@@ -17,6 +17,8 @@ _LEADING = 3  # positions that say how a block went: beyond its first wrong toke
 _MEMORY = 0.4
 _MOMENT_TOKENS = 48.0
 _LIKENESS = 0.6  # width of the kernel, in standard deviations of the moments seen
+_LEAST_WIDTH = 0.05
+_WIDTH_EVERY = 8
 _PRIOR_BLOCKS = 0.3
 _HOPED_LOGIT = 1.2
 
@@ -29,6 +31,7 @@ class BlockMemory:
         self._moments = np.zeros(_BLOCKS)
         self._count = 0
         self._moment = self._then = 0.0
+        self._width = _LEAST_WIDTH
         self._mean = _HOPED_LOGIT
 
     def expected(self, now: int) -> tuple[FloatVector, FloatVector]:
@@ -37,8 +40,7 @@ class BlockMemory:
         weights = np.empty(_BLOCKS + 1)
         moments = self._moments[:count]
         if count > 1:
-            width = _LIKENESS * float(moments.std()) + 0.05
-            apart = (moments - self._moment_at(now)) / width
+            apart = (moments - self._moment_at(now)) / self._width
             weights[:count] = np.exp(-0.5 * apart * apart)
         else:
             weights[:count] = 1.0
@@ -51,11 +53,13 @@ class BlockMemory:
         place = self._count % _BLOCKS
         row, drafted = self._logits[place], len(logits)
         row[:drafted] = logits
-        row[drafted:] = logits.mean()
+        row[drafted:] = logits.sum() / drafted
         moment = self._moment_at(now)
         self._moments[place] = moment
-        level = float(logits[:_LEADING].mean())
+        level = float(logits[:_LEADING].sum()) / min(_LEADING, drafted)
         self._count += 1
+        if self._count < _BLOCKS or self._count % _WIDTH_EVERY == 0:
+            self._width = _LIKENESS * float(self._moments[: min(self._count, _BLOCKS)].std()) + _LEAST_WIDTH
         if self._count == 1:
             self._mean = moment = level
         self._mean += max(0.02, 1 / self._count) * (level - self._mean)
@@ -86,6 +90,8 @@ class BlockMemory:
         if count:
             self._logits[:count], self._moments[:count] = logits, moments
         self._count, self._mean = count, float(state["mean"])
+        if count:
+            self._width = _LIKENESS * float(moments.std()) + _LEAST_WIDTH
         self.forget_moment()
 
     def _moment_at(self, now: int) -> float:

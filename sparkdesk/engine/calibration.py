@@ -24,6 +24,8 @@ _RECENT_TOKENS = 18.0
 _PSEUDO_TOKENS = 0.7
 _LARGEST_LOGIT = 8.0
 _LEAST_CHANCE = 0.002
+_LEAST_SHARE = 1 / (1 + exp(_LARGEST_LOGIT))
+_DRIFT_EVERY = 8
 
 
 class Calibration:
@@ -38,7 +40,10 @@ class Calibration:
         self._most[: len(_SPREADS)] = np.square(_SPREADS)
         self._covariance = np.diag(self._most)
         self._accepted = self._promised = self._weight = 0.0  # of the last tokens, faded
-        self.observed = 0
+        self.observed = self._since_drift = 0
+        self._inputs = np.zeros((positions, size))  # of a block's tokens: 1, confidence, recent success, which position
+        self._inputs[:, _BIAS] = 1.0
+        self._inputs[:, _FIRST_POSITION:] = np.eye(positions)
 
     def chances(self, confidence_logits: FloatVector, *, first_position: int = 0) -> FloatVector:
         """(..., n) probability of each token of a block to be accepted, given that those before it are."""
@@ -48,17 +53,16 @@ class Calibration:
         base = weights[_BIAS] + weights[_RECENT] * self._recent()
         scores = places + (base + weights[_CONFIDENCE] * confidence_logits)
         chances: FloatVector = 1.0 / (1.0 + np.exp(-scores))
-        return np.clip(chances, _LEAST_CHANCE, 1 - _LEAST_CHANCE)
+        return np.minimum(np.maximum(chances, _LEAST_CHANCE), 1 - _LEAST_CHANCE)
 
     def observe(self, confidence_logits: FloatVector, outcomes: Sequence[float]) -> None:
         """Learn from tokens of one block, from its first on: 1 accepted, 0 rejected, or the chance it had."""
-        recent = self._recent()
-        for position, outcome in enumerate(outcomes):
-            self._learn(float(confidence_logits[position]), position, recent, outcome)
-        for position, outcome in enumerate(outcomes):
-            self._accepted += outcome
-            self._promised += 1 / (1 + exp(-float(confidence_logits[position])))
-            self._weight += 1
+        count = len(outcomes)
+        logits = confidence_logits[:count]
+        self._learn(logits, np.array(outcomes))
+        self._accepted += sum(outcomes)
+        self._promised += float((1 / (1 + np.exp(-logits))).sum())
+        self._weight += count
 
     def pass_tokens(self, count: int) -> None:
         """So many tokens were committed: what happened before them counts less."""
@@ -91,28 +95,32 @@ class Calibration:
         said = log((self._promised + pseudo) / (rest - self._promised + pseudo))
         return did - said
 
-    def _learn(self, logit: float, position: int, recent: float, outcome: float) -> None:
-        """One step of the extended Kalman filter for logistic regression."""
-        weights, covariance, place = self._weights, self._covariance, _FIRST_POSITION + position
-        diagonal = covariance.reshape(-1)[:: len(weights) + 1]
-        np.minimum(diagonal + _DRIFT**2, self._most, out=diagonal)
-        told = covariance[_BIAS] + logit * covariance[_CONFIDENCE] + recent * covariance[_RECENT] + covariance[place]
-        spread = told[_BIAS] + logit * told[_CONFIDENCE] + recent * told[_RECENT] + told[place]
-        score = weights[_BIAS] + logit * weights[_CONFIDENCE] + recent * weights[_RECENT] + weights[place]
-        chance = 1 / (1 + exp(-max(-_LARGEST_LOGIT, min(_LARGEST_LOGIT, score))))
-        certainty = chance * (1 - chance)
-        scale = 1 / (1 + certainty * spread)
-        weights += told * (scale * (outcome - chance))
-        covariance -= np.outer(told, told) * (certainty * scale)
-        self.observed += 1
+    def _learn(self, logits: FloatVector, outcomes: FloatVector) -> None:
+        """One step of the extended Kalman filter for logistic regression, for all tokens of a block at once."""
+        count = len(outcomes)
+        inputs = self._inputs[:count]
+        inputs[:, _CONFIDENCE], inputs[:, _RECENT] = logits, self._recent()
+        told = inputs @ self._covariance  # (count, size)
+        scores = np.minimum(np.maximum(inputs @ self._weights, -_LARGEST_LOGIT), _LARGEST_LOGIT)
+        chances = 1 / (1 + np.exp(-scores))
+        certainty = chances * (1 - chances)
+        total = told @ inputs.T  # (count, count)
+        total.reshape(-1)[:: count + 1] += 1 / certainty
+        gain = np.linalg.solve(total, told)  # (count, size)
+        self._weights += ((outcomes - chances) / certainty) @ gain
+        self._covariance -= told.T @ gain
+        self.observed += count
+        self._since_drift += count
+        if self._since_drift >= _DRIFT_EVERY:
+            diagonal = self._covariance.reshape(-1)[:: len(self._weights) + 1]
+            np.minimum(diagonal + self._since_drift * _DRIFT**2, self._most, out=diagonal)
+            self._since_drift = 0
 
 
 def logits_of(confidences: Sequence[float], count: int) -> FloatVector:
     """(count,) logits of confidences in 0..1; all 0 where the draft has no confidence head."""
     if not confidences:
         return np.zeros(count)
-    shares = np.asarray(confidences, np.float64)
-    with np.errstate(divide="ignore"):
-        logits = np.log(shares) - np.log1p(-shares)
-    clipped: FloatVector = np.clip(np.nan_to_num(logits), -_LARGEST_LOGIT, _LARGEST_LOGIT)
-    return clipped
+    shares = np.minimum(np.maximum(np.array(confidences, np.float64), _LEAST_SHARE), 1 - _LEAST_SHARE)
+    logits: FloatVector = np.log(shares / (1 - shares))
+    return logits

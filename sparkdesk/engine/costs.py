@@ -30,6 +30,10 @@ _NOISE_MEMORY = 0.03
 _STALL_MEMORY = 0.02
 _LARGEST_STALL = 8.0
 _PROBE_NOISE = 0.15
+_DRIFT_EVERY = 8
+_WELL_KNOWN, _LOOK_EVERY = 12, 4
+_CHANGE_MEMORY = 0.1
+_LEAST_STEADY = 0.3
 _REMEMBERED_DOUBT = 0.05
 
 
@@ -53,8 +57,10 @@ class StepCosts:
         self._mean = np.zeros(size)
         self._covariance = np.zeros((size, size))
         self._set_prior()
-        self._drift = np.full(size, _RATIO_DRIFT**2)
-        self._drift[_PACE], self._drift[_TARGET_SLOPE:_FIRST_RATIO] = _PACE_DRIFT**2, 0.0
+        self._drift = np.full(size, _DRIFT_EVERY * _RATIO_DRIFT**2)
+        self._drift[_PACE], self._drift[_TARGET_SLOPE:_FIRST_RATIO] = _DRIFT_EVERY * _PACE_DRIFT**2, 0.0
+        self._steps = self._turn = 0
+        self._change = 0.0  # in plain steps
         self._most = self._covariance.diagonal().copy()
         self._noise = 0.1**2
         self._stall = 1.0
@@ -70,8 +76,13 @@ class StepCosts:
             return 0.0
         return float(np.exp(self._mean[_PACE]) * self._growth(_TARGET_SLOPE, context_tokens) * self._stall)
 
+    @property
+    def change_ms(self) -> float:
+        """What a verify pass costs more when the one before it had another number of rows."""
+        return self._change * float(np.exp(self._mean[_PACE]))
+
     def target_ms(self, context_tokens: int) -> FloatVector:
-        """(MOST_ROWS,) cost of a verify pass of 1, 2, ... rows with `context_tokens` before it."""
+        """(MOST_ROWS,) cost of a verify pass of 1, 2, ... rows like the one before it, after `context_tokens` tokens."""
         ratios = np.empty(MOST_ROWS)
         ratios[0], ratios[1:] = 0.0, self._mean[self._target : self._draft]
         costs_ms: FloatVector = np.exp(ratios + self._mean[_PACE]) * self._growth(_TARGET_SLOPE, context_tokens)
@@ -96,9 +107,16 @@ class StepCosts:
         doubt[1:] = np.sqrt(self._covariance.diagonal()[self._target : self._draft])
         return doubt
 
-    def seed(self, target: Mapping[int, Seen], draft: Mapping[int, Seen], absorb: Mapping[int, Seen]) -> None:
+    def seed(
+        self,
+        target: Mapping[int, Seen],
+        draft: Mapping[int, Seen],
+        absorb: Mapping[int, Seen],
+        *,
+        change_ms: float = 0.0,
+    ) -> None:
         """Begin with what a probe saw on an empty context, by rows, draft length and rows absorbed."""
-        plain = target.get(1)
+        self._change = change_ms / plain.ms if (plain := target.get(1)) and plain.ms > 0 else 0.0
         if plain is not None:
             self._take(_PACE, plain)
         for rows, seen in target.items():
@@ -110,17 +128,28 @@ class StepCosts:
             if 0 < rows <= ABSORB_ROWS:
                 self._take(self._absorb + rows - 1, seen)
 
-    def observe_target(self, rows: int, context_tokens: int, elapsed_ms: float) -> None:
-        if rows <= MOST_ROWS:
-            self._observe(self._target_index(rows), _TARGET_SLOPE, context_tokens, elapsed_ms)
+    def observe_target(self, rows: int, context_tokens: int, elapsed_ms: float, *, is_change: bool = False) -> None:
+        """A pass over `rows` rows; `is_change` says that the pass before it had another number of them."""
+        if rows > MOST_ROWS or not elapsed_ms > 0:
+            return
+        index = self._target_index(rows)
+        if is_change:
+            steady_ms = float(np.exp(self._expected(index))) * self._growth(_TARGET_SLOPE, context_tokens)
+            extra = (elapsed_ms - steady_ms) / float(np.exp(self._mean[_PACE]))
+            self._change += _CHANGE_MEMORY * (max(-1.0, min(1.0, extra)) - self._change)
+            self._change = max(0.0, self._change)
+            elapsed_ms = max(elapsed_ms - self.change_ms, _LEAST_STEADY * elapsed_ms)
+        self._observe(index, _TARGET_SLOPE, context_tokens, elapsed_ms)
 
     def observe_draft(self, length: int, context_tokens: int, elapsed_ms: float) -> None:
-        self._observe(self._draft + length - 1, _DRAFT_SLOPE, context_tokens, elapsed_ms)
+        index = self._draft + length - 1
+        if self._is_news(index):
+            self._observe(index, _DRAFT_SLOPE, context_tokens, elapsed_ms)
 
     def observe_absorb(self, rows: int, elapsed_ms: float) -> None:
-        if rows > 0:
-            share = max(1.0, rows / ABSORB_ROWS)
-            self._observe(self._absorb + min(rows, ABSORB_ROWS) - 1, None, 0, elapsed_ms / share)
+        index = self._absorb + min(rows, ABSORB_ROWS) - 1
+        if rows > 0 and self._is_news(index):
+            self._observe(index, None, 0, elapsed_ms / max(1.0, rows / ABSORB_ROWS))
 
     def state(self) -> dict[str, object]:
         """What is worth remembering until the next session, for JSON: the ratios, and how sure they are."""
@@ -128,6 +157,7 @@ class StepCosts:
             "ratios": [round(float(value), 5) for value in self._mean],
             "doubts": [round(float(value), 5) for value in np.sqrt(self._covariance.diagonal())],
             "counts": self._counts.tolist(),
+            "change": round(self._change, 4),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -136,12 +166,17 @@ class StepCosts:
         counts = np.asarray(state["counts"], np.int64)
         if counts.shape != mean.shape or (counts < 0).any():
             raise ValueError("counts do not fit")
-        self._mean, self._counts = mean, counts
+        self._mean, self._counts, self._change = mean, counts, float(state["change"])
         variances = np.minimum(self._most, doubts**2 + _REMEMBERED_DOUBT**2)
         variances[_PACE] = 1.0  # the machine may be doing anything else today
         self._covariance = np.diag(variances)
         self._counts[_PACE] = 0
         self.is_remembered = True
+
+    def _is_news(self, index: int) -> bool:
+        """The pace is learnt from every verify pass; what else is well known need not be looked at every time."""
+        self._turn += 1
+        return self._counts[index] < _WELL_KNOWN or self._turn % _LOOK_EVERY == 0
 
     def _target_index(self, rows: int) -> int:
         return _PACE if rows == 1 else self._target + rows - 2
@@ -175,8 +210,10 @@ class StepCosts:
         """One step of the filter, for a step of the loop."""
         if not elapsed_ms > 0:
             return
-        diagonal = self._covariance.reshape(-1)[:: len(self._mean) + 1]
-        np.minimum(diagonal + self._drift, self._most, out=diagonal)
+        self._steps += 1
+        if self._steps % _DRIFT_EVERY == 0:
+            diagonal = self._covariance.reshape(-1)[:: len(self._mean) + 1]
+            np.minimum(diagonal + self._drift, self._most, out=diagonal)
         growth = self._growth(slope, context_tokens) if slope is not None else 1.0
         told = self._told(index)
         expected = float(np.log(growth)) + self._expected(index)
@@ -210,9 +247,9 @@ class StepCosts:
         return float(self._mean[_PACE] + (self._mean[index] if index else 0.0))
 
     def _update(self, told: FloatVector, total: float, surprise: float) -> None:
-        told = told.copy()
-        self._mean += told * (surprise / total)
-        self._covariance -= np.outer(told, told / total)
+        share = told / total
+        self._mean += share * surprise
+        self._covariance -= told[:, None] * share
 
     def _learn_noise(self, surprise: float, spread: float, whole_surprise: float) -> None:
         noise = self._noise + _NOISE_MEMORY * (surprise**2 - spread - self._noise)

@@ -21,9 +21,9 @@ PROBE_SECONDS = 1.5
 LEAST_PASSES = 5
 _FIRST = (7,)
 """Not measured: the first pass of a kind finds cold caches and allocates."""
-_ORDER = (0, 7, 3, 1, 0, 5, 2, 4, 6)
-_TURNS = 3
-_GLANCE = (0, 3, 0)
+_ORDER = (0, 0, 7, 3, 1, 5, 2, 4, 6, 0, 0, 7, 7, 3, 3, 1, 1, 5, 5, 2, 2, 4, 4, 6, 6, 0, 0, 7, 7, 3, 3, 1, 1, 2, 2)
+"""The most telling first, for a model of which only five passes are seen."""
+_GLANCE = (0, 0, 3, 0, 0)
 _MOST_TOKENS = 512
 
 
@@ -32,14 +32,29 @@ class _Samples:
     """Milliseconds by step size."""
 
     target: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    changed: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Target passes that came after one with another number of rows."""
     draft: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     absorb: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, done: Round, absorbed: int) -> None:
-        self.target[done.verified + 1].append(done.verify_ms + done.other_ms)
+    def add(self, done: Round, absorbed: int, *, is_change: bool) -> None:
+        passes = self.changed if is_change else self.target
+        passes[done.verified + 1].append(done.verify_ms + done.other_ms)
         if done.drafted:
             self.draft[done.drafted].append(done.draft_ms)
             self.absorb[absorbed].append(done.absorb_ms)
+
+    def change_ms(self) -> float:
+        """What a change of size costs, from the sizes seen both ways."""
+        both = [rows for rows in self.target if rows in self.changed]
+        extra = sorted(min(self.changed[rows]) - min(self.target[rows]) for rows in both)
+        return max(0.0, extra[len(extra) // 2]) if extra else 0.0
+
+    def steady(self) -> dict[int, Seen]:
+        """Cost of a pass among its like, or as near to it as was seen."""
+        extra_ms = self.change_ms()
+        guessed = {rows: [max(0.3 * ms, ms - extra_ms) for ms in found] for rows, found in self.changed.items()}
+        return _seen({**guessed, **self.target})
 
 
 def probe_costs(pair: PairParts, tuner: Tuner) -> Iterator[float]:
@@ -49,17 +64,18 @@ def probe_costs(pair: PairParts, tuner: Tuner) -> Iterator[float]:
     """
     drafter = pair.drafter
     block_size = drafter.block_size if drafter else 0
-    order = (*_FIRST, *(_GLANCE if tuner.costs.is_remembered else _ORDER * _TURNS))
+    order = (*_FIRST, *(_GLANCE if tuner.costs.is_remembered else _ORDER))
     lengths = [min(length, block_size) for length in order]
     control = Control(_speculation(lengths[0]))
     settings = GenerationSettings(max_tokens=_MOST_TOKENS, sampling=SamplingSettings(temperature=0))
-    samples, passes, waiting, began = _Samples(), 0, 0, perf_counter()
+    samples, passes, waiting, rows, began = _Samples(), 0, 0, 0, perf_counter()
     for event in generate(pair, [0, 1], settings, control):
         if not isinstance(event, Round) or event.is_first:
             continue
         passes += 1
         if passes > len(_FIRST):
-            samples.add(event, waiting)
+            samples.add(event, waiting, is_change=event.verified + 1 != rows)
+        rows = event.verified + 1
         waiting = (0 if event.drafted else waiting) + len(event.tokens)
         is_late = perf_counter() - began > PROBE_SECONDS and passes >= LEAST_PASSES
         control.is_cancelled = is_late or passes >= len(lengths)
@@ -68,7 +84,7 @@ def probe_costs(pair: PairParts, tuner: Tuner) -> Iterator[float]:
     pair.target.truncate(0)
     if drafter is not None:
         drafter.truncate(0)
-    tuner.costs.seed(_seen(samples.target), _seen(samples.draft), _seen(samples.absorb))
+    tuner.costs.seed(samples.steady(), _seen(samples.draft), _seen(samples.absorb), change_ms=samples.change_ms())
 
 
 def _seen(samples: dict[int, list[float]]) -> dict[int, Seen]:

@@ -27,7 +27,7 @@ class Prices:
     """What steps cost now, in milliseconds."""
 
     verify_ms: FloatVector
-    """(rows,) a target pass over 1, 2, ... rows."""
+    """(rows,) a target pass over 1, 2, ... rows, coming from the pass before."""
     draft_ms: FloatVector
     """(block,) proposing 1, 2, ... tokens."""
     absorb_ms: float
@@ -35,9 +35,8 @@ class Prices:
     tokens_per_ms: float
     """The going rate: at least that of plain decoding."""
 
-    @property
-    def plain_ms(self) -> float:
-        return float(self.verify_ms[0])
+    plain_ms: float
+    """A plain step among its like."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class Tuner:
         self._now = 0
         self._rate_tokens = self._rate_ms = 0.0
         self._gaining = self._tokens_since_plain = 0
+        self._last_rows = 1
         self._is_probing = self._is_after_probe = False
         self._prices: Prices | None = None
         self._echo: _Weighed | None = None
@@ -88,7 +89,7 @@ class Tuner:
         if self._tokens_since_plain >= _PLAIN_EVERY_TOKENS or not (may_draft or situation.echo):
             return Plan()
         self._prices = self._prices_now(situation)
-        least_worth = 1.0 - self._prices.tokens_per_ms * self._prices.plain_ms + _LEAST_WORTH
+        least_worth = 1.0 - self._prices.tokens_per_ms * float(self._prices.verify_ms[0]) + _LEAST_WORTH
         if situation.echo:
             self._echo = self._weigh(situation.echo, situation.rule, least_worth)
         length, worth = self._draft_length(situation, most, least_worth) if may_draft else (0, least_worth)
@@ -143,12 +144,15 @@ class Tuner:
     def _prices_now(self, situation: Situation) -> Prices:
         costs, context = self.costs, situation.context_tokens
         verify_ms = costs.target_ms(context) * np.exp(-_OPTIMISM * costs.doubt())
-        rate = plain_rate = 1.0 / float(verify_ms[0])
+        plain_ms = float(verify_ms[0])
+        rate = 1.0 / plain_ms
         if self._rate_ms:
-            rate = max(plain_rate, self._rate_tokens / self._rate_ms)
+            rate = max(rate, self._rate_tokens / self._rate_ms)
+        verify_ms += costs.change_ms
+        verify_ms[self._last_rows - 1] -= costs.change_ms
         # A long backlog is paid once, and then not again: what counts is what each round costs from then on.
         absorb_ms = costs.absorb_ms(min(situation.waiting, ABSORB_ROWS))
-        return Prices(verify_ms, costs.draft_ms(context), absorb_ms, rate)
+        return Prices(verify_ms, costs.draft_ms(context), absorb_ms, rate, plain_ms)
 
     def _weigh(self, echo: Echo, rule: str, least_worth: float) -> _Weighed | None:
         chances = self._echo_calibration(rule).chances(echo.logits())
@@ -191,7 +195,9 @@ class Tuner:
         return forecast(self._calibration(rule).chances(logits), weights, self._prices_of_plan())
 
     def _learn_costs(self, played: Played, context_tokens: int) -> None:
-        self.costs.observe_target(played.choice.length + 1, context_tokens, played.verify_ms)
+        rows = played.choice.length + 1
+        self.costs.observe_target(rows, context_tokens, played.verify_ms, is_change=rows != self._last_rows)
+        self._last_rows = min(rows, MOST_ROWS)
         if played.drafted:
             self.costs.observe_draft(played.drafted, context_tokens, played.draft_ms)
             self.costs.observe_absorb(played.absorbed, played.absorb_ms)
@@ -204,16 +210,23 @@ class Tuner:
         elif choice.source != CONTEXT and played.next_chance is not None:
             outcomes.append(played.next_chance)
         if played.drafted:
-            self._blocks.add(logits_of(played.confidences, played.drafted), self._now)
+            logits = logits_of(played.confidences, played.drafted)
+            self._blocks.add(logits, self._now)
+            if outcomes and choice.source != CONTEXT:
+                self._calibration(situation.rule).observe(logits, outcomes)
         if choice.source == CONTEXT and situation.echo is not None:
             self._echo_calibration(situation.rule).observe(situation.echo.logits(), outcomes)
-        elif played.drafted and outcomes:
-            self._calibration(situation.rule).observe(logits_of(played.confidences, played.drafted), outcomes)
         for calibration in (*self._chances.values(), *self._echo_chances.values()):
             calibration.pass_tokens(played.tokens)
 
     def _calibration(self, rule: str) -> Calibration:
-        return self._chances.setdefault(rule, Calibration(self.block_size))
+        found = self._chances.get(rule)
+        if found is None:
+            found = self._chances[rule] = Calibration(self.block_size)
+        return found
 
     def _echo_calibration(self, rule: str) -> Calibration:
-        return self._echo_chances.setdefault(rule, Calibration(MOST_ROWS - 1))
+        found = self._echo_chances.get(rule)
+        if found is None:
+            found = self._echo_chances[rule] = Calibration(MOST_ROWS - 1)
+        return found
