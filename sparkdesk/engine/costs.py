@@ -82,7 +82,7 @@ class StepCosts:
         return self._change * float(np.exp(self._mean[_PACE]))
 
     def target_ms(self, context_tokens: int) -> FloatVector:
-        """(MOST_ROWS,) cost of a verify pass of 1, 2, ... rows like the one before it, after `context_tokens` tokens."""
+        """(MOST_ROWS,) cost of a verify pass of 1, 2, ... rows, as many as the one before it had."""
         ratios = np.empty(MOST_ROWS)
         ratios[0], ratios[1:] = 0.0, self._mean[self._target : self._draft]
         costs_ms: FloatVector = np.exp(ratios + self._mean[_PACE]) * self._growth(_TARGET_SLOPE, context_tokens)

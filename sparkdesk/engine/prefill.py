@@ -13,6 +13,8 @@ from sparkdesk.errors import ContextFull, EngineError
 _FIRST_STEP = 128
 _SHORTEST_STEP = 32
 _STEP_SECONDS = 0.4
+_MOST_SHARE = 0.07
+"""Of the target's time, that the draft may take before the first token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +40,30 @@ def check(target: TargetPart, tokens: Sequence[int]) -> None:
 
 
 def run(
-    target: TargetPart, drafter: DrafterPart | None, *, tokens: Sequence[int], control: Control
+    target: TargetPart, drafter: DrafterPart | None, *, tokens: Sequence[int], control: Control, absorbs: bool
 ) -> Generator[Prefilled, None, Ready | None]:
     """Decode what the cache lacks of `tokens`; returns None when cancelled on the way.
 
-    Features are left waiting where they are few, so that the first token does not wait for the draft.
+    With `absorbs` the draft follows in large steps, as long as the first token hardly waits for it. What is left waits
+    for the first draft.
     """
     began = perf_counter()
     reused = rewind(target, drafter, tokens)
-    row, step = None, _FIRST_STEP
+    row, step, decoding_s, absorbing_s = None, _FIRST_STEP, 0.0, 0.0
     while target.length < len(tokens):
         if control.is_cancelled:
             return None
         part = tokens[target.length : target.length + step]
         step_began = perf_counter()
         row = target.decode(part, all_rows=False)[0]
-        step = _next_step(len(part), perf_counter() - step_began)
+        step_s = perf_counter() - step_began
+        step, decoding_s = _next_step(len(part), step_s), decoding_s + step_s
         if drafter is not None:
             drafter.keep(target.features(len(part)))
-            if control.speculation.is_enabled and drafter.waiting >= BATCH_ROWS:
+            if absorbs and drafter.waiting >= BATCH_ROWS and absorbing_s <= _MOST_SHARE * decoding_s:
+                absorb_began = perf_counter()
                 drafter.absorb()
+                absorbing_s += perf_counter() - absorb_began
         yield Prefilled(target.length, len(tokens), reused, 1e3 * (perf_counter() - began))
     assert row is not None  # rewind leaves at least the last token to decode
     return Ready(row, reused)

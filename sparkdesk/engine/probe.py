@@ -37,12 +37,12 @@ class _Samples:
     draft: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     absorb: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, done: Round, absorbed: int, *, is_change: bool) -> None:
+    def add(self, done: Round, *, is_change: bool) -> None:
         passes = self.changed if is_change else self.target
         passes[done.verified + 1].append(done.verify_ms + done.other_ms)
         if done.drafted:
             self.draft[done.drafted].append(done.draft_ms)
-            self.absorb[absorbed].append(done.absorb_ms)
+            self.absorb[done.absorbed].append(done.absorb_ms)
 
     def change_ms(self) -> float:
         """What a change of size costs, from the sizes seen both ways."""
@@ -68,15 +68,14 @@ def probe_costs(pair: PairParts, tuner: Tuner) -> Iterator[float]:
     lengths = [min(length, block_size) for length in order]
     control = Control(_speculation(lengths[0]))
     settings = GenerationSettings(max_tokens=_MOST_TOKENS, sampling=SamplingSettings(temperature=0))
-    samples, passes, waiting, rows, began = _Samples(), 0, 0, 0, perf_counter()
+    samples, passes, rows, began = _Samples(), 0, 0, perf_counter()
     for event in generate(pair, [0, 1], settings, control):
         if not isinstance(event, Round) or event.is_first:
             continue
         passes += 1
         if passes > len(_FIRST):
-            samples.add(event, waiting, is_change=event.verified + 1 != rows)
+            samples.add(event, is_change=event.verified + 1 != rows)
         rows = event.verified + 1
-        waiting = (0 if event.drafted else waiting) + len(event.tokens)
         is_late = perf_counter() - began > PROBE_SECONDS and passes >= LEAST_PASSES
         control.is_cancelled = is_late or passes >= len(lengths)
         control.speculation = _speculation(lengths[min(passes, len(lengths) - 1)])

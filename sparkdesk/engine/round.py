@@ -27,6 +27,8 @@ class Round:
     """One flag a token: True was drafted and accepted, False comes from the target itself (bonus or plain)."""
     drafted: int = 0
     """Draft tokens proposed."""
+    absorbed: int = 0
+    """Feature rows the draft took in before that."""
     verified: int = 0
     """Draft tokens the target looked at."""
     accepted: int = 0

@@ -37,6 +37,10 @@ def generate(
     yield from _Reply(pair, tokens, settings, control).events()
 
 
+MOST_WAITING = 4096
+"""Feature rows kept while nothing is drafted; more would take hundreds of megabytes with a large target."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Draft:
     """What the draft model said, and what it cost."""
@@ -76,7 +80,14 @@ class _Reply:
 
     def events(self) -> Iterator[Prefilled | Round | Outcome]:
         began = perf_counter()
-        ready = yield from prefill.run(self.pair.target, self.pair.drafter, tokens=self.committed, control=self.control)
+        settings, tuner = self.control.speculation, self.pair.tuner
+        ready = yield from prefill.run(
+            self.pair.target,
+            self.pair.drafter,
+            tokens=self.committed,
+            control=self.control,
+            absorbs=settings.is_enabled and not (settings.is_tuned and tuner.parking.is_parked),
+        )
         if ready is None:
             yield Outcome("cancelled", self.stats)
             return
@@ -84,9 +95,9 @@ class _Reply:
             prompt_tokens=len(self.committed),
             prefilled_tokens=len(self.committed) - ready.reused,
             prefill_ms=1e3 * (perf_counter() - began),
-            plain_ms_per_token=self.pair.tuner.costs.plain_ms(len(self.committed)),
+            plain_ms_per_token=tuner.costs.plain_ms(len(self.committed)),
         )
-        self.pair.tuner.begin_reply(self.stats.prefill_ms)
+        tuner.begin_reply(self.stats.prefill_ms)
         yield from self.first_token(ready.row)
         while not self.is_over():
             done = self.play()
@@ -138,6 +149,7 @@ class _Reply:
             tokens=kept,
             is_drafted=tuple(i < accepted for i in range(len(kept))),
             drafted=len(draft.whole.tokens),
+            absorbed=draft.absorbed,
             verified=offer.choice.length,
             accepted=accepted,
             confidences=offer.tokens.confidences,
@@ -236,6 +248,8 @@ class _Reply:
         rows = 1 + min(verdict.accepted, kept_count)  # the anchor, and the accepted tokens that became text
         if drafter is not None:
             drafter.keep(target.features(rows))
+            if drafter.waiting >= MOST_WAITING:
+                drafter.absorb()
         target.truncate(len(self.committed) - kept_count - 1 + rows)
 
 

@@ -1,0 +1,38 @@
+"""A tuner on a scripted clock: what it learns and decides is the same on every machine."""
+
+from dataclasses import replace
+
+from sparkdesk.bench.simulation import JAGGED, Machine
+from sparkdesk.engine.costs import Seen
+from sparkdesk.engine.lengths import Situation
+from sparkdesk.engine.tuner import Played, Tuner
+
+
+class ClockedTuner(Tuner):
+    """Takes the milliseconds of every round from a table."""
+
+    def __init__(self, machine: Machine = JAGGED, block_size: int = 7) -> None:
+        super().__init__(block_size)
+        self.machine = machine
+        self.rounds: list[Played] = []
+        self.costs.seed(
+            {rows: Seen(ms, 3) for rows, ms in enumerate(machine.target_ms, 1)},
+            {length: Seen(ms, 3) for length, ms in enumerate(machine.draft_ms[:block_size], 1)},
+            {rows: Seen(ms, 3) for rows, ms in enumerate(machine.absorb_ms, 1)},
+        )
+
+    def learn(self, situation: Situation, played: Played) -> None:
+        machine, absorbed = self.machine, played.absorbed
+        timed = replace(
+            played,
+            absorb_ms=machine.absorb_ms[min(8, absorbed) - 1] * max(1.0, absorbed / 8) if absorbed else 0.0,
+            draft_ms=machine.draft_ms[played.drafted - 1] if played.drafted else 0.0,
+            verify_ms=machine.target_ms[played.choice.length],
+        )
+        self.rounds.append(timed)
+        super().learn(situation, timed)
+
+    def speed(self) -> float:
+        """Tokens of all rounds so far over what plain decoding had made in the same time."""
+        spent_ms = sum(played.elapsed_ms for played in self.rounds)
+        return sum(played.tokens for played in self.rounds) * self.machine.target_ms[0] / spent_ms
