@@ -21,7 +21,7 @@ ABSORB_ROWS = 8
 """Absorbing more rows than this is taken to cost in proportion."""
 
 _PACE, _TARGET_SLOPE, _DRAFT_SLOPE, _FIRST_RATIO = range(4)
-_PACE_DRIFT, _RATIO_DRIFT = 0.015, 0.002  # standard deviation a step, in nats
+_PACE_DRIFT, _RATIO_DRIFT = 0.03, 0.002  # standard deviation a step, in nats
 _UNKNOWN_PACE = 3.0
 _SLOPE_SPREAD = 1e-4  # per token of context: at 4,096 tokens a step may well cost half as much again
 _OUTLIER = 3.0
@@ -29,7 +29,7 @@ _LEAST_NOISE, _MOST_NOISE = 0.03, 0.5
 _NOISE_MEMORY = 0.03
 _STALL_MEMORY = 0.02
 _LARGEST_STALL = 8.0
-_PROBE_NOISE = 0.15
+_PROBE_NOISE = 0.1
 _DRIFT_EVERY = 8
 _WELL_KNOWN, _LOOK_EVERY = 12, 4
 _CHANGE_MEMORY = 0.1

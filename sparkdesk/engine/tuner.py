@@ -119,9 +119,10 @@ class Tuner:
         self._is_after_probe, self._is_probing = self._is_probing, False
         self._now += played.tokens
         self._tokens_since_plain = self._tokens_since_plain + played.tokens if played.choice.length else 0
-        fade = float(np.exp(-played.tokens / _RATE_TOKENS))
-        self._rate_tokens = self._rate_tokens * fade + played.tokens
-        self._rate_ms = self._rate_ms * fade + played.elapsed_ms
+        if played.choice.source != CONTEXT:  # where text repeats itself says nothing about time elsewhere
+            fade = float(np.exp(-played.tokens / _RATE_TOKENS))
+            self._rate_tokens = self._rate_tokens * fade + played.tokens
+            self._rate_ms = self._rate_ms * fade + played.elapsed_ms
 
     def state(self) -> dict[str, object]:
         """What is worth remembering until the next session, for JSON."""

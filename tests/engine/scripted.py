@@ -54,6 +54,8 @@ class TableDrafter:
         self.positions: list[float] = []
         self.absorbed = 0
         self.proposed: list[tuple[int, int]] = []
+        self.confidence_by_anchor: NDArray[np.float64] | None = None
+        """(vocabulary, block) confidences after each anchor; .5 where it is not set."""
 
     @property
     def length(self) -> int:
@@ -78,7 +80,9 @@ class TableDrafter:
             row = self.base[i] + self.bias[previous]
             rows.append(row)
             previous = int(row.argmax())
-        return Block(np.stack(rows).astype(np.float32), (0.5,) * length)
+        table = self.confidence_by_anchor
+        confidences = (0.5,) * length if table is None else tuple(table[anchor, :length].tolist())
+        return Block(np.stack(rows).astype(np.float32), confidences)
 
     def truncate(self, length: int) -> None:
         del self.positions[length:]
@@ -142,8 +146,10 @@ def run(
     sampling: SamplingSettings | None = None,
     stop_tokens: frozenset[int] = frozenset(),
     drafts_greedily: bool = False,
+    speculation: SpeculationSettings | None = None,
 ) -> Run:
-    speculation = SpeculationSettings(length > 0, length or None, drafts_greedily)
+    """One reply at a fixed draft length, or as `speculation` says."""
+    speculation = speculation or SpeculationSettings(length > 0, length or None, drafts_greedily)
     settings = GenerationSettings(
         max_tokens=max_tokens,
         stop_tokens=stop_tokens,

@@ -1,16 +1,23 @@
 """Sampling with speculation has plain sampling's distribution: a seeded chi-square test against exact probabilities."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 
+from sparkdesk.bench.simulation import SMOOTH
+from sparkdesk.engine import proposal
+from sparkdesk.engine.lengths import CONTEXT, DRAFT, PLAIN, Choice, Plan, Situation
+from sparkdesk.engine.proposal import Proposal
 from sparkdesk.engine.sampling import Sampler
-from sparkdesk.engine.settings import SamplingSettings
+from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from tests.engine.chi_square import upper_quantile
-from tests.engine.scripted import random_pair, run
+from tests.engine.clocked import ClockedTuner
+from tests.engine.scripted import ScriptedPair, random_pair, run
 
 SETTINGS = [
     SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
@@ -60,11 +67,65 @@ def test_the_test_notices_a_residual_left_out(monkeypatch: pytest.MonkeyPatch) -
     assert statistic > upper_quantile(freedom, MISSED_ALARM)
 
 
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_the_scheduler_keeps_the_distribution(settings: SamplingSettings) -> None:
+    """Lengths that follow confidences, costs and past luck, parking, and text repeated from the context."""
+    pair = scheduled_pair()
+    statistic, freedom = chi_square(settings, 0, seed=8, pair=pair, speculation=SpeculationSettings())
+    assert statistic < upper_quantile(freedom, FALSE_ALARM)
+    assert isinstance(pair.tuner, ClockedTuner)
+    played = [(played.choice.source, played.choice.length) for played in pair.tuner.rounds]
+    assert {source for source, _ in played} == {DRAFT, CONTEXT, PLAIN}, "every kind of round was put to the test"
+    assert len({length for source, length in played if source == DRAFT}) > 3
+
+
+def test_the_test_notices_a_scheduler_that_peeks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Causality: a length that depends on which token was drawn shifts the distribution, and must not pass."""
+    sampled = proposal.sampled
+
+    def leaking(*arguments: Any, **keywords: Any) -> Proposal:
+        found = sampled(*arguments, **keywords)
+        return replace(found, confidences=tuple(0.99 if token < 2 else 0.01 for token in found.tokens))
+
+    monkeypatch.setattr("sparkdesk.engine.proposal.sampled", leaking)
+    pair = scheduled_pair()
+    pair.tuner = Peeking()
+    settings = SamplingSettings(temperature=1.0, top_k=0, top_p=1.0)
+    statistic, freedom = chi_square(settings, 0, seed=8, pair=pair, speculation=SpeculationSettings())
+    assert statistic > upper_quantile(freedom, MISSED_ALARM)
+
+
+class Peeking(ClockedTuner):
+    """Verifies a token only if it likes it."""
+
+    def plan(self, situation: Situation) -> Plan:
+        return Plan(min(3, situation.most))
+
+    def choose(self, situation: Situation, drafted: int, confidences: Sequence[float]) -> Choice:
+        length = next((i for i, said in enumerate(confidences) if said < 0.5), drafted)
+        return Choice(DRAFT, length) if length else Choice()
+
+
+def scheduled_pair() -> ScriptedPair:
+    """A pair whose confidences go up and down with the context, as a head's do, on a machine where both ways pay."""
+    pair = random_pair(5)
+    assert pair.drafter is not None
+    pair.drafter.confidence_by_anchor = np.random.default_rng(3).uniform(0.05, 0.99, (len(pair.target.table), 7))
+    pair.tuner = ClockedTuner(SMOOTH)
+    return pair
+
+
 def chi_square(
-    settings: SamplingSettings, length: int, *, seed: int, drafts_greedily: bool = False
+    settings: SamplingSettings,
+    length: int,
+    *,
+    seed: int,
+    drafts_greedily: bool = False,
+    pair: ScriptedPair | None = None,
+    speculation: SpeculationSettings | None = None,
 ) -> tuple[float, int]:
     """Pearson's statistic of the second and third token of each triple, given the first; and its degrees of freedom."""
-    pair = random_pair(5)
+    pair = pair or random_pair(5)
     size = pair.target.vocabulary_size
     sampler = Sampler(settings)
     exact = np.zeros((size, size))
@@ -81,6 +142,7 @@ def chi_square(
             max_tokens=REPLY_TOKENS,
             sampling=seeded,
             drafts_greedily=drafts_greedily,
+            speculation=speculation,
         ).tokens
         counts.update(zip(text[0::3], text[1::3], text[2::3], strict=False))
     statistic, freedom = 0.0, 0

@@ -45,9 +45,7 @@ def test_long_matches_are_trusted_more() -> None:
 def test_a_proposal_stands_in_the_text_after_its_match(tokens: list[int], most: int) -> None:
     found = EchoIndex(tokens).find(most)
     places = [
-        place
-        for place in range(KEY_TOKENS, len(tokens))
-        if tokens[place - KEY_TOKENS : place] == tokens[-KEY_TOKENS:]
+        place for place in range(KEY_TOKENS, len(tokens)) if tokens[place - KEY_TOKENS : place] == tokens[-KEY_TOKENS:]
     ]
     if found is None:
         assert not places
