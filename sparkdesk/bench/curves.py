@@ -87,7 +87,8 @@ def _prices(curves: Curves) -> tuple[Prices, int]:
     ours_ms = [curves.plain_other.median, *[curves.other.median] * most]
     verify_ms = np.array([curves.verify[row].median + ours for row, ours in enumerate(ours_ms, start=1)])
     draft_ms = np.array([curves.draft[length].median for length in range(1, most + 1)])
-    return Prices(verify_ms, draft_ms, curves.absorb.median, tokens_per_ms=1 / verify_ms[0]), most
+    plain_ms = float(verify_ms[0])
+    return Prices(verify_ms, draft_ms, curves.absorb.median, 1 / plain_ms, plain_ms), most
 
 
 def _grouped(

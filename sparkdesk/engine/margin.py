@@ -31,7 +31,7 @@ def measure(
     control = Control(SpeculationSettings(is_enabled=False))
     head = tokens[: max(0, len(tokens) - _TAIL)]
     if head:
-        for _ in prefill.run(target, drafter, tokens=head, control=control):
+        for _ in prefill.run(target, drafter, tokens=head, control=control, absorbs=False):
             pass
     else:
         prefill.rewind(target, drafter, tokens[:1])

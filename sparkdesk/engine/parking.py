@@ -8,7 +8,7 @@ PROBE_SHARE = 0.02
 """Most of the decoding time that probes may lose."""
 _FIRST_INTERVAL = 6.0
 _LONGEST_INTERVAL = 96.0
-_GROWTH = 1.5
+_GROWTH = 1.25
 _CREDIT_STEPS = 1.0
 _MOST_CREDIT_STEPS = 3.0
 

@@ -20,7 +20,7 @@ def rounds_until_due(parking: Parking) -> int:
 
 def test_intervals_grow_while_probes_disappoint_and_shrink_after_success() -> None:
     parking, found = Parking(), []
-    for _ in range(9):
+    for _ in range(16):
         parking.park()
         found.append(rounds_until_due(parking))
     assert found[0] <= 8 and found == sorted(found) and 64 < found[-1] <= 96
