@@ -39,14 +39,16 @@ def _report(options: Namespace) -> Iterator[str]:
         threads=options.threads,
         gpu_layers=options.gpu_layers,
     )
-    alone_ms, paired_ms = [], []
+    alone_ms: list[float] = []
+    paired_ms: list[float] = []
     with ExitStack() as stack:
         alone = _loaded(stack, replace(whole, draft_path=None))
         paired = _loaded(stack, whole)
         for turn in range(options.repeat):
             prompt = _prompt(alone, options.length, seed=turn)
-            alone_ms.append(_first_token_ms(alone, prompt))
-            paired_ms.append(_first_token_ms(paired, prompt))
+            both = [(alone, alone_ms), (paired, paired_ms)]
+            for engine, found_ms in both if turn % 2 else reversed(both):
+                found_ms.append(_first_token_ms(engine, prompt))
     middle, least, most = spread(pair / single for pair, single in zip(paired_ms, alone_ms, strict=True))
     yield f"first token after {options.length:,} tokens: target alone {median(alone_ms):.0f} ms"
     yield f"with its draft {median(paired_ms):.0f} ms, {middle:.3f} of that ({least:.3f}..{most:.3f})"

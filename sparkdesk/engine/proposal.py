@@ -11,7 +11,7 @@ from sparkdesk.engine.sampling import Distribution, Floats, Ids, Sampler, certai
 KEPT_MASS = 0.999
 """Share of the draft's probability its candidates are chosen to hold."""
 _CANDIDATES_PER_TOP_K = 8
-_NEGLIGIBLE_NATS = 16.0
+_NEGLIGIBLE_NATS = 14.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def sampled(
     for i, row in enumerate(block.logits):
         drawn, assumed = (tokens[-1], greedy_tokens[i - 1]) if i else (anchor, anchor)
         if drawn == assumed or markov is None:
-            q = sampler.distribution(row, past)
+            q = sampler.distribution(row, past, reach_nats=_NEGLIGIBLE_NATS)
         else:
             q = _rechained(row, likely(row, sampler), past=past, sampler=sampler, change=(markov, drawn, assumed))
         token = q.draw(sampler.uniform())

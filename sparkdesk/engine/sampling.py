@@ -7,6 +7,7 @@ Leviathan et al. 2023 (Fast Inference from Transformers via Speculative Decoding
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,8 @@ from sparkdesk.engine.settings import SamplingSettings
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Ids = NDArray[np.intp]
 
-_NEGLIGIBLE_NATS = 24.0
-"""A token this far below the best, plus the logarithm of their number, weighs less than float32 can tell."""
+_NEGLIGIBLE_NATS = 17.0
+"""Tokens this far below the best, plus the logarithm of their number, weigh less together than float32 can tell."""
 _TOP_BLOCK = 64
 
 
@@ -29,8 +30,8 @@ class Distribution:
     probabilities: NDArray[np.float64]  # (n,) sums to 1
 
     def probability(self, token: int) -> float:
-        place = np.flatnonzero(self.ids == token)
-        return float(self.probabilities[place[0]]) if len(place) else 0.0
+        place = int((self.ids == token).argmax())  # 0 where it is nowhere
+        return float(self.probabilities[place]) if self.ids[place] == token else 0.0
 
     def draw(self, uniform: float) -> int:
         """The token at `uniform` (0..1) of the cumulated distribution."""
@@ -81,9 +82,9 @@ class Sampler:
     def best(self, row: Floats, history: Sequence[int]) -> int:
         return int(self.penalized(row, history).argmax())
 
-    def distribution(self, row: Floats, history: Sequence[int]) -> Distribution:
-        """What a token after `history` is drawn from."""
-        return filtered(self.penalized(row, history), self.settings)
+    def distribution(self, row: Floats, history: Sequence[int], *, reach_nats: float | None = None) -> Distribution:
+        """What a token after `history` is drawn from; `reach_nats` leaves out what lies further below the best."""
+        return filtered(self.penalized(row, history), self.settings, reach_nats)
 
     def uniform(self) -> float:
         return float(self.random.random())
@@ -104,30 +105,30 @@ def penalize(row: Floats, history: Sequence[int], settings: SamplingSettings) ->
     return out
 
 
-def filtered(row: Floats, settings: SamplingSettings) -> Distribution:
+def filtered(row: Floats, settings: SamplingSettings, reach_nats: float | None = None) -> Distribution:
     """Distribution of a row of logits (vocabulary,) under top-k, top-p, min-p and a temperature above 0."""
-    ids = candidates(row, settings)
+    ids = candidates(row, settings, reach_nats)
     return restricted(ids, row[ids], settings)
 
 
-def candidates(row: Floats, settings: SamplingSettings) -> Ids:
-    """Tokens that can have weight at all: a superset of those the settings keep."""
+def candidates(row: Floats, settings: SamplingSettings, reach_nats: float | None = None) -> Ids:
+    """Tokens that can have weight at all: a superset of those the settings keep, as far as `reach_nats` goes."""
     if 0 < settings.top_k < len(row):
         return at_least_largest(row, settings.top_k)
     widest = max(1.0, settings.temperature)  # top-p and min-p look at the distribution before the temperature
-    return np.flatnonzero(row > row.max() - widest * (_NEGLIGIBLE_NATS + np.log(len(row))))
+    reach = _NEGLIGIBLE_NATS + log(len(row)) if reach_nats is None else reach_nats
+    return (row > row.max() - widest * reach).nonzero()[0]
 
 
 def restricted(ids: Ids, logits: Floats, settings: SamplingSettings) -> Distribution:
     """The settings applied to `logits` (n,) of the tokens `ids` (n,), all others being impossible."""
-    values = logits.astype(np.float64)
-    values -= values.max()
+    values = np.subtract(logits, logits.max(), dtype=np.float64)
     if 0 < settings.top_k < len(values) or settings.top_p < 1 or settings.min_p > 0:
         order = np.argsort(-values, kind="stable")
         order = order[: _kept_count(values[order], settings)]
         ids, values = ids[order], values[order]
     weights = np.exp(values / settings.temperature)
-    weights /= weights.sum()
+    weights /= np.add.reduce(weights)
     return Distribution(ids, weights)
 
 
