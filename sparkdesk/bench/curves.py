@@ -7,7 +7,7 @@ import numpy as np
 
 from sparkdesk.bench.spread import NOTHING, Spread, spread_of
 from sparkdesk.engine.round import Round
-from sparkdesk.engine.scheduler import Prices, best_fixed_length
+from sparkdesk.engine.scheduling.scheduler import Prices, best_fixed_length
 
 ACCEPTANCES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 

@@ -1,11 +1,10 @@
-"""How much longer the first token takes with a draft beside the target: two engines, one prompt after the other.
+"""How much longer the first token takes with a draft beside the target: one engine after the other.
 
 python -m sparkdesk.bench.first_token --target T.gguf --draft D.gguf --length 2000
 """
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from statistics import median
 
@@ -17,6 +16,7 @@ from sparkdesk.runner.client import EngineClient
 from sparkdesk.runner.protocol import Finished
 
 _REPLY_TOKENS = 2
+_WARM_UP_TOKENS = 200
 
 
 def main() -> None:
@@ -41,24 +41,22 @@ def _report(options: Namespace) -> Iterator[str]:
     )
     alone_ms: list[float] = []
     paired_ms: list[float] = []
-    with ExitStack() as stack:
-        alone = _loaded(stack, replace(whole, draft_path=None))
-        paired = _loaded(stack, whole)
-        for turn in range(options.repeat):
-            prompt = _prompt(alone, options.length, seed=turn)
-            both = [(alone, alone_ms), (paired, paired_ms)]
-            for engine, found_ms in both if turn % 2 else reversed(both):
-                found_ms.append(_first_token_ms(engine, prompt))
+    both = [(replace(whole, draft_path=None), alone_ms), (whole, paired_ms)]
+    for turn in range(options.repeat):
+        for settings, found_ms in both if turn % 2 else reversed(both):
+            found_ms.append(_first_token_ms(settings, options.length, seed=turn))
     middle, least, most = spread(pair / single for pair, single in zip(paired_ms, alone_ms, strict=True))
     yield f"first token after {options.length:,} tokens: target alone {median(alone_ms):.0f} ms"
     yield f"with its draft {median(paired_ms):.0f} ms, {middle:.3f} of that ({least:.3f}..{most:.3f})"
 
 
-def _loaded(stack: ExitStack, settings: LoadSettings) -> EngineClient:
-    engine = stack.enter_context(EngineClient())
-    for _ in engine.load(settings):
-        pass
-    return engine
+def _first_token_ms(settings: LoadSettings, length: int, *, seed: int) -> float:
+    """In an engine of its own: two that are loaded at once would fight for the machine's memory."""
+    with EngineClient() as engine:
+        for _ in engine.load(settings):
+            pass
+        _prefill_ms(engine, _prompt(engine, _WARM_UP_TOKENS, seed=seed + 1000))
+        return _prefill_ms(engine, _prompt(engine, length, seed=seed))
 
 
 def _prompt(engine: EngineClient, length: int, *, seed: int) -> tuple[int, ...]:
@@ -68,9 +66,8 @@ def _prompt(engine: EngineClient, length: int, *, seed: int) -> tuple[int, ...]:
     return tuple(int(token) for token in np.random.default_rng(seed).integers(size // 2, size, length))
 
 
-def _first_token_ms(engine: EngineClient, prompt: tuple[int, ...]) -> float:
-    speculation = SpeculationSettings()
-    settings = GenerationSettings(max_tokens=_REPLY_TOKENS, sampling=GREEDY, speculation=speculation)
+def _prefill_ms(engine: EngineClient, prompt: tuple[int, ...]) -> float:
+    settings = GenerationSettings(max_tokens=_REPLY_TOKENS, sampling=GREEDY, speculation=SpeculationSettings())
     for event in engine.generate(prompt, settings, ignore_end=True):
         if isinstance(event, Finished):
             return event.stats.prefill_ms

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from sparkdesk.bench.bars import BARS, FIXED_LENGTHS
 from sparkdesk.bench.synthetic_weights import SyntheticShape
-from sparkdesk.engine.costs import Seen
-from sparkdesk.engine.lengths import GREEDY, Situation
-from sparkdesk.engine.tuner import Played, Tuner
+from sparkdesk.engine.scheduling.costs import Seen
+from sparkdesk.engine.scheduling.lengths import GREEDY, Situation
+from sparkdesk.engine.scheduling.tuner import Played, Tuner
 
 BLOCK = 7
 

@@ -17,9 +17,9 @@ from sparkdesk.engine.markov import W1, MarkovHead
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.parts import BATCH_ROWS
 from sparkdesk.engine.probe import probe_costs
+from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.engine.target import Target
-from sparkdesk.engine.tuner import Tuner
 from sparkdesk.errors import EngineError
 from sparkdesk.gguf_file import GgufFile, read_gguf
 

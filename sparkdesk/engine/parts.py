@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.tuner import Tuner
+from sparkdesk.engine.scheduling.tuner import Tuner
 
 BATCH_ROWS = 512
 """Most rows in one pass, of the target and of the draft."""

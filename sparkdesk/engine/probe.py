@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.costs import Seen
 from sparkdesk.engine.parts import PairParts
 from sparkdesk.engine.round import Round
+from sparkdesk.engine.scheduling.costs import Seen
+from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
-from sparkdesk.engine.tuner import Tuner
 
 PROBE_SECONDS = 1.5
 LEAST_PASSES = 5

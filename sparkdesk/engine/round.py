@@ -27,12 +27,12 @@ class Round:
     """One flag a token: True was drafted and accepted, False comes from the target itself (bonus or plain)."""
     drafted: int = 0
     """Draft tokens proposed."""
-    absorbed: int = 0
-    """Feature rows the draft took in before that."""
     verified: int = 0
     """Draft tokens the target looked at."""
     accepted: int = 0
     """Verified draft tokens that were right, an end-of-turn token included."""
+    absorbed: int = 0
+    """Feature rows the draft took in before it proposed."""
     confidences: tuple[float, ...] = ()
     """The draft's own estimate for each token it drafted and that was verified, given that those before it survive."""
     expected: tuple[float, ...] = ()

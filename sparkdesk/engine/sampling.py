@@ -117,7 +117,7 @@ def candidates(row: Floats, settings: SamplingSettings, reach_nats: float | None
         return at_least_largest(row, settings.top_k)
     widest = max(1.0, settings.temperature)  # top-p and min-p look at the distribution before the temperature
     reach = _NEGLIGIBLE_NATS + log(len(row)) if reach_nats is None else reach_nats
-    return (row > row.max() - widest * reach).nonzero()[0]
+    return np.flatnonzero(row > row.max() - widest * reach)
 
 
 def restricted(ids: Ids, logits: Floats, settings: SamplingSettings) -> Distribution:

@@ -13,16 +13,25 @@ from sparkdesk.engine import prefill, proposal
 from sparkdesk.engine.accept import Verdict, accept
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.costs import MOST_ROWS
-from sparkdesk.engine.echo import EchoIndex
-from sparkdesk.engine.lengths import CONTEXT, EXACT, GREEDY, SAMPLED, Choice, FixedLength, LengthChooser, Situation
 from sparkdesk.engine.parts import DrafterPart, PairParts
 from sparkdesk.engine.proposal import NOTHING, Proposal
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.sampling import Sampler
+from sparkdesk.engine.scheduling.costs import MOST_ROWS
+from sparkdesk.engine.scheduling.echo import EchoIndex
+from sparkdesk.engine.scheduling.lengths import (
+    CONTEXT,
+    EXACT,
+    GREEDY,
+    SAMPLED,
+    Choice,
+    FixedLength,
+    LengthChooser,
+    Situation,
+)
+from sparkdesk.engine.scheduling.tuner import Played, Tuner
 from sparkdesk.engine.settings import GenerationSettings, SpeculationSettings
 from sparkdesk.engine.stats import Outcome, ReplyStats
-from sparkdesk.engine.tuner import Played, Tuner
 
 
 def generate(

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from sparkdesk.engine.lengths import CONTEXT
 from sparkdesk.engine.round import Round
+from sparkdesk.engine.scheduling.lengths import CONTEXT
 
 
 @dataclass(frozen=True, slots=True)

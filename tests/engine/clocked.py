@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from sparkdesk.bench.simulation import JAGGED, Machine
-from sparkdesk.engine.costs import Seen
-from sparkdesk.engine.lengths import Situation
-from sparkdesk.engine.tuner import Played, Tuner
+from sparkdesk.engine.scheduling.costs import Seen
+from sparkdesk.engine.scheduling.lengths import Situation
+from sparkdesk.engine.scheduling.tuner import Played, Tuner
 
 
 class ClockedTuner(Tuner):

@@ -10,10 +10,10 @@ from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
 from sparkdesk.engine.parts import Block
 from sparkdesk.engine.round import Prefilled, Round
+from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.stats import Outcome
-from sparkdesk.engine.tuner import Tuner
 
 
 class TableTarget:

@@ -11,9 +11,9 @@ import pytest
 
 from sparkdesk.bench.simulation import SMOOTH
 from sparkdesk.engine import proposal
-from sparkdesk.engine.lengths import CONTEXT, DRAFT, PLAIN, Choice, Plan, Situation
 from sparkdesk.engine.proposal import Proposal
 from sparkdesk.engine.sampling import Sampler
+from sparkdesk.engine.scheduling.lengths import CONTEXT, DRAFT, PLAIN, Choice, Plan, Situation
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from tests.engine.chi_square import upper_quantile
 from tests.engine.clocked import ClockedTuner

@@ -1,6 +1,6 @@
 """Holding speculation back: growing intervals, and probes that cost no more than their share."""
 
-from sparkdesk.engine.parking import PROBE_SHARE, Parking
+from sparkdesk.engine.scheduling.parking import PROBE_SHARE, Parking
 
 PLAIN_MS = 10.0
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkdesk.engine.blocks import BlockMemory
-from sparkdesk.engine.calibration import Calibration, logits_of
-from sparkdesk.engine.costs import ABSORB_ROWS, MOST_ROWS, StepCosts
-from sparkdesk.engine.echo import Echo
-from sparkdesk.engine.lengths import CONTEXT, DRAFT, Choice, Plan, Situation
-from sparkdesk.engine.parking import Parking
-from sparkdesk.engine.scheduler import Forecast, Prices, forecast, worth_of_verifying
+from sparkdesk.engine.scheduling.blocks import BlockMemory
+from sparkdesk.engine.scheduling.calibration import Calibration, logits_of
+from sparkdesk.engine.scheduling.costs import ABSORB_ROWS, MOST_ROWS, StepCosts
+from sparkdesk.engine.scheduling.echo import Echo
+from sparkdesk.engine.scheduling.lengths import CONTEXT, DRAFT, Choice, Plan, Situation
+from sparkdesk.engine.scheduling.parking import Parking
+from sparkdesk.engine.scheduling.scheduler import Forecast, Prices, forecast, worth_of_verifying
 
 FloatVector = NDArray[np.float64]
 

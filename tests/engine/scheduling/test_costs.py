@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkdesk.engine.costs import ABSORB_ROWS, MOST_ROWS, Seen, StepCosts
+from sparkdesk.engine.scheduling.costs import ABSORB_ROWS, MOST_ROWS, Seen, StepCosts
 
 JAGGED_MS = (22.9, 31.4, 40.1, 34.5, 43.9, 51.4, 59.4, 63.2)
 

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from sparkdesk.engine.scheduler import Prices, best_fixed_length, forecast, survival, verify_length
+from sparkdesk.engine.scheduling.scheduler import Prices, best_fixed_length, forecast, survival, verify_length
 
 VERIFY_MS = np.array([22.9, 31.4, 40.1, 34.5, 43.9, 51.4, 59.4, 63.2])
 DRAFT_MS = np.array([6.5, 8.1, 9.8, 11.9, 14.0, 16.1, 18.2])

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkdesk.engine.echo import KEY_TOKENS, EchoIndex
+from sparkdesk.engine.scheduling.echo import KEY_TOKENS, EchoIndex
 
 
 def test_what_followed_the_same_words_is_proposed() -> None:

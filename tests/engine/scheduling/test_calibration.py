@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sparkdesk.engine.calibration import Calibration, logits_of
+from sparkdesk.engine.scheduling.calibration import Calibration, logits_of
 
 Floats = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sparkdesk.engine.echo import Echo
+from sparkdesk.engine.scheduling.echo import Echo
 
 DRAFT, CONTEXT, PLAIN = "draft", "context", ""
 
