@@ -43,6 +43,6 @@ def _of_speculation(screen: ChatScreen) -> Iterator[SystemCommand]:
     longest = screen.model.block_size if screen.model else 0
     for length in (None, *range(1, longest + 1)):
         name = "auto" if length is None else str(length)
-        help_text = "Left to the engine" if length is None else f"Draft {length} tokens a round"
+        help_text = "Left to the engine, which may park" if length is None else f"Draft {length} tokens a round"
         set_length = partial(screen.set_speculation, replace(now, draft_length=length))
         yield SystemCommand(f"Draft length: {name}", help_text, set_length)

@@ -14,8 +14,8 @@ _REASONS = {
 }
 
 
-def finished_line(end: ReplyFinished) -> str:
-    parts = (_REASONS.get(end.stop_reason, ""), figures.reply_line(end.stats))
+def finished_line(end: ReplyFinished, *, parked_rounds: int) -> str:
+    parts = (_REASONS.get(end.stop_reason, ""), figures.reply_line(end.stats, parked_rounds=parked_rounds))
     return " · ".join(part for part in parts if part)
 
 
@@ -26,8 +26,10 @@ def running_line(shown: LiveFigures) -> str:
     return f"… {figures.tokens(shown.reply.generated)} · {figures.speed(shown.now)} tok/s · Esc stops"
 
 
-def broken_line(stats: ReplyStats | None) -> str:
-    return f"broken off · {figures.reply_line(stats)}" if stats else "broken off before the first word"
+def broken_line(stats: ReplyStats | None, *, parked_rounds: int) -> str:
+    if stats is None:
+        return "broken off before the first word"
+    return f"broken off · {figures.reply_line(stats, parked_rounds=parked_rounds)}"
 
 
 def unexpected(error: BaseException) -> str:

@@ -1,10 +1,15 @@
 """Numbers as people read them. Pure text, with steady decimals so that columns hold still."""
 
 from sparkdesk.engine.stats import ReplyStats
+from sparkdesk.ui.choice import DraftChoice
 
 UNKNOWN = "\u2013"
 TIMES = "\u00d7"
-_EVEN_GAIN = 0.005
+PARKED = "parked"
+EVEN = "as fast as plain"
+_LEAST_COST = 0.005
+_LEAST_COST_PARKED = 0.01
+"""Plain decoding itself differs from the plain estimate by that much."""
 
 
 def speed(tokens_per_second: float) -> str:
@@ -53,26 +58,46 @@ def speedup(stats: ReplyStats) -> str:
     return f"{stats.speedup:.2f}{TIMES}" if stats.speedup > 0 else UNKNOWN
 
 
-def gain(stats: ReplyStats) -> str:
+def gain(stats: ReplyStats, *, parked_rounds: int = 0) -> str:
     """What speculation won or lost against plain decoding on this machine, in a few words."""
     if stats.speedup <= 0:
         return ""
-    cost = 1 / stats.speedup - 1
+    cost, least_cost = 1 / stats.speedup - 1, _least_cost(stats, parked_rounds)
     if cost >= 1:
         return f"{1 / stats.speedup:.1f}{TIMES} slower than plain"
-    if cost >= _EVEN_GAIN:
+    if cost >= least_cost:
         return f"costing you {percent(cost)}"
-    if cost > -_EVEN_GAIN:
-        return "as fast as plain"
+    if cost > -least_cost:
+        return PARKED if is_parked_mostly(stats, parked_rounds) else EVEN
     return f"{speedup(stats)} · saved {duration(stats.saved_ms)}"
 
 
-def reply_line(stats: ReplyStats) -> str:
+def is_loss(stats: ReplyStats, *, parked_rounds: int = 0) -> bool:
+    """Whether speculation lost time worth mentioning."""
+    return stats.speedup > 0 and 1 / stats.speedup - 1 >= _least_cost(stats, parked_rounds)
+
+
+def is_parked_mostly(stats: ReplyStats, parked_rounds: int) -> bool:
+    return 2 * parked_rounds > stats.rounds
+
+
+def parked(choice: DraftChoice) -> str:
+    """That speculation is on hold, and why."""
+    return f"{PARKED}: drafts would cost {choice.cost_percent} % here" if choice.cost_percent else PARKED
+
+
+def reply_line(stats: ReplyStats, *, parked_rounds: int = 0) -> str:
     """The line below a reply."""
     parts = [f"{speed(stats.tokens_per_second)} tok/s", tokens(stats.generated)]
     if stats.verified:
         parts.append(f"accepted length {stats.accepted_length:.2f}")
-        parts.append(gain(stats))
+        parts.append(gain(stats, parked_rounds=parked_rounds))
+    elif is_parked_mostly(stats, parked_rounds):
+        parts.append(f"plain decoding ({PARKED})")
     else:
         parts.append("plain decoding")
     return " · ".join(part for part in parts if part)
+
+
+def _least_cost(stats: ReplyStats, parked_rounds: int) -> float:
+    return _LEAST_COST_PARKED if is_parked_mostly(stats, parked_rounds) else _LEAST_COST

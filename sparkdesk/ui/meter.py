@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced
 from sparkdesk.engine.stats import ReplyStats
+from sparkdesk.ui.choice import NO_CHOICE, ChoiceWatch, DraftChoice
 from sparkdesk.ui.speed import Bin, SpeedHistory
 
 # A reply's first token comes with the prefill, and ReplyStats leaves it out of what rounds gained.
@@ -39,6 +40,10 @@ class LiveFigures:
     """Speculating rounds only: of this reply, or of the last one that had any."""
     is_speculating: bool = False
     """Whether the newest round was; when not, `speculation` is history."""
+    parked_rounds: int = 0
+    """Those rounds of `speculation` in which it was on hold: switched on, at the speed of plain decoding."""
+    choice: DraftChoice = NO_CHOICE
+    """What the scheduler does now; nothing between replies."""
     totals: Totals = field(default_factory=Totals)
 
     @property
@@ -63,15 +68,23 @@ class Meter:
         self._is_replying = False
         self._is_speculating = False
         self._is_old_speculation = False
+        self._parked_rounds = 0
+        self._watch = ChoiceWatch()
 
     @property
     def reply(self) -> ReplyStats:
         return self._reply
 
+    @property
+    def parked_rounds(self) -> int:
+        """Of this reply."""
+        return 0 if self._is_old_speculation else self._parked_rounds
+
     def begin_reply(self) -> None:
         self._history.forget_now()
         self._is_replying = True
         self._is_old_speculation = True
+        self.forget_choice()
 
     def read_prompt(self, prefill: PrefillAdvanced) -> None:
         self._prefill = prefill
@@ -95,8 +108,9 @@ class Meter:
         saved_ms = 0.0 if self._is_old_speculation else self._speculation.saved_ms
         self._settled = self._settled.plus(self._reply, saved_ms=saved_ms)
 
-    def set_speculating(self, is_speculating: bool) -> None:
-        self._is_speculating = is_speculating
+    def forget_choice(self) -> None:
+        """Rounds so far say nothing about the choices to come."""
+        self._watch = ChoiceWatch()
 
     def figures(self) -> LiveFigures:
         return LiveFigures(
@@ -108,6 +122,8 @@ class Meter:
             reply=self._reply,
             speculation=self._speculation,
             is_speculating=self._is_speculating,
+            parked_rounds=self._parked_rounds,
+            choice=self._watch.choice if self._is_replying and self._is_speculating else NO_CHOICE,
             totals=self._settled,
         )
 
@@ -117,5 +133,7 @@ class Meter:
         if not advance.is_speculating:
             return
         if self._is_old_speculation:
-            self._speculation, self._is_old_speculation = _NO_ROUNDS, False
+            self._speculation, self._is_old_speculation, self._parked_rounds = _NO_ROUNDS, False, 0
         self._speculation = self._speculation.after(done)
+        self._parked_rounds += done.is_parked
+        self._watch.add(done)

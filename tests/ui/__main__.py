@@ -15,6 +15,11 @@ SCENARIOS = {
     "fast": FakeDesk(replace(PACED, plain_ms=1.9, text=STORY * 200)),
     "slow": FakeDesk(replace(PACED, plain_ms=180)),
     "loss": FakeDesk(replace(PACED, acceptance=(0.3, 0.2, 0.1, 0.1, 0.1, 0.0, 0.0))),
+    "auto": FakeDesk(replace(PACED, auto_lengths=(3, 4, 3, 2))),
+    "parked": FakeDesk(replace(PACED, parked_rounds=range(10_000))),
+    "wavering": FakeDesk(replace(PACED, auto_lengths=(3,), parked_rounds=range(100, 300), text=STORY * 8)),
+    "unsure": FakeDesk(replace(PACED, parked_rounds=range(10_000), parked_gain=0.0)),
+    "repeating": FakeDesk(replace(PACED, auto_lengths=(3, 4), echo_every=4)),
     "crash": FakeDesk(replace(PACED, crash_after_rounds=40)),
     "thinking": FakeDesk(replace(PACED, text=THOUGHT + STORY)),
     "loading": FakeDesk(replace(PACED, open_events=slow_opening(200), open_pause_s=0.03)),
@@ -24,7 +29,10 @@ SCENARIOS = {
     "nodraft": FakeDesk(
         PACED, model=with_problem("the draft expects 151936 tokens and the target has 152064; pick its own draft")
     ),
-    "big": FakeDesk(PACED, model=replace(MODEL, name="Qwen3-8B-Q4_K_M", devices=("NVIDIA GeForce RTX 4090",))),
+    "big": FakeDesk(
+        replace(PACED, parked_rounds=range(40, 80)),
+        model=replace(MODEL, name="Qwen3-8B-Q4_K_M", devices=("NVIDIA GeForce RTX 4090",)),
+    ),
 }
 
 if __name__ == "__main__":

@@ -77,6 +77,14 @@ class Script:
     is_gated: bool = False
     """Make a round only when `let` allows it."""
     acceptance: tuple[float, ...] = (0.88, 0.8, 0.74, 0.66, 0.6, 0.5, 0.42)
+    auto_lengths: tuple[int, ...] = (5,)
+    """What the scheduler chooses, round by round and over again."""
+    parked_rounds: range = range(0)
+    """Rounds for which it parks speculation."""
+    parked_gain: float = 0.926
+    """What it expects of drafting there."""
+    echo_every: int = 0
+    """Verify repeated text in every so many rounds; 0 is never."""
 
 
 @dataclass
@@ -136,7 +144,7 @@ class FakeConversation:
                 return
             if self.script.surprise and stats.rounds == 3:
                 raise self.script.surprise
-            done = self._round(chance, len(words), is_first=not said)
+            done = self._round(chance, len(words), stats.rounds, is_first=not said)
             if self.script.is_paced:
                 time.sleep(done.elapsed_ms / 1e3)
             piece = "".join(words[: len(done.tokens)])
@@ -148,14 +156,21 @@ class FakeConversation:
         reason = "cancelled" if words else "end"
         yield ReplyFinished(said, tuple(range(stats.generated)), reason, stats)
 
-    def _round(self, chance: random.Random, words_left: int, *, is_first: bool) -> Round:
+    def _round(self, chance: random.Random, words_left: int, number: int, *, is_first: bool) -> Round:
         plain_ms = self.script.plain_ms
         if is_first:
             return Round((1,), (False,), is_first=True, plain_ms_per_token=plain_ms)
         wobble = chance.uniform(0.85, 1.2)
+        plain = Round((1,), (False,), verify_ms=plain_ms * wobble, other_ms=0.05, plain_ms_per_token=plain_ms)
         if not self.speculation.is_enabled:
-            return Round((1,), (False,), verify_ms=plain_ms * wobble, other_ms=0.05, plain_ms_per_token=plain_ms)
-        length = self.speculation.draft_length or 5
+            return plain
+        if self.speculation.is_tuned and number in self.script.parked_rounds:
+            even = replace(plain, verify_ms=plain_ms - plain.other_ms)
+            return replace(even, is_parked=True, expected_gain=self.script.parked_gain)
+        if self.speculation.is_tuned and self.script.echo_every and number % self.script.echo_every == 1:
+            return self._echo(plain, min(6, words_left - 1))
+        lengths = self.script.auto_lengths
+        length = self.speculation.draft_length or lengths[number % len(lengths)]
         accepted = 0
         while accepted < min(length, words_left - 1) and chance.random() < self.script.acceptance[accepted]:
             accepted += 1
@@ -165,11 +180,23 @@ class FakeConversation:
             drafted=length,
             verified=length,
             accepted=accepted,
+            source="draft",
             draft_ms=(0.3 + 0.04 * length) * plain_ms * wobble,
             absorb_ms=0.08 * plain_ms,
             verify_ms=(1.1 + 0.05 * length) * plain_ms * wobble,
             other_ms=0.12 * plain_ms,
             plain_ms_per_token=plain_ms,
+        )
+
+    def _echo(self, plain: Round, accepted: int) -> Round:
+        """Eight tokens of repeated text, most of them right."""
+        return replace(
+            plain,
+            tokens=tuple(range(accepted + 1)),
+            is_drafted=(*(True,) * accepted, False),
+            verified=8,
+            accepted=accepted,
+            source="context",
         )
 
 

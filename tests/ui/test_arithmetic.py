@@ -11,6 +11,7 @@ from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.events import Notice, Progress
 from sparkdesk.ui import bars, figures
 from sparkdesk.ui.batches import Inbox, calm_progress, until
+from sparkdesk.ui.choice import NO_CHOICE
 from sparkdesk.ui.desk import OpenEvent
 from sparkdesk.ui.history import PromptHistory
 from sparkdesk.ui.meter import Meter
@@ -21,6 +22,7 @@ from sparkdesk.ui.widgets.opening import remaining_s
 
 SPECULATING = Round((1, 2, 3), (True, True, False), 3, 3, 2, draft_ms=1, verify_ms=3, plain_ms_per_token=2)
 PLAIN = Round((1,), (False,), verify_ms=3, plain_ms_per_token=2)
+PARKED = Round((1,), (False,), is_parked=True, expected_gain=0.9, verify_ms=2, plain_ms_per_token=2)
 
 
 def advances(*rounds: tuple[Round, bool]) -> list[ReplyAdvanced]:
@@ -61,6 +63,21 @@ def test_the_scale_is_a_round_number_above(value: float, expected: float) -> Non
 def test_a_gain_is_told_in_words(speedup: float, expected: str) -> None:
     stats = ReplyStats(generated=1001, rounds=500, verify_ms=1000, plain_ms_per_token=speedup)
     assert figures.gain(stats) == expected
+
+
+def test_a_parked_reply_neither_wins_nor_loses() -> None:
+    """Plain decoding is now and then a little slower than plain decoding; that is no cost of speculation."""
+    stats = ReplyStats(generated=101, rounds=100, verify_ms=1008, plain_ms_per_token=10)
+    assert figures.gain(stats, parked_rounds=100) == "parked"
+    assert not figures.is_loss(stats, parked_rounds=100)
+    assert figures.gain(stats, parked_rounds=20) == "costing you 1 %"
+    assert figures.is_loss(stats, parked_rounds=20)
+    assert figures.reply_line(stats, parked_rounds=100).endswith("101 tokens · plain decoding (parked)")
+
+
+def test_a_loss_is_told_also_where_most_of_it_was_parked() -> None:
+    stats = ReplyStats(generated=101, rounds=100, verify_ms=1050, plain_ms_per_token=10)
+    assert figures.gain(stats, parked_rounds=90) == "costing you 5 %"
 
 
 @pytest.mark.parametrize(("ms", "expected"), [(340, "340 ms"), (2300, "2.3 s"), (72_000, "1 min 12 s")])
@@ -108,6 +125,30 @@ def test_the_meter_keeps_the_last_speculation_through_a_plain_reply() -> None:
     meter.add(advances((PLAIN, False)))
     assert meter.figures().speculation.accepted_length == 3
     assert not meter.figures().is_speculating
+
+
+def test_parked_rounds_count_as_speculation_that_is_switched_on() -> None:
+    meter = Meter()
+    meter.begin_reply()
+    meter.add(advances(*[(PARKED, True)] * 6))
+    shown = meter.figures()
+    assert shown.is_speculating
+    assert (shown.speculation.rounds, shown.parked_rounds) == (6, 6)
+    assert (shown.speculation.accepted_length, shown.speculation.acceptance) == (1.0, 0.0)
+    assert shown.speculation.speedup == pytest.approx(1.0)
+    assert shown.choice.is_parked
+
+
+def test_the_choice_is_told_of_a_running_reply_only() -> None:
+    meter = Meter()
+    meter.begin_reply()
+    meter.add(advances((PARKED, True)))
+    meter.end_reply()
+    assert meter.figures().choice == NO_CHOICE
+    assert meter.parked_rounds == 1
+    meter.begin_reply()
+    assert meter.figures().choice == NO_CHOICE
+    assert meter.parked_rounds == 0
 
 
 def test_the_inbox_gives_everything_once_and_in_order() -> None:

@@ -26,6 +26,7 @@ async def test_help_lists_every_key_of_the_desk() -> None:
         for binding in ChatScreen.BINDINGS:
             assert not isinstance(binding, tuple)
             assert binding.tooltip in picture
+        assert "parks where drafts would cost time" in picture
         await sitting.pilot.press("escape")
         assert isinstance(sitting.app.screen, ChatScreen)
 

@@ -1,11 +1,16 @@
 """The switch and the live figures, also in mid-reply."""
 
+import pytest
+
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.live_panel import LivePanel
 from sparkdesk.ui.widgets.live_strip import LiveStrip
+from sparkdesk.ui.widgets.switch import SpeculationSwitch
 from tests.ui.fake_desk import STORY, FakeDesk, Script, with_problem
-from tests.ui.sitting import NARROW, at_open_desk
+from tests.ui.sitting import NARROW, WIDE, at_open_desk
+
+FOR_EVER = range(10_000)
 
 
 async def test_the_switch_works_in_mid_reply_and_is_marked_in_the_chart() -> None:
@@ -85,6 +90,94 @@ async def test_the_draft_length_goes_from_auto_to_the_block_size_and_back() -> N
         assert sitting.desk.conversation.speculation.draft_length == 7
         await sitting.pilot.press(*["f5"] * 9)
         assert sitting.desk.conversation.speculation.draft_length is None
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_auto_says_which_length_is_chosen_while_a_reply_runs(size: tuple[int, int]) -> None:
+    async with at_open_desk(FakeDesk(Script(is_gated=True, auto_lengths=(3, 4, 3, 2))), size=size) as sitting:
+        assert sitting.picture().splitlines()[0].endswith("● speculation ON · draft auto")
+        await sitting.say("a story")
+        sitting.desk.conversation.let(8)
+        await sitting.until(lambda: "● speculation ON · draft auto · 3" in sitting.picture())
+        await sitting.pilot.press("f6")
+        sitting.desk.conversation.let(1)
+        await sitting.until(lambda: "● speculation ON · draft 1" in sitting.picture())
+        await sitting.pilot.press("f5")
+        sitting.desk.conversation.let(1)
+        await sitting.until(lambda: "● speculation ON · draft auto" in sitting.picture())
+        sitting.desk.conversation.let(1000)
+        await sitting.until(lambda: sitting.chat.stage is not Stage.REPLYING)
+        assert sitting.picture().splitlines()[0].endswith("● speculation ON · draft auto")
+
+
+async def test_parking_is_told_by_glyph_and_word_and_gives_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with at_open_desk(FakeDesk(Script(is_gated=True, parked_rounds=FOR_EVER))) as sitting:
+        await sitting.say("a story")
+        sitting.desk.conversation.let(8)
+        reason = "parked: drafts would cost 8 % here"
+        await sitting.until(lambda: f"◐ speculation ON · {reason}" in sitting.picture())
+        assert sitting.picture().count(reason) == 2
+        assert "tries again" in str(sitting.chat.query_one(SpeculationSwitch).tooltip)
+        await sitting.pilot.press("ctrl+s")
+        assert "○ speculation OFF" in sitting.picture()
+
+
+async def test_a_narrow_desk_gives_the_reason_for_parking_in_the_strip() -> None:
+    desk = FakeDesk(Script(is_gated=True, parked_rounds=FOR_EVER))
+    async with at_open_desk(desk, size=NARROW) as sitting:
+        await sitting.say("a story")
+        sitting.desk.conversation.let(8)
+        await sitting.until(lambda: "◐ speculation ON · parked" in sitting.picture())
+        assert sitting.picture().count("parked: drafts would cost 8 % here") == 1
+        assert "as fast as plain" in sitting.picture()
+
+
+async def test_parking_without_a_known_cost_is_called_parked_and_no_more() -> None:
+    desk = FakeDesk(Script(is_gated=True, parked_rounds=FOR_EVER, parked_gain=0.0))
+    async with at_open_desk(desk) as sitting:
+        await sitting.say("a story")
+        sitting.desk.conversation.let(8)
+        await sitting.until(lambda: "◐ speculation ON · parked" in sitting.picture())
+        assert "drafts would cost" not in sitting.picture()
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_a_wholly_parked_reply_has_figures_and_no_loss(size: tuple[int, int]) -> None:
+    async with at_open_desk(FakeDesk(Script(parked_rounds=FOR_EVER)), size=size) as sitting:
+        await sitting.ask()
+        shown = sitting.chat.figures
+        assert shown.parked_rounds == shown.speculation.rounds > 0
+        picture = sitting.picture()
+        assert "plain decoding (parked)" in picture
+        assert "1.00" in picture
+        assert "costing you" not in picture
+        assert "● speculation ON · draft auto" in picture
+
+
+async def test_a_draft_length_of_ones_own_is_never_parked() -> None:
+    async with at_open_desk(FakeDesk(Script(is_gated=True, parked_rounds=FOR_EVER))) as sitting:
+        await sitting.say("a story")
+        sitting.desk.conversation.let(8)
+        await sitting.until(lambda: "◐" in sitting.picture())
+        await sitting.pilot.press("f6", "f6")
+        sitting.desk.conversation.let(8)
+        await sitting.until(lambda: sitting.chat.figures.speculation.verified)
+        assert "● speculation ON · draft 2" in sitting.picture()
+        assert "drafts would cost" not in sitting.picture()
+
+
+async def test_tokens_of_repeated_text_are_counted_apart_and_only_where_there_are_any() -> None:
+    desk = FakeDesk(Script(auto_lengths=(3,)))
+    async with at_open_desk(desk) as sitting:
+        await sitting.ask()
+        assert "from the context" not in sitting.picture()
+        desk.script.echo_every = 4
+        await sitting.ask("once more")
+        stats = sitting.chat.figures.speculation
+        assert f"from the context: {stats.from_context} tokens" in sitting.picture()
+        assert len(stats.verified_by_position) == 3  # the draft's own
+        assert "device" in sitting.picture()  # the last line of the panel still has its place
 
 
 async def test_a_choice_made_while_loading_holds_once_the_model_is_there() -> None:

@@ -16,6 +16,7 @@ from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui import endings, messages
 from sparkdesk.ui.batches import Inbox, until
+from sparkdesk.ui.choice import NO_CHOICE, DraftChoice
 from sparkdesk.ui.desk import Desk
 from sparkdesk.ui.meter import LiveFigures, Meter
 from sparkdesk.ui.pace import INTERVAL_S, Pace
@@ -48,6 +49,8 @@ class ChatScreen(OpeningScreen):
 
     speculation: reactive[SpeculationSettings] = reactive(SpeculationSettings())
     figures: reactive[LiveFigures] = reactive(LiveFigures())
+    choice: reactive[DraftChoice] = reactive(NO_CHOICE)
+    """The part of the figures that the top bar shows: it changes seldom, and moves what is beside it."""
     shows_live: reactive[bool] = reactive(True, init=False)
     shows_thoughts: reactive[bool] = reactive(False, init=False)
 
@@ -60,7 +63,9 @@ class ChatScreen(OpeningScreen):
         self.set_reactive(ChatScreen.speculation, desk.speculation)
 
     def compose(self) -> ComposeResult:
-        yield TopBar().data_bind(ChatScreen.pair, ChatScreen.model, ChatScreen.speculation, ChatScreen.problem)
+        yield TopBar().data_bind(
+            ChatScreen.pair, ChatScreen.model, ChatScreen.speculation, ChatScreen.problem, ChatScreen.choice
+        )
         with Horizontal(id="body"):
             with Vertical(id="talk"):
                 with Transcript(classes="-view"):
@@ -130,7 +135,7 @@ class ChatScreen(OpeningScreen):
             self.query_one(Transcript).follow()
         elif isinstance(batch.end, ReplyFinished):
             await reply.finish(batch.end.text)
-            reply.say(endings.finished_line(batch.end))
+            reply.say(endings.finished_line(batch.end, parked_rounds=self._meter.parked_rounds))
             await self._settle(batch.end)
         else:
             await self._break_reply(batch.end)
@@ -157,7 +162,8 @@ class ChatScreen(OpeningScreen):
         reply = self.query_one(Transcript).newest
         await reply.finish(broken.text or reply.text)
         reply.mark(broken.cause, broken.hint)
-        reply.say(endings.broken_line(self._meter.reply if reply.text else None))
+        stats = self._meter.reply if reply.text else None
+        reply.say(endings.broken_line(stats, parked_rounds=self._meter.parked_rounds))
         if broken.needs_reload:
             self.go_down(broken.cause, "What came so far is kept.", "Ctrl+R reloads")
         await self._settle(None)
@@ -189,6 +195,7 @@ class ChatScreen(OpeningScreen):
             return
         if wanted.draft_length != self.speculation.draft_length:
             self.notify(f"Speculation with {draft_words(wanted.draft_length)}", timeout=2)
+            self._meter.forget_choice()
         self.speculation = wanted
         self._tell_speculation()
 
@@ -200,6 +207,9 @@ class ChatScreen(OpeningScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return True if self.stage.allows(action) else None
+
+    def watch_figures(self, figures: LiveFigures) -> None:
+        self.choice = figures.choice
 
     def watch_stage(self) -> None:
         self.refresh_bindings()

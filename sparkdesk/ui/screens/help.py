@@ -12,6 +12,8 @@ from textual.widgets import Static
 
 from sparkdesk.ui.widgets.prompt import Prompt
 
+_AUTO = "Draft auto: the engine chooses, and parks where drafts would cost time."
+
 
 class HelpScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -26,6 +28,7 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll():
             yield Static("Keys", classes="title")
             yield Static(Content("\n").join(self._lines()))
+            yield Static(_AUTO, classes="lead")
             yield Static("Esc closes", classes="lead")
 
     def _lines(self) -> list[Content]:

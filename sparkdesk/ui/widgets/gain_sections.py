@@ -6,6 +6,7 @@ from textual.content import Content
 
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui import bars, figures
+from sparkdesk.ui.meter import LiveFigures
 from sparkdesk.ui.widgets.section import AMBER, BRIGHT, CALM, FAINT, QUIET, Section, row
 
 POSITIONS = 7
@@ -17,22 +18,24 @@ class GainSection(Section):
 
     def lines(self, width: int) -> Iterable[Content]:
         stats = self.figures.speculation
-        is_loss = 0 < stats.speedup < 1
-        style = f"bold {'$error' if is_loss else AMBER}" if self.figures.is_speculating else FAINT
+        style = f"bold {gain_colour(self.figures)}" if self.figures.is_speculating else FAINT
         yield row("gain", figures.speedup(stats), width, value_style=style, label_style=BRIGHT)
         yield row("", self._words(stats), width, value_style=QUIET if self.figures.is_speculating else FAINT)
 
     def _words(self, stats: ReplyStats) -> str:
         if not stats.rounds:
             return "against plain decoding"
+        if self.figures.choice.is_parked:
+            return figures.parked(self.figures.choice)
         if stats.speedup <= 0:
             return "plain speed not measured yet"
-        words = figures.gain(stats).removeprefix(f"{figures.speedup(stats)} · ")
+        words = figures.gain(stats, parked_rounds=self.figures.parked_rounds)
+        words = words.removeprefix(f"{figures.speedup(stats)} · ")
         return words if self.figures.is_speculating else f"{words} while it was on"
 
 
 class AcceptanceSection(Section):
-    """How many tokens a round gains, and how often each position of the block survives."""
+    """How many tokens a round gains, how often each position of the block survives, and what was not the draft's."""
 
     def lines(self, width: int) -> Iterable[Content]:
         stats = self.figures.speculation
@@ -45,6 +48,11 @@ class AcceptanceSection(Section):
         for position in range(POSITIONS):
             is_reached = position < len(shares) and stats.verified_by_position[position] > 0
             yield _position_line(position + 1, shares[position] if is_reached else None, width, is_live=is_live)
+        if stats.from_context:
+            yield Content.styled(f"from the context: {figures.tokens(stats.from_context)}", QUIET if is_live else FAINT)
+
+    def watch_figures(self, shown: LiveFigures) -> None:
+        self.set_class(shown.speculation.from_context > 0, "-context")
 
 
 class RoundSection(Section):
@@ -72,6 +80,12 @@ class RoundSection(Section):
             number = f"{figures.milliseconds(value) if stats.rounds else figures.UNKNOWN} ms"
             value_style = BRIGHT if self.figures.is_speculating else FAINT
             yield Content.assemble((f"{glyph} ", style), row(name, number, width - 2, value_style=value_style))
+
+
+def gain_colour(shown: LiveFigures) -> str:
+    if figures.is_loss(shown.speculation, parked_rounds=shown.parked_rounds):
+        return "$error"
+    return CALM if shown.choice.is_parked else AMBER
 
 
 def _position_line(position: int, share: float | None, width: int, *, is_live: bool) -> Content:

@@ -7,7 +7,7 @@ from textual.reactive import reactive
 
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui import bars, figures
-from sparkdesk.ui.widgets.gain_sections import POSITIONS
+from sparkdesk.ui.widgets.gain_sections import POSITIONS, gain_colour
 from sparkdesk.ui.widgets.section import AMBER, BRIGHT, CALM, FAINT, QUIET, Section
 from sparkdesk.ui.widgets.speed_section import axis, chart
 
@@ -38,11 +38,15 @@ class LiveStrip(Section):
             return Content.styled(f"⊘ {self.problem}", "$warning")
         if not self.figures.is_speculating:
             return Content.styled("plain decoding" if self.figures.reply.rounds else "", CALM)
-        is_loss = 0 < stats.speedup < 1
-        return Content.styled(figures.gain(stats), f"bold {'$error' if is_loss else AMBER}")
+        words = figures.gain(stats, parked_rounds=self.figures.parked_rounds)
+        if words == figures.PARKED and self.figures.choice.is_parked:
+            words = figures.EVEN  # the line below says the rest
+        return Content.styled(words, f"bold {gain_colour(self.figures)}")
 
     def _acceptance(self) -> Content:
         stats = self.figures.speculation
+        if self.figures.choice.is_parked:
+            return Content.styled(figures.parked(self.figures.choice), CALM)
         style, number_style = (AMBER, BRIGHT) if self.figures.is_speculating else (FAINT, FAINT)
         length = f"{stats.accepted_length:.2f}" if stats.rounds else figures.UNKNOWN
         return Content.assemble(

@@ -14,7 +14,7 @@ QUIET, FAINT, BRIGHT, AMBER, CALM = "$spark-quiet", "$spark-faint", "$foreground
 
 
 class Section(Widget):
-    """Redrawn when its figures change; its height never does."""
+    """Redrawn when its figures change; its height is the style sheet's business."""
 
     ALLOW_SELECT = False
 

@@ -1,4 +1,4 @@
-"""The speculation switch: shows whether the draft is at work, and asks for the other state when clicked."""
+"""The speculation switch: shows whether the draft is at work and how far, and asks for the other state when clicked."""
 
 from textual.app import RenderResult
 from textual.content import Content
@@ -6,13 +6,20 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from sparkdesk.engine.settings import SpeculationSettings
+from sparkdesk.ui import figures
+from sparkdesk.ui.choice import NO_CHOICE, DraftChoice
 from sparkdesk.ui.messages import SwitchPressed
 
-ON, OFF, NONE = "●", "○", "⊘"
+ON, OFF, NONE, PARKED = "●", "○", "⊘", "◐"
+_HOW = "Click or press Ctrl+S to switch, also while a reply is being written."
+_WHY_PARKED = "Parked: drafting would cost time here, so the engine decodes plainly and tries again now and then."
 
 
-def draft_words(draft_length: int | None) -> str:
-    return "draft auto" if draft_length is None else f"draft {draft_length}"
+def draft_words(draft_length: int | None, chosen: int = 0) -> str:
+    """What was set, and what the scheduler makes of "auto"."""
+    if draft_length is not None:
+        return f"draft {draft_length}"
+    return f"draft auto · {chosen}" if chosen else "draft auto"
 
 
 class SpeculationSwitch(Widget):
@@ -21,21 +28,43 @@ class SpeculationSwitch(Widget):
     speculation: reactive[SpeculationSettings] = reactive(SpeculationSettings(), layout=True)
     problem: reactive[str] = reactive("", layout=True)
     """Why there is nothing to switch; empty when there is."""
+    choice: reactive[DraftChoice] = reactive(NO_CHOICE, layout=True)
+    gives_reasons: reactive[bool] = reactive(False, layout=True)
+    """Whether there is room for them."""
+
+    @property
+    def is_parked(self) -> bool:
+        return self.speculation.is_tuned and self.choice.is_parked
 
     def render(self) -> RenderResult:
         if self.problem:
             return Content.assemble((f"{NONE} ", "$warning"), ("no speculation", "$spark-quiet"))
         if not self.speculation.is_enabled:
             return Content.assemble((f"{OFF} speculation ", "$spark-quiet"), ("OFF", "bold $foreground"))
+        colour = "$spark-calm" if self.is_parked else "$primary"
         return Content.assemble(
-            (f"{ON} ", "$primary"),
+            (f"{PARKED if self.is_parked else ON} ", colour),
             ("speculation ", "$foreground"),
-            ("ON", "bold $primary"),
-            (f" · {draft_words(self.speculation.draft_length)}", "$spark-quiet"),
+            ("ON", f"bold {colour}"),
+            (f" · {self._words()}", colour if self.is_parked else "$spark-quiet"),
         )
 
-    def watch_problem(self, problem: str) -> None:
-        self.tooltip = problem or "Click or press Ctrl+S to switch, also while a reply is being written."
+    def _words(self) -> str:
+        if not self.is_parked:
+            return draft_words(self.speculation.draft_length, self.choice.length)
+        return figures.parked(self.choice) if self.gives_reasons else figures.PARKED
+
+    def watch_problem(self) -> None:
+        self._explain()
+
+    def watch_speculation(self) -> None:
+        self._explain()
+
+    def watch_choice(self) -> None:
+        self._explain()
+
+    def _explain(self) -> None:
+        self.tooltip = self.problem or (f"{_WHY_PARKED} {_HOW}" if self.is_parked else _HOW)
 
     def on_click(self) -> None:
         self.post_message(SwitchPressed())

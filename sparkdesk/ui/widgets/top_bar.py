@@ -1,5 +1,6 @@
 """The line at the top: what is running, and the speculation switch."""
 
+from textual import events
 from textual.app import ComposeResult, RenderResult
 from textual.containers import Horizontal
 from textual.content import Content
@@ -8,7 +9,10 @@ from textual.widget import Widget
 
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import SpeculationSettings
+from sparkdesk.ui.choice import NO_CHOICE, DraftChoice
 from sparkdesk.ui.widgets.switch import SpeculationSwitch
+
+_ROOM_FOR_REASONS = 110
 
 
 class Title(Widget):
@@ -29,7 +33,12 @@ class TopBar(Horizontal):
     model: reactive[ModelInfo | None] = reactive(None)
     speculation: reactive[SpeculationSettings] = reactive(SpeculationSettings())
     problem: reactive[str] = reactive("")
+    choice: reactive[DraftChoice] = reactive(NO_CHOICE)
+    gives_reasons: reactive[bool] = reactive(False)
 
     def compose(self) -> ComposeResult:
         yield Title().data_bind(TopBar.pair, TopBar.model)
-        yield SpeculationSwitch().data_bind(TopBar.speculation, TopBar.problem)
+        yield SpeculationSwitch().data_bind(TopBar.speculation, TopBar.problem, TopBar.choice, TopBar.gives_reasons)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.gives_reasons = event.size.width >= _ROOM_FOR_REASONS
