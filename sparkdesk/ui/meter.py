@@ -94,7 +94,7 @@ class Meter:
             self._prefill = None
             self._reply = advance.stats
             self._is_speculating = advance.is_speculating
-            if not advance.round.is_first:
+            if not advance.round.is_first and advance.round.elapsed_ms > 0:  # held-back text comes without a round
                 self._add_round(advance)
 
     def end_reply(self, stats: ReplyStats | None = None) -> None:

@@ -127,6 +127,14 @@ def test_the_meter_keeps_the_last_speculation_through_a_plain_reply() -> None:
     assert not meter.figures().is_speculating
 
 
+def test_text_that_was_held_back_to_the_end_is_no_round() -> None:
+    """It counted as one that gained nothing, and took a little of the accepted length."""
+    meter = Meter()
+    meter.begin_reply()
+    meter.add(advances((SPECULATING, True), (Round((), ()), True)))
+    assert meter.figures().speculation.accepted_length == 3
+
+
 def test_parked_rounds_count_as_speculation_that_is_switched_on() -> None:
     meter = Meter()
     meter.begin_reply()
