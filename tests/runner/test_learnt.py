@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import LoadSettings
-from sparkdesk.engine.tuner import Tuner
 from sparkdesk.runner.learnt import Learnt
 from tests.runner.fake_child import INFO
 
