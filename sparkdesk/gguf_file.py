@@ -15,6 +15,7 @@ MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 DEFAULT_ALIGNMENT = 32
 MAX_DIMENSIONS = 4
+MOST_NUMBERS = 1024
 
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
@@ -33,9 +34,11 @@ Scalar = int | float | bool | str
 
 @dataclass(frozen=True, slots=True)
 class ArrayLength:
-    """An array in the metadata, of which only the length was read."""
+    """An array in the metadata, of which only the length was read, unless it is a short one of numbers."""
 
     count: int
+    numbers: tuple[int | float | bool, ...] = ()
+    """Its values; empty for strings, and for more than MOST_NUMBERS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +173,18 @@ class _Walk:
             for _ in range(count):
                 self.skip_array()
         else:
-            self.at += count * struct.calcsize("<" + _SCALARS[kind])
+            return self.numbers(kind, count)
         if self.at > len(self.data):
             raise IndexError("an array reaches past the end")
         return ArrayLength(count)
+
+    def numbers(self, kind: int, count: int) -> ArrayLength:
+        start, size = self.at, struct.calcsize("<" + _SCALARS[kind])
+        self.at += count * size
+        if self.at > len(self.data):
+            raise IndexError("an array reaches past the end")
+        found = struct.unpack_from(f"<{count}{_SCALARS[kind]}", self.data, start) if count <= MOST_NUMBERS else ()
+        return ArrayLength(count, found)
 
     def skip_strings(self, count: int) -> None:
         """A vocabulary has 150,000 strings and more: the loop is kept bare."""

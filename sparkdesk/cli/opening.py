@@ -32,6 +32,8 @@ def open_pair(
     for event in engine.load(settings):
         if isinstance(event, Loaded):
             _check_length(event.model, speculation)
+            if event.model.memory_note:
+                yield Notice(event.model.memory_note)
             return event.model
         yield _told(event)
     raise AssertionError("loading ends with Loaded")

@@ -11,15 +11,24 @@ from sparkdesk.engine.llama import Context
 from sparkdesk.engine.parts import BATCH_ROWS, Block
 
 CONFIDENCE_WEIGHT = "conf_proj.weight"
+LOGIT_CAP = "dflash.final_logit_softcapping"
 
 
 class Drafter:
     """Follows the target's timeline through features, without ever seeing its tokens' logits."""
 
-    def __init__(self, context: Context, *, block_size: int, mask_token: int, has_confidences: bool) -> None:
+    def __init__(
+        self,
+        context: Context,
+        *,
+        block_size: int,
+        mask_token: int,
+        has_confidences: bool = True,
+        logit_cap: float = 0.0,
+    ) -> None:
         self._context = context
         self._mask_token, self._has_confidences = mask_token, has_confidences
-        self.block_size = block_size
+        self.block_size, self._logit_cap = block_size, logit_cap
         self._pending = PendingFeatures()
         context.become_draft()
 
@@ -57,7 +66,7 @@ class Drafter:
         try:
             self._context.process_tokens(noise, start)
             confidences = self._context.confidences(length).tolist() if self._has_confidences else ()
-            return Block(self._context.logits(length), tuple(confidences))
+            return Block(self._context.logits(length), tuple(confidences), self._logit_cap)
         finally:
             self._context.remove_from(start)  # the noise rows wrote into the KV cache
 

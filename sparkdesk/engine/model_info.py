@@ -28,5 +28,7 @@ class ModelInfo:
     """Most tokens the draft proposes in one pass; 0 without a draft."""
     draft_problem: str = ""
     """Why there is no speculation although a draft was asked for."""
+    memory_note: str = ""
+    """What was given up to save memory, for the user; empty when nothing was."""
     uses_safe_buffers: bool = False
     """True when the engine runs without repacked weights because the usual way crashed here."""

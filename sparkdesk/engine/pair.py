@@ -10,7 +10,7 @@ from typing import Any
 
 from sparkdesk import pairing
 from sparkdesk.engine import llama
-from sparkdesk.engine.drafter import CONFIDENCE_WEIGHT, Drafter
+from sparkdesk.engine.drafter import CONFIDENCE_WEIGHT, LOGIT_CAP, Drafter
 from sparkdesk.engine.llama import Context, Model
 from sparkdesk.engine.margin import Margin, measure
 from sparkdesk.engine.markov import W1, MarkovHead
@@ -20,8 +20,10 @@ from sparkdesk.engine.probe import probe_costs
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.engine.target import Target
+from sparkdesk.engine.window import plan_window
 from sparkdesk.errors import EngineError
 from sparkdesk.gguf_file import GgufFile, read_gguf
+from sparkdesk.hardware import read_memory
 
 ProgressCallback = Callable[[str, float], None]
 Recall = Callable[[ModelInfo], Mapping[str, Any] | None]
@@ -95,6 +97,7 @@ class Pair:
             draft_name=self.draft_name,
             block_size=self.drafter.block_size if self.drafter else 0,
             draft_problem=self.draft_problem,
+            memory_note=self._window.note,
             uses_safe_buffers=not self.settings.use_extra_buffers,
         )
 
@@ -117,7 +120,15 @@ class Pair:
         self._model = self._open_model(path, gpu_layers=self.settings.gpu_layers, report=report, stage="target")
         tokens = self.settings.context_tokens or self._model.trained_context_tokens
         block_size = _block_size(draft) if draft else 0
-        context = self._open_context(self._model, tokens=tokens, outputs=BATCH_ROWS)
+        self._window = plan_window(
+            self._file,
+            window=self._model.window_tokens,
+            context_tokens=tokens,
+            free_bytes=_free_bytes(self.settings.gpu_layers),
+        )
+        context = self._open_context(
+            self._model, tokens=tokens, outputs=BATCH_ROWS, keeps_whole_window=self._window.keeps_whole
+        )
         layers: tuple[int, ...] = ()
         if draft is not None:
             layers = self._open_draft(draft, context, block_size=block_size, report=report)
@@ -160,6 +171,7 @@ class Pair:
             block_size=block_size,
             mask_token=model.mask_token,
             has_confidences=CONFIDENCE_WEIGHT in file.tensors,
+            logit_cap=float(str(file.metadata.get(LOGIT_CAP, 0.0))),
         )
         self.markov = MarkovHead(file) if W1 in file.tensors else None
         self.draft_name = file.name
@@ -177,9 +189,26 @@ class Pair:
             )
         )
 
-    def _open_context(self, model: Model, *, tokens: int, outputs: int, other: Context | None = None) -> Context:
+    def _open_context(
+        self,
+        model: Model,
+        *,
+        tokens: int,
+        outputs: int,
+        other: Context | None = None,
+        keeps_whole_window: bool = True,
+    ) -> Context:
         return self._stack.enter_context(
-            closing(Context(model, context_tokens=tokens, threads=self._threads, outputs_max=outputs, other=other))
+            closing(
+                Context(
+                    model,
+                    context_tokens=tokens,
+                    threads=self._threads,
+                    outputs_max=outputs,
+                    other=other,
+                    keeps_whole_window=keeps_whole_window,
+                )
+            )
         )
 
     def _warm_up(self, report: ProgressCallback, recall: Recall) -> None:
@@ -217,6 +246,14 @@ def _block_size(draft: GgufFile) -> int:
 def _used_devices(gpu_layers: int) -> tuple[str, ...]:
     found = [device.description or device.name for device in llama.devices() if "gpu" in device.kind]
     return tuple(found) if found and gpu_layers != 0 else ("CPU",)
+
+
+def _free_bytes(gpu_layers: int) -> int:
+    """Memory for a KV cache, where it will lie; 0 where nobody says."""
+    cards = [device for device in llama.devices() if "gpu" in device.kind]
+    if cards and gpu_layers != 0:
+        return sum(device.free_bytes for device in cards)
+    return read_memory().available_bytes
 
 
 def _layers_on_gpu(asked: int, layer_count: int) -> int:

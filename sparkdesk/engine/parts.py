@@ -22,6 +22,8 @@ class Block:
     """(k, vocabulary): row i carries the Markov bias of the greedy token of row i - 1. A view until the next pass."""
     confidences: tuple[float, ...]
     """(k,) probability of each position to be accepted, given that those before it are; empty without such a head."""
+    logit_cap: float = 0.0
+    """Soft cap that belongs on the logits before the Markov bias, and that the graph left out; 0 for none."""
 
 
 class TargetPart(Protocol):
@@ -50,6 +52,10 @@ class DrafterPart(Protocol):
 
 
 class MarkovPart(Protocol):
+    def bias(self, previous: int, ids: NDArray[np.intp]) -> NDArray[np.float32]:
+        """(len(ids),) bias after `previous`."""
+        ...
+
     def difference(self, previous: int, instead_of: int, ids: NDArray[np.intp]) -> NDArray[np.float32]:
         """(len(ids),) bias after `previous` minus bias after `instead_of`."""
         ...

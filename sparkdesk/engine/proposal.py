@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.parts import Block, MarkovPart
-from sparkdesk.engine.sampling import Distribution, Floats, Ids, Sampler, certain, restricted
+from sparkdesk.engine.sampling import Distribution, Floats, Ids, Sampler, at_least_largest, certain, restricted
 
 KEPT_MASS = 0.999
 """Share of the draft's probability its candidates are chosen to hold."""
 _CANDIDATES_PER_TOP_K = 8
 _NEGLIGIBLE_NATS = 14.0
+_CAPPED_CANDIDATES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,16 @@ class Proposal:
 NOTHING = Proposal((), (), ())
 
 
-def greedy(block: Block) -> Proposal:
-    """The graph's own chain: it is conditioned on its greedy tokens already."""
-    return Proposal(tuple(block.logits.argmax(axis=1).tolist()), (), block.confidences)
+def greedy(block: Block, anchor: int = 0, *, markov: MarkovPart | None = None) -> Proposal:
+    """The graph's own chain: it is conditioned on its greedy tokens already. Only a soft cap makes it be redone."""
+    if not block.logit_cap or markov is None:
+        return Proposal(tuple(block.logits.argmax(axis=1).tolist()), (), block.confidences)
+    chain = _Chain(block, anchor, markov)
+    for row in range(len(block.logits)):
+        ids = at_least_largest(block.logits[row], min(_CAPPED_CANDIDATES, block.logits.shape[1]))
+        logits = chain.logits(row, ids)
+        chain.tokens.append(int(ids[int(logits.argmax())]))
+    return Proposal(tuple(chain.tokens), (), block.confidences)
 
 
 def sampled(
@@ -53,33 +62,72 @@ def sampled(
     Row i holds the bias of the greedy token of row i - 1. Where another token was drawn, that bias is exchanged over
     the likely candidates. q may be any distribution as long as it is the one drawn from, so truncating it is lossless.
     """
-    greedy_tokens = block.logits.argmax(axis=1).tolist()
-    tokens: list[int] = []
+    chain = _Chain(block, anchor, markov)
     distributions: list[Distribution] = []
     past = sampler.recent(history)
     for i, row in enumerate(block.logits):
-        drawn, assumed = (tokens[-1], greedy_tokens[i - 1]) if i else (anchor, anchor)
-        if drawn == assumed or markov is None:
+        if chain.is_as_assumed(i):
             q = sampler.distribution(row, past, reach_nats=_NEGLIGIBLE_NATS)
         else:
-            q = _rechained(row, likely(row, sampler), past=past, sampler=sampler, change=(markov, drawn, assumed))
+            ids = _widened(row, sampler) if block.logit_cap else likely(row, sampler)
+            q = _restricted(ids, chain.logits(i, ids), past=past, sampler=sampler)
         token = q.draw(sampler.uniform())
-        tokens.append(token)
+        chain.tokens.append(token)
         distributions.append(q)
         past.append(token)
-    return Proposal(tuple(tokens), tuple(distributions), block.confidences)
+    return Proposal(tuple(chain.tokens), tuple(distributions), block.confidences)
 
 
-def _rechained(
-    row: Floats, ids: Ids, *, past: Sequence[int], sampler: Sampler, change: tuple[MarkovPart, int, int]
-) -> Distribution:
-    """The row's distribution over `ids` with one predecessor's bias exchanged for another's."""
-    markov, drawn, assumed = change
-    logits = row[ids] + markov.difference(drawn, assumed, ids)
+class _Chain:
+    """The block's rows, conditioned on the tokens chosen so far instead of the graph's greedy ones.
+
+    A capped model caps its logits before the Markov bias is added (DeepSpec), and the graph never caps: there the base
+    is taken out of every row, capped, and the bias added again.
+    """
+
+    def __init__(self, block: Block, anchor: int, markov: MarkovPart | None) -> None:
+        self._logits, self._cap, self._markov = block.logits, block.logit_cap, markov
+        self._assumed = [anchor, *block.logits.argmax(axis=1).tolist()]
+        self._anchor = anchor
+        self.tokens: list[int] = []
+
+    def is_as_assumed(self, row: int) -> bool:
+        """Whether the graph's own row is right as it stands."""
+        return not self._cap and (self._markov is None or self._previous() == self._assumed[row])
+
+    def logits(self, row: int, ids: Ids) -> Floats:
+        """(len(ids),) logits of the candidates `ids` after the tokens chosen so far."""
+        found: FloatArray = self._logits[row][ids]
+        markov, previous, assumed = self._markov, self._previous(), self._assumed[row]
+        if not self._cap:
+            return found if markov is None else found + markov.difference(previous, assumed, ids)
+        if markov is None:
+            return capped(found, self._cap)
+        return capped(found - markov.bias(assumed, ids), self._cap) + markov.bias(previous, ids)
+
+    def _previous(self) -> int:
+        return self.tokens[-1] if self.tokens else self._anchor
+
+
+def capped(logits: Floats, cap: float) -> Floats:
+    """The soft cap of Gemma models: cap * tanh(x / cap)."""
+    result: Floats = np.tanh(logits / cap)
+    result *= cap
+    return result
+
+
+def _restricted(ids: Ids, logits: Floats, *, past: Sequence[int], sampler: Sampler) -> Distribution:
+    """The sampler's distribution over the candidates `ids` alone."""
     if sampler.has_penalties:
         place = {int(token): i for i, token in enumerate(ids)}
         logits = sampler.penalized(logits, [place[token] for token in past if token in place])
     return restricted(ids, logits, sampler.settings)
+
+
+def _widened(row: Floats, sampler: Sampler) -> Ids:
+    """More candidates than are likely: a cap brings them closer together."""
+    wanted = max(_CAPPED_CANDIDATES, _CANDIDATES_PER_TOP_K * sampler.settings.top_k)
+    return at_least_largest(row, min(wanted, len(row)))
 
 
 def likely(row: Floats, sampler: Sampler) -> Ids:

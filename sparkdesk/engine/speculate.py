@@ -211,7 +211,7 @@ class _Reply:
                 block, self.committed[-1], history=self.committed, sampler=self.sampler, markov=self.pair.markov
             )
         else:
-            whole = proposal.greedy(block)
+            whole = proposal.greedy(block, self.committed[-1], markov=self.pair.markov)
         return _Draft(whole, waiting, absorb_ms, draft_ms, _since(began))
 
     def learn(self, offer: _Offer, verdict: Verdict, elapsed_ms: float) -> None:

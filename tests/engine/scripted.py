@@ -56,6 +56,8 @@ class TableDrafter:
         self.proposed: list[tuple[int, int]] = []
         self.confidence_by_anchor: NDArray[np.float64] | None = None
         """(vocabulary, block) confidences after each anchor; .5 where it is not set."""
+        self.logit_cap = 0.0
+        """Left out of the rows, as llama.cpp's graph does."""
 
     @property
     def length(self) -> int:
@@ -82,7 +84,7 @@ class TableDrafter:
             previous = int(row.argmax())
         table = self.confidence_by_anchor
         confidences = (0.5,) * length if table is None else tuple(table[anchor, :length].tolist())
-        return Block(np.stack(rows).astype(np.float32), confidences)
+        return Block(np.stack(rows).astype(np.float32), confidences, self.logit_cap)
 
     def truncate(self, length: int) -> None:
         del self.positions[length:]
@@ -90,12 +92,15 @@ class TableDrafter:
 
 
 class TableMarkov:
-    def __init__(self, bias: FloatArray) -> None:
-        self.bias = bias
+    def __init__(self, table: FloatArray) -> None:
+        self.table = table
+
+    def bias(self, previous: int, ids: NDArray[np.intp]) -> NDArray[np.float32]:
+        found: FloatArray = self.table[previous][ids]
+        return found
 
     def difference(self, previous: int, instead_of: int, ids: NDArray[np.intp]) -> NDArray[np.float32]:
-        change: FloatArray = self.bias[previous][ids] - self.bias[instead_of][ids]
-        return change
+        return self.bias(previous, ids) - self.bias(instead_of, ids)
 
 
 @dataclass

@@ -1,11 +1,12 @@
 """The Markov chain redone on the host over what was really drawn."""
 
 import numpy as np
+import pytest
 
-from sparkdesk.engine.proposal import greedy, sampled
+from sparkdesk.engine.proposal import capped, greedy, sampled
 from sparkdesk.engine.sampling import Sampler, filtered
 from sparkdesk.engine.settings import SamplingSettings
-from tests.engine.scripted import TableMarkov, random_pair
+from tests.engine.scripted import ScriptedPair, TableMarkov, random_pair
 
 ALL = {"top_k": 0, "top_p": 1.0}
 
@@ -55,3 +56,48 @@ def test_a_proposal_counts_its_own_tokens_for_penalties() -> None:
     block = pair.drafter.propose(0, 5)
     drawn = sampled(block, 0, history=[0], sampler=Sampler(settings), markov=TableMarkov(flat))
     assert len({0, *drawn.tokens}) == 6
+
+
+def capped_pair(cap: float) -> ScriptedPair:
+    """Logits far beyond the cap, so that it changes both the order and the odds once the bias is added."""
+    pair = random_pair(3)
+    assert pair.drafter is not None
+    pair.drafter.base *= 20
+    pair.drafter.bias *= 3
+    pair.drafter.logit_cap = cap
+    return pair
+
+
+@pytest.mark.parametrize("cap", [30.0, 5.0])
+def test_a_soft_cap_comes_before_the_markov_bias(cap: float) -> None:
+    """llama.cpp's graph leaves it out: the chain is redone, and says what the model itself says."""
+    settings = SamplingSettings(temperature=1.0, seed=1, **ALL)  # type: ignore[arg-type]
+    pair, changed = capped_pair(cap), 0
+    assert pair.drafter is not None
+    for anchor in range(6):
+        block = pair.drafter.propose(anchor, 7)
+        exact, previous = [], anchor
+        for i in range(7):
+            exact.append(int((capped(pair.drafter.base[i], cap) + pair.drafter.bias[previous]).argmax()))
+            previous = exact[-1]
+        assert greedy(block, anchor, markov=pair.markov).tokens == tuple(exact)
+        changed += tuple(exact) != tuple(block.logits.argmax(axis=1).tolist())
+        drawn = sampled(block, anchor, history=[], sampler=Sampler(settings), markov=pair.markov)
+        previous = anchor
+        for i, token in enumerate(drawn.tokens):
+            row = capped(pair.drafter.base[i], cap) + pair.drafter.bias[previous]
+            wanted = filtered(row, settings)
+            assert drawn.distributions[i].at(wanted.ids) == pytest.approx(wanted.probabilities, abs=1e-4)
+            previous = token
+    assert changed if cap < 10 else True, "the graph's own chain would have done, so nothing was tested"
+
+
+def test_without_a_markov_head_the_cap_still_flattens_the_odds() -> None:
+    settings = SamplingSettings(temperature=1.0, seed=1, **ALL)  # type: ignore[arg-type]
+    pair = capped_pair(5.0)
+    assert pair.drafter is not None
+    pair.drafter.bias[:] = 0
+    block = pair.drafter.propose(0, 3)
+    drawn = sampled(block, 0, history=[], sampler=Sampler(settings), markov=None)
+    wanted = filtered(capped(pair.drafter.base[0], 5.0), settings)
+    assert drawn.distributions[0].at(wanted.ids) == pytest.approx(wanted.probabilities, abs=1e-4)

@@ -28,8 +28,12 @@ class Context:
         threads: int,
         outputs_max: int,
         other: "Context | None" = None,
+        keeps_whole_window: bool = True,
     ) -> None:
         """`other` is the target's context, from which a draft borrows embeddings and output head.
+
+        Without `keeps_whole_window`, sliding-window layers keep little more than their window: less memory, and a
+        conversation cannot be cut back by more than that.
 
         Raises OutOfMemory when the cache or the compute buffers find no room.
         """
@@ -38,6 +42,7 @@ class Context:
         params.n_batch = params.n_ubatch = BATCH_ROWS
         params.n_seq_max = 1
         params.n_outputs_max = outputs_max
+        params.swa_full = keeps_whole_window
         params.n_threads = params.n_threads_batch = threads
         if other is not None:
             params.ctx_other = other.pointer
@@ -52,6 +57,8 @@ class Context:
         self.model = model
         self.vocabulary_size, self.width = model.vocabulary_size, model.width
         self._memory: Any = C.llama_get_memory(self.pointer)
+        self._window = model.window_tokens
+        self._suppressed = np.array(model.suppressed_tokens, np.intp)
         self._batch = _TokenBatch(BATCH_ROWS)
         self._rows: Any = C.llama_batch_ext_init(self.pointer)
         self._position = ctypes.c_int32()
@@ -97,8 +104,14 @@ class Context:
         _check(C.llama_process(self.pointer, _DECODE, rows))
 
     def logits(self, count: int) -> FloatArray:
-        """(count, vocabulary) of the last pass: a view, overwritten by the next pass of this context."""
-        return _view(C.llama_get_logits(self.pointer), count, self.vocabulary_size)
+        """(count, vocabulary) of the last pass: a view, overwritten by the next pass of this context.
+
+        Tokens the model must never say are impossible in it.
+        """
+        rows = _view(C.llama_get_logits(self.pointer), count, self.vocabulary_size)
+        if len(self._suppressed):
+            rows[:, self._suppressed] = -np.inf
+        return rows
 
     def layer_inputs(self, layers: Sequence[int], count: int) -> FloatArray:
         """(count, layers * width) inputs of `layers` for the first `count` rows of the last pass: a copy."""
@@ -123,8 +136,17 @@ class Context:
         C.llama_set_causal_attn(self.pointer, False)
 
     def remove_from(self, position: int) -> bool:
-        """Drop everything at `position` and after it; False when this cache cannot."""
+        """Drop everything at `position` and after it; False when this cache cannot.
+
+        A sliding-window cache says it can, and then lacks rows the window of the next token reaches back to.
+        """
+        if self._window and not self._holds_window_before(position):
+            return False
         return bool(C.llama_memory_seq_rm(self._memory, 0, position, -1))
+
+    def _holds_window_before(self, position: int) -> bool:
+        first = int(C.llama_memory_seq_pos_min(self._memory, 0))
+        return 0 <= first <= max(0, position - self._window)
 
     def clear(self) -> None:
         C.llama_memory_clear(self._memory, True)

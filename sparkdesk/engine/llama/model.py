@@ -97,6 +97,18 @@ class Model:
         """Every token that ends a turn."""
         return tuple(token for token in range(self.vocabulary_size) if C.llama_vocab_is_eog(self._vocabulary, token))
 
+    @property
+    def suppressed_tokens(self) -> tuple[int, ...]:
+        """Tokens the model must never say (GGUF key tokenizer.ggml.suppress_tokens)."""
+        count = ctypes.c_int32()
+        found = C.llama_vocab_get_suppress_tokens(self._vocabulary, ctypes.byref(count))
+        return tuple(int(found[i]) for i in range(count.value)) if found else ()
+
+    @property
+    def window_tokens(self) -> int:
+        """How far back the sliding-window layers look; 0 for a model without such layers."""
+        return int(C.llama_model_n_swa(self.pointer))
+
     def metadata(self, key: str) -> str | None:
         buffer = ctypes.create_string_buffer(1024)
         length = C.llama_model_meta_val_str(self.pointer, key.encode(), buffer, len(buffer))

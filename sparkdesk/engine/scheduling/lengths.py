@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from sparkdesk.engine.scheduling.echo import Echo
+if TYPE_CHECKING:  # the screen tells tokens by their source, and must not wait for numpy
+    from sparkdesk.engine.scheduling.echo import Echo
 
 DRAFT, CONTEXT, PLAIN = "draft", "context", ""
 
@@ -23,7 +24,7 @@ class Situation:
     """Tokens in the target's cache."""
     waiting: int = 0
     """Feature rows to absorb before drafting."""
-    echo: Echo | None = None
+    echo: "Echo | None" = None
     """Tokens of the context that may be verified in the place of drafted ones."""
 
 
