@@ -46,10 +46,11 @@ def draft_block(
         x = x + layer.output(attend(layer.query(y, positions), keys, values, everything))
         x = x + layer.feed_forward(layer.norm(x, "post_attention_layernorm"))
     x = rms_norm(x, weights["norm.weight"], shape.epsilon)
-    return _greedy_chain(weights, x, x @ weights["lm_head.weight"].T, anchor)
+    return greedy_chain(weights, x, x @ weights["lm_head.weight"].T, anchor)
 
 
-def _greedy_chain(weights: Mapping[str, Array], hidden: Array, base_logits: Array, anchor: int) -> Block:
+def greedy_chain(weights: Mapping[str, Array], hidden: Array, base_logits: Array, anchor: int) -> Block:
+    """A block from what the backbone made of it: hidden (block, hidden), base_logits (block, vocab)."""
     w1, w2 = weights["markov_head.markov_w1.weight"], weights["markov_head.markov_w2.weight"]
     logits, confidences, tokens = [], [], []
     previous = anchor

@@ -15,6 +15,18 @@ def silu(x: Array) -> Array:
     return x * sigmoid(x)
 
 
+def gelu_tanh(x: Array) -> Array:
+    """The approximation that Gemma is trained with."""
+    activated: Array = 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    return activated
+
+
+def soft_cap(x: Array, cap: float) -> Array:
+    """Squeezed between -cap and cap; 0 stands for no cap."""
+    capped: Array = cap * np.tanh(x / cap) if cap else x
+    return capped
+
+
 def sigmoid(x: Array) -> Array:
     probability: Array = 1 / (1 + np.exp(-x))
     return probability
@@ -35,11 +47,12 @@ def rotate(x: Array, positions: NDArray[np.int64], frequencies: Array, magnitude
     return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
 
 
-def attend(q: Array, k: Array, v: Array, allowed: NDArray[np.bool_]) -> Array:
+def attend(q: Array, k: Array, v: Array, allowed: NDArray[np.bool_], *, scale: float | None = None) -> Array:
     """q: (heads, rows, head_dim); k, v: (kv_heads, keys, head_dim); allowed: (rows, keys)"""
+    scale = 1 / np.sqrt(q.shape[-1]) if scale is None else scale
     groups = q.shape[0] // k.shape[0]
     k, v = k.repeat(groups, axis=0), v.repeat(groups, axis=0)
-    scores = np.where(allowed, q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[-1]), -np.inf)  # (heads, rows, keys)
+    scores = np.where(allowed, scale * (q @ k.transpose(0, 2, 1)), -np.inf)  # (heads, rows, keys)
     return softmax(scores) @ v
 
 
