@@ -38,7 +38,7 @@ def test_metadata_and_places_are_those_the_gguf_package_reads(sample: Path) -> N
     assert file.metadata["qwen3.block_count"] == 3
     assert file.metadata["tokenizer.ggml.add_bos_token"] is False
     assert file.metadata["tokenizer.ggml.tokens"] == ArrayLength(3)
-    assert file.metadata["numbers"] == ArrayLength(4)
+    assert file.metadata["numbers"] == ArrayLength(4, (1, 2, 3, 4))
     for tensor in gguf.GGUFReader(str(sample)).tensors:
         place = file.tensors[tensor.name]
         assert (place.offset, place.size_bytes) == (tensor.data_offset, tensor.n_bytes)

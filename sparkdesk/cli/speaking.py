@@ -51,7 +51,12 @@ def add_sampling(parser: ArgumentParser) -> None:
         metavar="X",
         help=f"0 is off; default {usual.min_p:g}",
     )
-    group.add_argument("--seed", type=values.whole_number(least=0), metavar="N", help="the same seed, the same reply")
+    group.add_argument(
+        "--seed",
+        type=values.whole_number(least=0),
+        metavar="N",
+        help="the same seed, the same reply, with a fixed draft length or --no-spec",
+    )
 
 
 def add_speculation(parser: ArgumentParser) -> None:

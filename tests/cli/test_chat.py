@@ -51,8 +51,9 @@ def test_the_answer_is_the_target_s_own_at_every_draft_length(synthetic_pair: Sy
     for speculation in (["--no-spec"], ["--draft-length", "auto"], ["--draft-length", "7"]):
         answer = json.loads(sparkdesk(*greedy(synthetic_pair, "--json", *speculation)).stdout)
         assert answer["tokens"] == expected
-        is_plain = speculation == ["--no-spec"]
-        assert (answer["stats"]["accepted_length"] == 1.0) is is_plain
+        length = answer["stats"]["accepted_length"]
+        assert length == 1.0 if "--no-spec" in speculation else length >= 1.0  # auto may find that nothing pays here
+        assert length > 1.0 or "7" not in speculation
 
 
 def test_stdout_holds_the_answer_and_stderr_the_talk(synthetic_pair: SyntheticPair) -> None:
@@ -93,6 +94,8 @@ def test_the_same_seed_gives_the_same_reply(synthetic_pair: SyntheticPair) -> No
         "1",
         "--top-k",
         "0",
+        "--draft-length",
+        "3",
     )
     replies = [
         json.loads(sparkdesk(*chat(synthetic_pair, *warm, "--seed", seed)).stdout)["tokens"] for seed in ("5", "5", "6")
