@@ -14,6 +14,8 @@ from sparkdesk.errors import ModelLoadError
 from sparkdesk.gguf_file import GgufFile, TensorPlace
 
 W1, W2 = "markov_w1.weight", "markov_w2.weight"
+DRAFT_TO_TARGET = "d2t"
+"""Of a draft with a vocabulary of its own: the target's id of each of its tokens."""
 _CACHED_ROWS = 4096
 _SMALL_BYTES = 32 << 20
 """A tensor up to this size is kept dequantized."""
@@ -55,6 +57,7 @@ class MarkovHead:
             self._data = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
         self._w1 = _Rows(self._data, file.tensors[W1], file.path)
         self._w2 = _Rows(self._data, file.tensors[W2], file.path)
+        self._row_of = self._rows_of_draft(file)
         self._state = lru_cache(maxsize=_CACHED_ROWS)(self._state_of)
 
     def bias(self, previous: int, ids: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -66,7 +69,17 @@ class MarkovHead:
         return self.change(self._state(previous) - self._state(instead_of), ids)
 
     def change(self, state: NDArray[np.float32], ids: NDArray[np.intp]) -> NDArray[np.float32]:
-        return self._w2[ids] @ state
+        return self._w2[ids if self._row_of is None else self._row_of[ids]] @ state
+
+    def _rows_of_draft(self, file: GgufFile) -> NDArray[np.intp] | None:
+        """(vocabulary,) row of W2 for every token of the target; any row for those the draft never says."""
+        place = file.tensors.get(DRAFT_TO_TARGET)
+        if place is None:
+            return None
+        ids = np.frombuffer(self._data, np.int64, place.shape[0], place.offset)
+        rows = np.zeros(file.tensors[W1].shape[1], np.intp)
+        rows[ids] = np.arange(len(ids))
+        return rows
 
     def _state_of(self, token: int) -> NDArray[np.float32]:
         row: NDArray[np.float32] = self._w1[np.array([token])][0]

@@ -101,9 +101,12 @@ class _Chain:
         markov, previous, assumed = self._markov, self._previous(), self._assumed[row]
         if not self._cap:
             return found if markov is None else found + markov.difference(previous, assumed, ids)
-        if markov is None:
-            return capped(found, self._cap)
-        return capped(found - markov.bias(assumed, ids), self._cap) + markov.bias(previous, ids)
+        base = found if markov is None else found - markov.bias(assumed, ids)
+        logits = capped(base, self._cap)
+        if markov is not None:
+            logits = logits + markov.bias(previous, ids)
+        logits[np.isneginf(found)] = -np.inf  # a cap must not make the impossible possible
+        return logits
 
     def _previous(self) -> int:
         return self.tokens[-1] if self.tokens else self._anchor

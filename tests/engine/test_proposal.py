@@ -101,3 +101,15 @@ def test_without_a_markov_head_the_cap_still_flattens_the_odds() -> None:
     drawn = sampled(block, 0, history=[], sampler=Sampler(settings), markov=None)
     wanted = filtered(capped(pair.drafter.base[0], 5.0), settings)
     assert drawn.distributions[0].at(wanted.ids) == pytest.approx(wanted.probabilities, abs=1e-4)
+
+
+def test_a_cap_does_not_make_impossible_tokens_possible() -> None:
+    """Suppressed tokens, and those a draft's smaller vocabulary lacks, have no chance before the cap and after it."""
+    pair = capped_pair(5.0)
+    assert pair.drafter is not None
+    pair.drafter.base[:, 2] = -np.inf
+    settings = SamplingSettings(temperature=5.0, seed=1, **ALL)  # type: ignore[arg-type]
+    for anchor in range(6):
+        block = pair.drafter.propose(anchor, 7)
+        drawn = sampled(block, anchor, history=[], sampler=Sampler(settings), markov=pair.markov)
+        assert 2 not in drawn.tokens and 2 not in greedy(block, anchor, markov=pair.markov).tokens

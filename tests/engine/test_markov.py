@@ -1,0 +1,37 @@
+"""Rows of the Markov head, also of a draft whose vocabulary is smaller than the target's."""
+
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+
+from sparkdesk.engine.markov import DRAFT_TO_TARGET, W1, W2, MarkovHead
+from sparkdesk.gguf_file import read_gguf
+
+VOCABULARY, RANK = 40, 32
+
+
+def head(path: Path, w1: np.ndarray, w2: np.ndarray, ids: np.ndarray | None = None) -> MarkovHead:  # type: ignore[type-arg]
+    writer = gguf.GGUFWriter(path, "dflash")
+    writer.add_tensor(W1, w1)
+    writer.add_tensor(W2, w2)
+    if ids is not None:
+        writer.add_tensor(DRAFT_TO_TARGET, ids)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return MarkovHead(read_gguf(path))
+
+
+@pytest.mark.parametrize("is_reduced", [False, True])
+def test_the_bias_is_that_of_the_targets_ids(tmp_path: Path, is_reduced: bool) -> None:
+    random = np.random.default_rng(1)
+    w1 = random.normal(size=(VOCABULARY, RANK)).astype(np.float32)
+    ids = np.sort(random.permutation(VOCABULARY)[:12]).astype(np.int64) if is_reduced else np.arange(VOCABULARY)
+    w2 = random.normal(size=(len(ids), RANK)).astype(np.float32)
+    found = head(tmp_path / "draft.gguf", w1, w2, ids if is_reduced else None)
+    assert found.bias(5, ids.astype(np.intp)) == pytest.approx(w2 @ w1[5], rel=1e-5)
+    change = found.difference(5, 7, ids[:3].astype(np.intp))
+    assert change == pytest.approx(w2[:3] @ (w1[5] - w1[7]), rel=1e-4, abs=1e-5)
