@@ -5,14 +5,16 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.markov import DRAFT_TO_TARGET, W1, W2, MarkovHead
 from sparkdesk.gguf_file import read_gguf
 
 VOCABULARY, RANK = 40, 32
 
 
-def head(path: Path, w1: np.ndarray, w2: np.ndarray, ids: np.ndarray | None = None) -> MarkovHead:  # type: ignore[type-arg]
+def head(path: Path, w1: FloatArray, w2: FloatArray, ids: NDArray[np.int64] | None = None) -> MarkovHead:
     writer = gguf.GGUFWriter(path, "dflash")
     writer.add_tensor(W1, w1)
     writer.add_tensor(W2, w2)
