@@ -87,8 +87,8 @@ def probe_costs(pair: PairParts, tuner: Tuner) -> Iterator[float]:
 
 
 def _seen(samples: dict[int, list[float]]) -> dict[int, Seen]:
-    """The lower of the middle ones: a machine that is busy elsewhere only ever makes a step slower."""
-    return {size: Seen(sorted(found)[(len(found) - 1) // 2], len(found)) for size, found in samples.items()}
+    """The least of each: a machine that is busy elsewhere, with drawing a screen for one, only makes a step slower."""
+    return {size: Seen(min(found), len(found)) for size, found in samples.items()}
 
 
 def _speculation(length: int) -> SpeculationSettings:

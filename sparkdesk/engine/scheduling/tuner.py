@@ -21,7 +21,8 @@ _RATE_TOKENS = 32.0
 _LEAST_WORTH = 0.02  # of a token
 _OPTIMISM = 0.5  # standard deviations by which a verify pass is thought cheaper: what was never tried is tried
 _SETTLED_ROUNDS = 4
-_PLAIN_EVERY_TOKENS = 200
+_PLAIN_EVERY_TOKENS, _PLAIN_EVERY_AT_FIRST, _AT_FIRST = 200, 64, 3
+"""A plain step now and then, however well it goes: what it costs must not be a memory, least of all of the probe's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Tuner:
         self._blocks = BlockMemory(block_size)
         self._now = 0
         self._rate_tokens = self._rate_ms = 0.0
-        self._gaining = self._tokens_since_plain = 0
+        self._gaining = self._tokens_since_plain = self._plain_steps = 0
         self._last_rows = 1
         self._is_probing = self._is_after_probe = False
         self._prices: Prices | None = None
@@ -86,7 +87,10 @@ class Tuner:
         self._is_probing, self._echo = False, None
         parking, most = self.parking, min(situation.most, self.block_size)
         may_draft = most > 0 and (not parking.is_parked or self._is_after_probe or parking.is_due)
-        if self._tokens_since_plain >= _PLAIN_EVERY_TOKENS or not (may_draft or situation.echo):
+        wants_plain = self._tokens_since_plain >= (
+            _PLAIN_EVERY_TOKENS if self._plain_steps >= _AT_FIRST else _PLAIN_EVERY_AT_FIRST
+        )
+        if wants_plain or not (may_draft or situation.echo):
             return Plan()
         self._prices = self._prices_now(situation)
         least_worth = 1.0 - self._prices.tokens_per_ms * float(self._prices.verify_ms[0]) + _LEAST_WORTH
@@ -118,7 +122,9 @@ class Tuner:
         self.parking.pass_round(played.tokens, played.elapsed_ms, plain_ms=plain_ms, is_probe=self._is_probing)
         self._is_after_probe, self._is_probing = self._is_probing, False
         self._now += played.tokens
-        self._tokens_since_plain = self._tokens_since_plain + played.tokens if played.choice.length else 0
+        is_plain = not (played.choice.length or played.drafted)
+        self._plain_steps += is_plain
+        self._tokens_since_plain = 0 if is_plain else self._tokens_since_plain + played.tokens
         if played.choice.source != CONTEXT:  # where text repeats itself says nothing about time elsewhere
             fade = float(np.exp(-played.tokens / _RATE_TOKENS))
             self._rate_tokens = self._rate_tokens * fade + played.tokens
