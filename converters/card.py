@@ -1,48 +1,55 @@
-"""What the model card and config say about origin: name, licence, base model."""
+"""The general.* entries of a file: what it is called and where it comes from."""
 
 import re
-from pathlib import Path
+from collections.abc import Iterator
 
 from converters import names
 from converters.checkpoint import Checkpoint
 from converters.metadata import Entry, text, u32
+from converters.origin import Origin, checkpoint_origin, is_repository, url_of
 
-_FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.DOTALL | re.MULTILINE)
+_SIZE = re.compile(r"(?:^|[-_ ])(\d+(?:\.\d+)?[BbMm])(?=$|[-_ ])")
 
 
 def origin_entries(checkpoint: Checkpoint) -> tuple[Entry, ...]:
-    card = _front_matter(checkpoint.folder / "README.md")
-    license_name = _field(card, "license")
-    entries = [text(names.TYPE, "model"), text(names.NAME, _name(checkpoint)), text(names.CONVERTED_BY, "SparkDesk")]
-    if license_name:
-        entries.append(text(names.LICENSE, license_name))
-    return (*entries, *_base_model(_field(card, "base_model")))
+    """Of a target."""
+    origin = checkpoint_origin(checkpoint)
+    return (*_entries(origin), *_naming(origin.name), *_base_model(origin.base_model))
 
 
-def _name(checkpoint: Checkpoint) -> str:
-    origin = checkpoint.config.text("_name_or_path")
-    return origin.rstrip("/").rsplit("/", 1)[-1] or checkpoint.folder.resolve().name
+def draft_origin_entries(checkpoint: Checkpoint, target: Origin, *, trained_for: str) -> tuple[Entry, ...]:
+    """Of a draft, whose base model is its target; `trained_for` is how the draft itself calls that."""
+    origin = checkpoint_origin(checkpoint, is_draft=True)
+    said = next((each for each in (trained_for, origin.base_model, target.repository) if is_repository(each)), "")
+    return (*_entries(origin), *_base_model(said, name=target.name))
 
 
-def _base_model(repository: str) -> tuple[Entry, ...]:
-    if not repository:
-        return ()
-    url = f"https://huggingface.co/{repository}"
-    return (
-        u32(names.BASE_MODEL_COUNT, 1),
-        text(names.BASE_MODEL_NAME, repository.rsplit("/", 1)[-1]),
-        text(names.BASE_MODEL_URL, url),
-    )
+def _entries(origin: Origin) -> Iterator[Entry]:
+    yield text(names.TYPE, "model")
+    yield text(names.NAME, origin.name)
+    if origin.license:
+        yield text(names.LICENSE, origin.license)
+    if origin.repository:
+        yield text(names.ORGANIZATION, origin.repository.split("/")[0])
+        yield text(names.SOURCE_URL, url_of(origin.repository))
+        yield text(names.SOURCE_REPOSITORY, origin.repository)
+    if origin.revision:
+        yield text(names.SOURCE_REVISION, origin.revision)
 
 
-def _front_matter(path: Path) -> str:
-    if not path.is_file():
-        return ""
-    found = _FRONT_MATTER.search(path.read_text(encoding="utf-8", errors="replace"))
-    return found.group(1) if found else ""
+def _naming(name: str) -> Iterator[Entry]:
+    """Qwen3-8B-Base is of the series Qwen3 and of size 8B."""
+    size = _SIZE.search(name)
+    yield text(names.BASENAME, name[: size.start()] if size and size.start() else name)
+    if size:
+        yield text(names.SIZE_LABEL, size[1].upper())
 
 
-def _field(card: str, name: str) -> str:
-    """A field's value, or the first item where it is a list. Enough YAML for a model card."""
-    found = re.search(rf"^{name}:[ \t]*(?:\n\s*-[ \t]*)?(\S.*)$", card, re.MULTILINE)
-    return found.group(1).strip(" \"'[]") if found else ""
+def _base_model(repository: str, name: str = "") -> Iterator[Entry]:
+    if not repository and not name:
+        return
+    yield u32(names.BASE_MODEL_COUNT, 1)
+    yield text(names.BASE_MODEL_NAME, repository.rsplit("/", 1)[-1] or name)
+    if is_repository(repository):
+        yield text(names.BASE_MODEL_ORGANIZATION, repository.split("/")[0])
+        yield text(names.BASE_MODEL_URL, url_of(repository))

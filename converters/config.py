@@ -16,6 +16,10 @@ class Config:
         self._fields = fields
         self._file_name = file_name
 
+    def names(self) -> tuple[str, ...]:
+        """Of the fields that say something."""
+        return tuple(name for name in self._fields if self.has(name))
+
     def has(self, name: str) -> bool:
         return self._fields.get(name) is not None
 

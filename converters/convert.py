@@ -10,7 +10,7 @@ from typing import Protocol
 from converters import names
 from converters.checkpoint import Checkpoint, open_checkpoint
 from converters.errors import UnsupportedModel
-from converters.metadata import u32
+from converters.metadata import text, u32
 from converters.output_file import check_output, finish, unfinished_file
 from converters.output_types import OutputType, output_type_named
 from converters.plan import FilePlan, lossless_encoding
@@ -18,8 +18,15 @@ from converters.progress import ConversionProgress
 
 # Architecture in config.json -> the module that knows it, imported on demand
 _TARGETS = {"Qwen3ForCausalLM": "converters.qwen3"}
-_DRAFTS = {"Qwen3DSparkModel": "converters.dspark"}
+_DRAFTS = {
+    "Qwen3DSparkModel": "converters.dspark",  # DeepSpec, its DFlash too
+    "DSparkDraftModel": "converters.dspark",  # vLLM speculators, as saved and as configured
+    "DSparkSpeculator": "converters.dspark",
+    "DFlashDraftModel": "converters.dspark",  # z-lab and vLLM speculators
+    "DFlashSpeculator": "converters.dspark",
+}
 
+_CONVERTED_BY = "SparkDesk"
 _QUANTIZATION_FORMAT = 2  # of ggml's block types, since 2023
 
 
@@ -28,19 +35,28 @@ class _PlanMaker(Protocol):
 
 
 def convert_target(
-    source: Path, out: Path, *, output_type: str, overwrite: bool = False
+    source: Path, out: Path, *, output_type: str, overwrite: bool = False, converted_by: str = _CONVERTED_BY
 ) -> Generator[ConversionProgress, None, None]:
-    """Convert the target checkpoint in folder `source` to `out`; closing the iterator cancels."""
+    """Convert the target checkpoint in folder `source` to `out`; closing the iterator cancels.
+
+    `converted_by` is who the file says made it: a program and its version.
+    """
     type_ = output_type_named(output_type)
     checkpoint = open_checkpoint(source)
     module = import_module(_module_for(checkpoint, _TARGETS, _DRAFTS))
     weights = checkpoint.tensors.values()
-    make_plan = partial(module.plan_target, checkpoint)
+    make_plan = partial(_signed, partial(module.plan_target, checkpoint), converted_by)
     yield from _produce(make_plan, out, type_=type_, lossless=lossless_encoding(weights), overwrite=overwrite)
 
 
 def convert_draft(
-    source: Path, out: Path, *, target: Path, output_type: str, overwrite: bool = False
+    source: Path,
+    out: Path,
+    *,
+    target: Path,
+    output_type: str,
+    overwrite: bool = False,
+    converted_by: str = _CONVERTED_BY,
 ) -> Generator[ConversionProgress, None, None]:
     """Convert the draft checkpoint in folder `source` to `out`.
 
@@ -52,8 +68,13 @@ def convert_draft(
     checkpoint = open_checkpoint(source)
     module = import_module(_module_for(checkpoint, _DRAFTS, _TARGETS))
     weights = checkpoint.tensors.values()
-    make_plan = partial(module.plan_draft, checkpoint, open_target(target))
+    make_plan = partial(_signed, partial(module.plan_draft, checkpoint, open_target(target)), converted_by)
     yield from _produce(make_plan, out, type_=type_, lossless=lossless_encoding(weights), overwrite=overwrite)
+
+
+def _signed(make_plan: _PlanMaker, converted_by: str, *, encoding: str) -> FilePlan:
+    plan = make_plan(encoding=encoding)
+    return replace(plan, entries=(*plan.entries, text(names.CONVERTED_BY, converted_by)))
 
 
 def _module_for(checkpoint: Checkpoint, known: dict[str, str], others: dict[str, str]) -> str:

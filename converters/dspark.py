@@ -1,126 +1,185 @@
-"""Qwen3 DSpark drafts (`Qwen3DSparkModel`): a few layers, a feature projection, a Markov and a confidence head."""
+"""Drafts over a Qwen3 backbone: DSpark, and DFlash, which is one without Markov and confidence heads."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from converters import names
-from converters.card import origin_entries
+from converters.card import draft_origin_entries
 from converters.checkpoint import Checkpoint
-from converters.config import Config
-from converters.errors import PairMismatch, UnsupportedModel
+from converters.draft_config import DraftConfig, read_draft_config
+from converters.draft_vocabulary import MAPPINGS, target_ids
+from converters.encode import to_f32
+from converters.errors import PairMismatch
 from converters.metadata import Entry, flag, i32_list, u32
 from converters.plan import FilePlan, PlannedTensor, exact, matrix
 from converters.qwen3 import layer_tensors, shape_entries
-from converters.shared_rows import is_copy, sample_ids
+from converters.safetensors import StoredTensor
+from converters.shared_rows import check_related, is_copy, sample_ids
 from converters.target import Target
 
 _EMBEDDINGS, _HEAD = "embed_tokens.weight", "lm_head.weight"
+# The target's own, which speculators' training kept beside the draft and its inference never reads.
+_NOT_THE_DRAFTS = {"verifier_norm.weight", "verifier_lm_head.weight"}
+_MOST_BLOCK = 256
 
 
 def plan_draft(checkpoint: Checkpoint, target: Target, *, encoding: str) -> FilePlan:
-    config = checkpoint.config
-    _refuse_variants(config)
-    _check_pair(config, target)
+    config = read_draft_config(checkpoint.config)
+    check_pair(config, target)
+    source = _Source(checkpoint, config)
     entries = (
-        *origin_entries(checkpoint),
-        *shape_entries(config, names.DFLASH),
-        *_draft_entries(config),
-        *_tokenizer_entries(config, target),
+        *draft_origin_entries(checkpoint, target.origin, trained_for=config.trained_for),
+        *shape_entries(config.backbone, names.DFLASH),
+        *draft_entries(config),
+        *tokenizer_entries(config, target),
     )
     tensors = (
-        *_shared_tensors(checkpoint, target, encoding=encoding),
-        *_outer_tensors(checkpoint, encoding),
-        *layer_tensors(checkpoint, encoding, prefix=""),
+        *_shared_tensors(source, target, encoding=encoding),
+        *_outer_tensors(source, encoding),
+        *_heads(source, encoding),
+        *layer_tensors(replace(checkpoint, config=config.backbone), encoding, prefix=""),
     )
-    checkpoint.refuse_others({tensor.source.name for tensor in tensors} | {_EMBEDDINGS, _HEAD})
+    known = {tensor.source.name for tensor in tensors} | {_EMBEDDINGS, _HEAD, *_NOT_THE_DRAFTS, *MAPPINGS}
+    checkpoint.refuse_others(known | _left_out(config))
     return FilePlan(names.DFLASH, entries, tensors)
 
 
-def _refuse_variants(config: Config) -> None:
-    head = config.text("markov_head_type", "vanilla").lower()
-    if config.raw("markov_rank") == 0 or head != "vanilla":
-        kind = "no Markov head" if config.raw("markov_rank") == 0 else f"a Markov head of type {head!r}"
-        raise UnsupportedModel(f"The draft has {kind}; llama.cpp runs only the vanilla one.")
-    if _has_confidence_head(config) and not config.flag("confidence_head_with_markov", default=True):
-        raise UnsupportedModel("The draft's confidence head reads no Markov feature; llama.cpp expects one.")
+@dataclass(frozen=True, slots=True)
+class _Source:
+    checkpoint: Checkpoint
+    config: DraftConfig
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether it can propose only some of the target's tokens."""
+        return self.config.draft_vocab_size != self.config.vocab_size
+
+    def tensor(self, name: str, *shape: int) -> StoredTensor:
+        return self.checkpoint.tensor(name, *shape)
 
 
-def _has_confidence_head(config: Config) -> bool:
-    return config.flag("enable_confidence_head", default=True)
-
-
-def _target_layers(config: Config) -> tuple[int, ...]:
-    """The layers whose output the draft reads; -1 means the embeddings, which enter layer 0."""
-    return config.indices("target_layer_ids", least=-1)
-
-
-def _check_pair(config: Config, target: Target) -> None:
+def check_pair(config: DraftConfig, target: Target) -> None:
+    """Raises PairMismatch where the draft's config and the target's shape contradict each other."""
     for what, ours, theirs in (
-        ("a vocabulary of {:,} tokens", config.count("vocab_size"), target.vocab_size),
-        ("a hidden size of {:,}", config.count("hidden_size"), target.hidden_size),
-        ("{:,} target layers", config.count("num_target_layers", target.layer_count), target.layer_count),
+        ("a vocabulary of {:,} tokens", config.vocab_size, target.vocab_size),
+        ("a hidden size of {:,}", config.hidden_size, target.hidden_size),
+        ("{:,} target layers", config.target_layer_count or target.layer_count, target.layer_count),
     ):
         if ours != theirs:
             raise PairMismatch(
                 f"The draft expects {what.format(ours)}; the target has {theirs:,}.",
                 hint="Pick the target this draft was trained for.",
             )
-    last = max(_target_layers(config))
-    if last + 1 >= target.layer_count:
-        # What llama.cpp hands over is the input of the next layer, and after the last there is none: it aborts.
+    last = max(config.target_layers)
+    if last >= target.layer_count:
+        # What llama.cpp hands over is the input of a layer, and behind the last there is none: it aborts.
         raise PairMismatch(
-            f"The draft reads target layer {last}; llama.cpp can hand over layers 0 to {target.layer_count - 2} "
+            f"The draft reads target layer {last - 1}; llama.cpp can hand over layers 0 to {target.layer_count - 2} "
             f"of this target's {target.layer_count}."
         )
-    if config.index("mask_token_id") >= target.vocab_size:
-        raise PairMismatch(f"The draft's mask token {config.index('mask_token_id'):,} is not in the vocabulary.")
+    if config.mask_token >= target.vocab_size:
+        raise PairMismatch(f"The draft's mask token {config.mask_token:,} is not in the vocabulary.")
+    least = 1 if config.samples_from_anchor else 2
+    if not least <= config.block_size <= _MOST_BLOCK:
+        raise PairMismatch(f"The draft's block of {config.block_size:,} is not between {least} and {_MOST_BLOCK}.")
 
 
-def _draft_entries(config: Config) -> tuple[Entry, ...]:
+def draft_entries(config: DraftConfig) -> tuple[Entry, ...]:
     return (
-        u32(names.BLOCK_SIZE, config.count("block_size")),
-        # DeepSpec counts a layer's output, llama.cpp the input of the layer after it.
-        i32_list(names.TARGET_LAYERS, [layer + 1 for layer in _target_layers(config)]),
-        flag(names.SAMPLE_FROM_ANCHOR, True),
-        flag(names.HAS_CONFIDENCE_HEAD, _has_confidence_head(config)),
+        u32(names.BLOCK_SIZE, config.block_size),
+        i32_list(names.TARGET_LAYERS, config.target_layers),
+        flag(names.SAMPLE_FROM_ANCHOR, config.samples_from_anchor),
+        flag(names.HAS_CONFIDENCE_HEAD, config.writes_confidence_head),
     )
 
 
-def _tokenizer_entries(config: Config, target: Target) -> tuple[Entry, ...]:
+def tokenizer_entries(config: DraftConfig, target: Target) -> tuple[Entry, ...]:
     theirs = (entry for entry in target.tokenizer_entries() if entry.key != names.MASK_ID)
-    return (*theirs, u32(names.MASK_ID, config.index("mask_token_id")))
+    return (*theirs, u32(names.MASK_ID, config.mask_token))
 
 
-def _shared_tensors(checkpoint: Checkpoint, target: Target, *, encoding: str) -> tuple[PlannedTensor, ...]:
+def _shared_tensors(source: _Source, target: Target, *, encoding: str) -> tuple[PlannedTensor, ...]:
     """Embeddings and head: both where they are the draft's own, neither where they are the target's.
 
-    With one of them alone llama.cpp would use it as the other, and the draft would guess nonsense.
+    With embeddings alone llama.cpp would use them as the head too, and the draft would guess nonsense. A head alone is
+    sound, and what a draft with a reduced vocabulary needs.
     """
-    if _EMBEDDINGS not in checkpoint.tensors and _HEAD not in checkpoint.tensors:
+    if source.is_reduced:
+        return _reduced_tensors(source, target, encoding=encoding)
+    tensors, config = source.checkpoint.tensors, source.config
+    if _EMBEDDINGS not in tensors and _HEAD not in tensors:
         return ()
-    shape = checkpoint.config.count("vocab_size"), checkpoint.config.count("hidden_size")
-    embeddings = checkpoint.tensor(_EMBEDDINGS, *shape)
-    is_head_stored = _HEAD in checkpoint.tensors or not checkpoint.config.flag("tie_word_embeddings", default=False)
-    head = checkpoint.tensor(_HEAD if is_head_stored else _EMBEDDINGS, *shape)
-    ids = sample_ids(target.vocab_size, [checkpoint.config.index("mask_token_id")])
-    are_copies = [
-        is_copy(tensor, rows_of_target, ids=ids, target_is_exact=target.is_exact)
-        for tensor, rows_of_target in ((embeddings, target.embedding_rows), (head, target.head_rows))
-    ]
-    if all(are_copies):
+    shape = config.vocab_size, config.hidden_size
+    embeddings = source.tensor(_EMBEDDINGS, *shape)
+    is_head_stored = _HEAD in tensors or not config.backbone.flag("tie_word_embeddings", default=False)
+    head = source.tensor(_HEAD if is_head_stored else _EMBEDDINGS, *shape)
+    if _are_the_targets(source, embeddings, target) and _is_the_targets(source, head, target):
         return ()
     return matrix(names.TOKEN_EMBEDDINGS, embeddings, encoding), matrix(names.OUTPUT_HEAD, head, encoding)
 
 
-def _outer_tensors(checkpoint: Checkpoint, encoding: str) -> Iterator[PlannedTensor]:
-    config = checkpoint.config
-    vocab, hidden, rank = config.count("vocab_size"), config.count("hidden_size"), config.count("markov_rank")
-    features = len(_target_layers(config)) * hidden
-    yield matrix(names.FEATURE_PROJECTION, checkpoint.tensor("fc.weight", hidden, features), encoding)
-    yield exact(names.FEATURE_NORM, checkpoint.tensor("hidden_norm.weight", hidden))
-    yield exact(names.OUTPUT_NORM, checkpoint.tensor("norm.weight", hidden))
-    yield matrix(names.MARKOV_W1, checkpoint.tensor("markov_head.markov_w1.weight", vocab, rank), encoding)
-    yield matrix(names.MARKOV_W2, checkpoint.tensor("markov_head.markov_w2.weight", vocab, rank), encoding)
-    if _has_confidence_head(config):
-        proj = "confidence_head.proj"
-        yield exact(names.CONFIDENCE_WEIGHT, checkpoint.tensor(f"{proj}.weight", 1, hidden + rank))
-        yield exact(names.CONFIDENCE_BIAS, checkpoint.tensor(f"{proj}.bias", 1))
+def _reduced_tensors(source: _Source, target: Target, *, encoding: str) -> tuple[PlannedTensor, ...]:
+    """The head of the tokens it can propose, and which tokens those are; llama.cpp gives the others no chance."""
+    config, tensors = source.config, source.checkpoint.tensors
+    ids = target_ids(source.checkpoint, draft=config.draft_vocab_size, target=config.vocab_size)
+    head = source.tensor(_HEAD, config.draft_vocab_size, config.hidden_size)
+    own: tuple[PlannedTensor, ...] = ()
+    if _EMBEDDINGS in tensors:
+        embeddings = source.tensor(_EMBEDDINGS, config.vocab_size, config.hidden_size)
+        if not _are_the_targets(source, embeddings, target):
+            own = (matrix(names.TOKEN_EMBEDDINGS, embeddings, encoding),)
+    return (
+        *own,
+        matrix(names.OUTPUT_HEAD, head, encoding),
+        PlannedTensor(names.DRAFT_TO_TARGET, StoredTensor("d2t", "I64", ids), "I64"),
+    )
+
+
+def _are_the_targets(source: _Source, embeddings: StoredTensor, target: Target) -> bool:
+    """Whether they are copies. Raises PairMismatch where they are those of another model altogether."""
+    ids = sample_ids(target.vocab_size, [source.config.mask_token])
+    check_related(embeddings, target.embedding_rows, ids=ids)
+    return is_copy(embeddings, target.embedding_rows, ids=ids, target_is_exact=target.is_exact)
+
+
+def _is_the_targets(source: _Source, head: StoredTensor, target: Target) -> bool:
+    ids = sample_ids(target.vocab_size, [source.config.mask_token])
+    return is_copy(head, target.head_rows, ids=ids, target_is_exact=target.is_exact)
+
+
+def _outer_tensors(source: _Source, encoding: str) -> Iterator[PlannedTensor]:
+    hidden, features = source.config.hidden_size, len(source.config.target_layers) * source.config.hidden_size
+    yield matrix(names.FEATURE_PROJECTION, source.tensor("fc.weight", hidden, features), encoding)
+    yield exact(names.FEATURE_NORM, source.tensor("hidden_norm.weight", hidden))
+    yield exact(names.OUTPUT_NORM, source.tensor("norm.weight", hidden))
+
+
+def _heads(source: _Source, encoding: str) -> Iterator[PlannedTensor]:
+    config = source.config
+    if not config.markov_rank:
+        return
+    before = source.tensor("markov_head.markov_w1.weight", config.vocab_size, config.markov_rank)
+    after = source.tensor("markov_head.markov_w2.weight", config.draft_vocab_size, config.markov_rank)
+    yield matrix(names.MARKOV_W1, before, encoding)
+    yield matrix(names.MARKOV_W2, after, encoding)
+    if config.writes_confidence_head:
+        yield exact(names.CONFIDENCE_WEIGHT, _confidence_weight(source))
+        yield exact(names.CONFIDENCE_BIAS, source.tensor("confidence_head.proj.bias", 1))
+
+
+def _confidence_weight(source: _Source) -> StoredTensor:
+    """(1, hidden + rank). llama.cpp always shows the head the Markov feature; where it was not to see it, by zeros."""
+    config, name = source.config, "confidence_head.proj.weight"
+    if config.confidence_reads_markov:
+        return source.tensor(name, 1, config.hidden_size + config.markov_rank)
+    stored = source.tensor(name, 1, config.hidden_size)
+    unseen = np.zeros((1, config.markov_rank), np.float32)
+    return StoredTensor(name, "F32", np.concatenate([to_f32(stored.values, stored.dtype), unseen], axis=1))
+
+
+def _left_out(config: DraftConfig) -> set[str]:
+    if config.has_confidence_head and not config.writes_confidence_head:
+        return {"confidence_head.proj.weight", "confidence_head.proj.bias"}
+    return set()

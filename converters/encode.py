@@ -14,7 +14,7 @@ from converters.errors import BadCheckpoint, UnsupportedModel
 Q8_0_BLOCK = 32
 _Q8_0_BLOCK_BYTES = 34  # one f16 scale and 32 i8
 _F16_MAX = 65504.0
-_ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2}
+_ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8}
 
 
 def encoded_bytes(shape: tuple[int, ...], encoding: str) -> int:

@@ -13,6 +13,7 @@ from converters import names
 from converters.errors import BadCheckpoint
 from converters.gguf_header import GgufHeader, TensorPlace, parse_header
 from converters.metadata import Entry
+from converters.origin import Origin, gguf_origin
 
 _UNQUANTIZED = ("F32", "F16", "BF16")
 
@@ -42,6 +43,10 @@ class GgufTarget:
 
         numbers = {self._tensor(name).type_number for name in (names.TOKEN_EMBEDDINGS, self._head_name)}
         return numbers <= {GGMLQuantizationType[name].value for name in _UNQUANTIZED}
+
+    @property
+    def origin(self) -> Origin:
+        return gguf_origin(self._header, self._path)
 
     def tokenizer_entries(self) -> tuple[Entry, ...]:
         entries = self._header.entries.items()

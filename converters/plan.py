@@ -13,7 +13,7 @@ class PlannedTensor:
     name: str
     source: StoredTensor
     encoding: str
-    """F32, F16, BF16 or Q8_0."""
+    """F32, F16, BF16 or Q8_0; I64 for a table of numbers."""
 
     @property
     def size_bytes(self) -> int:

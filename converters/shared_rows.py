@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.encode import to_f32
+from converters.errors import PairMismatch
 from converters.safetensors import StoredTensor
 
 _ROW_COUNT = 256
@@ -14,6 +15,7 @@ _ROW_COUNT = 256
 # where the target is not quantized.
 _SAME_WHEN_EXACT = 0.9999
 _SAME_WHEN_QUANTIZED = 0.9
+_LEAST_RELATED = 0.5
 
 RowsOf = Callable[[Sequence[int]], NDArray[np.float32]]
 
@@ -24,11 +26,33 @@ def sample_ids(vocab_size: int, special_ids: Sequence[int]) -> list[int]:
     return sorted({*spread, *special_ids})
 
 
+def check_related(of_draft: StoredTensor, rows_of_target: RowsOf, *, ids: Sequence[int]) -> None:
+    """Raises PairMismatch where the rows of the two point in unrelated directions: embeddings of different models.
+
+    Drafts start from their target's embeddings and mostly keep them; a trained apart copy still resembles them.
+    """
+    theirs = rows_of_target(ids).astype(np.float64)  # (rows, hidden)
+    ours = to_f32(of_draft.values[list(ids)], of_draft.dtype).astype(np.float64)  # (rows, hidden)
+    related = float(np.median(_cosine(ours, theirs)))
+    if related < _LEAST_RELATED:
+        raise PairMismatch(
+            f"The draft's token embeddings are not this target's: rows of the two agree by {max(0.0, related):.0%}, "
+            "as those of two different models do.",
+            hint="Pick the target this draft was trained for.",
+        )
+
+
 def is_copy(of_draft: StoredTensor, rows_of_target: RowsOf, *, ids: Sequence[int], target_is_exact: bool) -> bool:
     theirs = rows_of_target(ids).astype(np.float64)  # (rows, hidden)
     ours = to_f32(of_draft.values[list(ids)], of_draft.dtype).astype(np.float64)  # (rows, hidden)
     limit = _SAME_WHEN_EXACT if target_is_exact else _SAME_WHEN_QUANTIZED
     return bool(((_similarity(ours, theirs) >= limit) | _are_both_empty(ours, theirs)).all())
+
+
+def _cosine(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)  # (rows,)
+    cosine: NDArray[np.float64] = np.divide((a * b).sum(1), lengths, out=np.ones_like(lengths), where=lengths > 0)
+    return cosine
 
 
 def _similarity(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from converters.encode import to_f32
 from converters.errors import BadCheckpoint
 from converters.gguf_target import GgufTarget
 from converters.metadata import Entry
+from converters.origin import Origin, checkpoint_origin
 from converters.qwen3 import is_tied
 from converters.vocab import read_vocabulary
 
@@ -28,6 +29,9 @@ class Target(Protocol):
     def is_exact(self) -> bool:
         """Whether its embeddings are as they were trained, not quantized."""
         ...
+
+    @property
+    def origin(self) -> Origin: ...
 
     def tokenizer_entries(self) -> tuple[Entry, ...]: ...
 
@@ -64,6 +68,10 @@ class CheckpointTarget:
     @property
     def is_exact(self) -> bool:
         return True
+
+    @property
+    def origin(self) -> Origin:
+        return checkpoint_origin(self.checkpoint)
 
     def tokenizer_entries(self) -> tuple[Entry, ...]:
         return read_vocabulary(self.checkpoint.folder, self.checkpoint.config).entries()

@@ -66,3 +66,9 @@ def layer_problem(target: GgufFile, layers: tuple[int, ...], layer_count: int) -
 def vocabulary_size(file: GgufFile) -> int:
     tokens = file.metadata.get("tokenizer.ggml.tokens")
     return tokens.count if isinstance(tokens, ArrayLength) else 0
+
+
+def samples_from_anchor(draft: GgufFile) -> bool:
+    """Whether the anchor's row predicts a token. Where a file does not say so: with a Markov head, as llama.cpp has it."""
+    stated = draft.metadata.get("dflash.sample_from_anchor")
+    return stated if isinstance(stated, bool) else "markov_w1.weight" in draft.tensors

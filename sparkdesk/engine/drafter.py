@@ -25,10 +25,13 @@ class Drafter:
         mask_token: int,
         has_confidences: bool = True,
         logit_cap: float = 0.0,
+        samples_from_anchor: bool = True,
     ) -> None:
+        """`samples_from_anchor`: whether the anchor's own row predicts; where it does not, only the masks' rows do."""
         self._context = context
         self._mask_token, self._has_confidences = mask_token, has_confidences
-        self.block_size, self._logit_cap = block_size, logit_cap
+        self._silent_rows = 0 if samples_from_anchor else 1
+        self.block_size, self._logit_cap = block_size - self._silent_rows, logit_cap
         self._pending = PendingFeatures()
         context.become_draft()
 
@@ -62,11 +65,12 @@ class Drafter:
         if not 1 <= length <= self.block_size:
             raise ValueError(f"a draft of {length} tokens; the block has {self.block_size}")
         start = self._pending.end
-        noise: Sequence[int] = [anchor] + [self._mask_token] * (length - 1)
+        silent, rows = self._silent_rows, self._silent_rows + length
+        noise: Sequence[int] = [anchor] + [self._mask_token] * (rows - 1)
         try:
             self._context.process_tokens(noise, start)
-            confidences = self._context.confidences(length).tolist() if self._has_confidences else ()
-            return Block(self._context.logits(length), tuple(confidences), self._logit_cap)
+            confidences = self._context.confidences(rows)[silent:].tolist() if self._has_confidences else ()
+            return Block(self._context.logits(rows)[silent:], tuple(confidences), self._logit_cap)
         finally:
             self._context.remove_from(start)  # the noise rows wrote into the KV cache
 

@@ -172,6 +172,7 @@ class Pair:
             mask_token=model.mask_token,
             has_confidences=CONFIDENCE_WEIGHT in file.tensors,
             logit_cap=float(str(file.metadata.get(LOGIT_CAP, 0.0))),
+            samples_from_anchor=pairing.samples_from_anchor(file),
         )
         self.markov = MarkovHead(file) if W1 in file.tensors else None
         self.draft_name = file.name

@@ -1,7 +1,7 @@
 """Random two- and three-layer checkpoints, written as safetensors by this file's own few lines."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ MARKOV_RANK = 64
 TARGET_LAYER_IDS = [0, 1]
 MASK_ID = 319  # "<|mask|>", the last of the four special tokens after 256 bytes and 60 merges
 BLOCK = 5
+_WHOLE_NUMBERS = {"i": "I64", "b": "BOOL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,14 @@ def make_draft(
     dtype: str = "F32",
     **config: Any,
 ) -> Made:
-    """A draft for `target`: its embeddings and head are copies, unless it has its own."""
+    """A draft for `target`: its embeddings and head are copies, unless it has its own, trained on from there."""
     rng = np.random.default_rng(2)
     shape = DRAFT_SHAPE
     embeddings = target.weights["model.embed_tokens.weight"].astype(np.float32)
     head = target.weights.get("lm_head.weight", embeddings).astype(np.float32)
     if own_head:
-        embeddings, head = _random(rng, *embeddings.shape, std=1.0), _random(rng, *head.shape, std=0.1)
+        embeddings = embeddings + _random(rng, *embeddings.shape, std=0.7)
+        head = head + _random(rng, *head.shape, std=0.1)
     weights = {
         "embed_tokens.weight": embeddings,
         "lm_head.weight": head,
@@ -81,13 +83,62 @@ def make_draft(
     return Made(folder, write_safetensors(folder / "model.safetensors", weights, dtype))
 
 
+def make_dflash(folder: Path, target: Made, **config: Any) -> Made:
+    """DeepSpec's DFlash: a DSpark without its two heads."""
+    made = make_draft(folder, target, confidence=False, markov_rank=0, **config)
+    return _without(made, "markov_head.")
+
+
+def make_zlab_dflash(folder: Path, target: Made) -> Made:
+    """z-lab's: no embeddings, no head, its own section in config.json; the anchor's row predicts nothing."""
+    made = _without(make_draft(folder, target), "markov_head.", "confidence_head.", "embed_tokens.", "lm_head.")
+    own = {"target_layer_ids": TARGET_LAYER_IDS, "mask_token_id": MASK_ID, "causal": False}
+    stated = _config(DRAFT_SHAPE) | {"architectures": ["DFlashDraftModel"], "block_size": BLOCK, "dflash_config": own}
+    (folder / "config.json").write_text(json.dumps(stated))
+    return made
+
+
+def make_speculators(folder: Path, target: Made, *, reduced: Sequence[int] = (), **config: Any) -> Made:
+    """vLLM speculators' export of a DSpark; `reduced` are the target's tokens it can propose, if not all."""
+    made = make_draft(folder, target)
+    weights: dict[str, NDArray[Any]] = dict(made.weights)
+    stated: dict[str, object] = {
+        "architectures": ["DSparkDraftModel"],
+        "speculators_model_type": "dspark",
+        "transformer_layer_config": _config(DRAFT_SHAPE),
+        "speculators_config": {"verifier": {"name_or_path": "Somebody/Target-3L"}},
+        "aux_hidden_state_layer_ids": [layer + 1 for layer in TARGET_LAYER_IDS],
+        "mask_token_id": MASK_ID,
+        "block_size": BLOCK,
+        "draft_vocab_size": len(reduced) or TARGET_SHAPE.vocab,
+        "markov_rank": MARKOV_RANK,
+        "markov_head_type": "vanilla",
+        "enable_confidence_head": True,
+        "confidence_head_with_markov": True,
+    }
+    if reduced:
+        ids = np.array(reduced)
+        for name in ("lm_head.weight", "markov_head.markov_w2.weight"):
+            weights[name] = weights[name][ids]
+        weights["d2t"] = ids - np.arange(len(ids))
+        weights["t2d"] = np.isin(np.arange(TARGET_SHAPE.vocab), ids)
+    (folder / "config.json").write_text(json.dumps(stated | config))
+    return Made(folder, write_safetensors(folder / "model.safetensors", weights, "F32"))
+
+
+def _without(made: Made, *prefixes: str) -> Made:
+    kept = {name: values for name, values in made.weights.items() if not name.startswith(prefixes)}
+    return Made(made.folder, write_safetensors(made.folder / "model.safetensors", kept, "F32"))
+
+
 def write_safetensors(path: Path, weights: Mapping[str, NDArray[Any]], dtype: str) -> dict[str, NDArray[np.float64]]:
     """Write the file; return the values as stored."""
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     blobs, offset, stored = [], 0, {}
     for name, values in weights.items():
-        raw, stored[name] = _as_stored(np.asarray(values, np.float32), dtype)
-        header[name] = {"dtype": dtype, "shape": list(values.shape), "data_offsets": [offset, offset + len(raw)]}
+        own_dtype = _WHOLE_NUMBERS.get(values.dtype.kind, dtype)
+        raw, stored[name] = _as_stored(values, own_dtype)
+        header[name] = {"dtype": own_dtype, "shape": list(values.shape), "data_offsets": [offset, offset + len(raw)]}
         offset += len(raw)
         blobs.append(raw)
     text = json.dumps(header).encode()
@@ -95,7 +146,10 @@ def write_safetensors(path: Path, weights: Mapping[str, NDArray[Any]], dtype: st
     return stored
 
 
-def _as_stored(values: NDArray[np.float32], dtype: str) -> tuple[bytes, NDArray[np.float64]]:
+def _as_stored(values: NDArray[Any], dtype: str) -> tuple[bytes, NDArray[Any]]:
+    if dtype in _WHOLE_NUMBERS.values():
+        return values.astype({"I64": "<i8", "BOOL": "?"}[dtype]).tobytes(), values
+    values = np.asarray(values, np.float32)
     if dtype == "BF16":  # cut, not rounded: any bfloat16 will do
         bits = (values.view("<u4") >> np.uint32(16)).astype("<u2")
         return bits.tobytes(), (bits.astype("<u4") << np.uint32(16)).view("<f4").astype(np.float64)

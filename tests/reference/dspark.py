@@ -1,9 +1,10 @@
-"""One DSpark draft block over a Qwen3 backbone, from its equations.
+"""One DSpark or DFlash draft block over a Qwen3 backbone, from its equations.
 
 The context reaches the draft only as keys and values: the target's hidden states, concatenated over the
 chosen layers, projected and normed, stand in for each draft layer's own input. The block [anchor, mask, ...]
 sees all of the context and all of itself. A Markov head then adds to each position's logits a bias that
-depends on the token chosen before it, and the confidence head reads the position and that token.
+depends on the token chosen before it, and the confidence head reads the position and that token. DFlash has neither
+head. In some drafts the anchor's own row predicts nothing, and in some only part of the vocabulary can be proposed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,8 @@ from tests.reference.qwen3 import Layer, Shape
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    logits: Array  # (block, vocab), Markov bias of the greedy chain included
-    confidences: Array  # (block,)
+    logits: Array  # (predictions, vocab), Markov bias of the greedy chain included; -inf for what cannot be proposed
+    confidences: Array  # (predictions,), empty without such a head
     tokens: list[int]
 
 
@@ -31,8 +32,16 @@ def gather_features(layer_inputs: Sequence[Array], target_layer_ids: Sequence[in
 
 
 def draft_block(
-    weights: Mapping[str, Array], shape: Shape, features: Array, *, anchor: int, mask: int, length: int
+    weights: Mapping[str, Array],
+    shape: Shape,
+    features: Array,
+    *,
+    anchor: int,
+    mask: int,
+    length: int,
+    from_anchor: bool = True,
 ) -> Block:
+    """`length` rows, of which the first predicts nothing unless `from_anchor`."""
     context = rms_norm(features @ weights["fc.weight"].T, weights["hidden_norm.weight"], shape.epsilon)
     before = np.arange(len(context))
     positions = len(context) + np.arange(length)
@@ -46,19 +55,34 @@ def draft_block(
         x = x + layer.output(attend(layer.query(y, positions), keys, values, everything))
         x = x + layer.feed_forward(layer.norm(x, "post_attention_layernorm"))
     x = rms_norm(x, weights["norm.weight"], shape.epsilon)
-    return greedy_chain(weights, x, x @ weights["lm_head.weight"].T, anchor)
+    hidden = x if from_anchor else x[1:]
+    return greedy_chain(weights, hidden, hidden @ weights["lm_head.weight"].T, anchor, vocab=shape.vocab)
 
 
-def greedy_chain(weights: Mapping[str, Array], hidden: Array, base_logits: Array, anchor: int) -> Block:
-    """A block from what the backbone made of it: hidden (block, hidden), base_logits (block, vocab)."""
-    w1, w2 = weights["markov_head.markov_w1.weight"], weights["markov_head.markov_w2.weight"]
+def greedy_chain(
+    weights: Mapping[str, Array], hidden: Array, base_logits: Array, anchor: int, *, vocab: int | None = None
+) -> Block:
+    """A block from what the backbone made of it: hidden (block, hidden), base_logits (block, draft vocab)."""
     logits, confidences, tokens = [], [], []
     previous = anchor
     for row, base in zip(hidden, base_logits, strict=True):
-        logits.append(base + w2 @ w1[previous])
-        seen = np.concatenate([row, w1[previous]])
-        confidence = weights["confidence_head.proj.weight"][0] @ seen + weights["confidence_head.proj.bias"][0]
-        confidences.append(sigmoid(confidence))
+        proposed, seen = base, row  # what the confidence head reads
+        if "markov_head.markov_w1.weight" in weights:
+            state = weights["markov_head.markov_w1.weight"][previous]
+            proposed = base + weights["markov_head.markov_w2.weight"] @ state
+            seen = np.concatenate([row, state])
+        logits.append(_in_whole_vocabulary(weights, proposed, vocab or len(proposed)))
+        if "confidence_head.proj.weight" in weights:
+            reader = weights["confidence_head.proj.weight"][0]
+            confidences.append(sigmoid(reader @ seen[: len(reader)] + weights["confidence_head.proj.bias"][0]))
         previous = int(logits[-1].argmax())
         tokens.append(previous)
     return Block(np.array(logits), np.array(confidences), tokens)
+
+
+def _in_whole_vocabulary(weights: Mapping[str, Array], proposed: Array, vocab: int) -> Array:
+    if "d2t" not in weights:
+        return proposed
+    whole = np.full(vocab, -np.inf)
+    whole[np.arange(len(proposed)) + weights["d2t"].astype(int)] = proposed
+    return whole
