@@ -11,6 +11,7 @@ from converters import names
 from converters.checkpoint import Checkpoint, open_checkpoint
 from converters.errors import UnsupportedModel
 from converters.metadata import text, u32
+from converters.mixture import with_fine_tensors
 from converters.output_file import check_output, finish, unfinished_file
 from converters.output_types import OutputType, output_type_named
 from converters.plan import FilePlan, lossless_encoding
@@ -99,7 +100,7 @@ def _produce(
 
 def _with_type(plan: FilePlan, type_: OutputType) -> FilePlan:
     stated = (u32(names.FILE_TYPE, type_.file_type), u32(names.QUANTIZATION_VERSION, _QUANTIZATION_FORMAT))
-    return replace(plan, entries=(*plan.entries, *stated))
+    return replace(with_fine_tensors(plan), entries=(*plan.entries, *stated))
 
 
 def _needed_bytes(plan: FilePlan, type_: OutputType) -> int:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from converters.encode import Q8_0_BLOCK, encoded_bytes
+from converters.blocks import BLOCK_BYTES, BLOCK_VALUES
+from converters.encode import encoded_bytes
 from converters.metadata import Entry
 from converters.safetensors import StoredTensor
 
@@ -13,7 +14,7 @@ class PlannedTensor:
     name: str
     source: StoredTensor
     encoding: str
-    """F32, F16, BF16 or Q8_0; I64 for a table of numbers."""
+    """F32, F16, BF16, Q8_0, Q5_0 or Q4_0; I64 for a table of numbers."""
 
     @property
     def size_bytes(self) -> int:
@@ -37,7 +38,7 @@ class FilePlan:
 
 def matrix(name: str, source: StoredTensor, encoding: str) -> PlannedTensor:
     """A matrix in the wanted type, or F16 where its rows do not divide into blocks."""
-    fits = encoding != "Q8_0" or source.shape[-1] % Q8_0_BLOCK == 0
+    fits = encoding not in BLOCK_BYTES or source.shape[-1] % BLOCK_VALUES == 0
     return PlannedTensor(name, source, encoding if fits else "F16")
 
 

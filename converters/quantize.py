@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -89,8 +89,9 @@ def _lines(process: "subprocess.Popen[str]") -> Iterator[str | None]:
 
 
 def _read(stream: IO[str], lines: "queue.Queue[str | None]") -> None:
-    for line in stream:
-        lines.put(line)
+    with suppress(ValueError):  # whoever cancels closes the stream
+        for line in stream:
+            lines.put(line)
     lines.put(None)
 
 

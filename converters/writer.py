@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.encode import encode
+from converters.encode import BEST_VALUES, encode
+from converters.output_file import reserve
 from converters.plan import FilePlan, PlannedTensor
 from converters.progress import ConversionProgress
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
 
-_PIECE_VALUES = 1024 * 1024  # small enough that a cancel waits only a moment
+_PIECE_VALUES = 4 * BEST_VALUES  # small enough that a cancel waits only a moment
 _WORKERS = min(4, os.cpu_count() or 1)  # more only wait for the disk
+
+_Parts = list[NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ def write_gguf(plan: FilePlan, path: Path) -> Iterator[ConversionProgress]:
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
+        _reserve(plan, writer)
         yield from _write_tensors(plan, writer)
 
 
@@ -54,15 +58,23 @@ def _declare(plan: FilePlan, writer: "GGUFWriter") -> None:
         writer.add_tensor_info(tensor.name, shape, np.dtype(np.float32), tensor.size_bytes, encoding)
 
 
+def _reserve(plan: FilePlan, writer: "GGUFWriter") -> None:
+    assert writer.fout is not None
+    file, alignment = writer.fout[0], writer.data_alignment
+    padded = (-(-tensor.size_bytes // alignment) * alignment for tensor in plan.tensors)
+    reserve(file, -(-file.tell() // alignment) * alignment + sum(padded))
+
+
 def _write_tensors(plan: FilePlan, writer: "GGUFWriter") -> Iterator[ConversionProgress]:
     assert writer.fout is not None
     file = writer.fout[0]
     done_bytes, total_bytes = 0, plan.size_bytes
-    for piece, encoded in _encoded(_pieces(plan)):
+    for piece, parts in _encoded(_pieces(plan)):
         if piece.is_first:
             writer.write_padding(file, file.tell())
-        file.write(np.ascontiguousarray(encoded).data)
-        done_bytes += encoded.nbytes
+        for part in parts:
+            file.write(np.ascontiguousarray(part).data)
+            done_bytes += part.nbytes
         yield ConversionProgress("convert", done_bytes, total_bytes, "bytes", piece.tensor.name)
     writer.write_padding(file, file.tell())
 
@@ -74,9 +86,9 @@ def _pieces(plan: FilePlan) -> Iterator[_Piece]:
             yield _Piece(tensor, flat[start : start + _PIECE_VALUES], is_first=start == 0)
 
 
-def _encoded(pieces: Iterator[_Piece]) -> Iterator[tuple[_Piece, NDArray[Any]]]:
+def _encoded(pieces: Iterator[_Piece]) -> Iterator[tuple[_Piece, _Parts]]:
     """The pieces in order, encoded a few at a time: numpy lets go of the interpreter while it computes."""
-    waiting: deque[tuple[_Piece, Future[NDArray[Any]]]] = deque()
+    waiting: deque[tuple[_Piece, Future[_Parts]]] = deque()
     pool = ThreadPoolExecutor(_WORKERS)
     try:
         for piece in pieces:
@@ -90,6 +102,7 @@ def _encoded(pieces: Iterator[_Piece]) -> Iterator[tuple[_Piece, NDArray[Any]]]:
         pool.shutdown(cancel_futures=True)
 
 
-def _encode(piece: _Piece) -> NDArray[Any]:
-    source = piece.tensor.source
-    return encode(piece.values, source.dtype, encoding=piece.tensor.encoding, name=source.name)
+def _encode(piece: _Piece) -> _Parts:
+    source, values = piece.tensor.source, piece.values
+    parts = (values[start : start + BEST_VALUES] for start in range(0, values.size, BEST_VALUES))
+    return [encode(part, source.dtype, encoding=piece.tensor.encoding, name=source.name) for part in parts]

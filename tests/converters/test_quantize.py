@@ -1,6 +1,7 @@
 """llama.cpp's quantizer in its own process: progress, cancelling, and what it says when it cannot."""
 
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -33,6 +34,21 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
 
     monkeypatch.setattr("converters.quantize.subprocess.Popen", start_and_note)
     return processes
+
+
+@pytest.mark.parametrize("type_name", ["Q8_0", "Q5_0", "Q4_0"])
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="others fuse multiplying and adding")
+def test_what_we_encode_ourselves_is_what_llama_cpp_makes_of_it(tmp_path: Path, type_name: str) -> None:
+    made = make_target(tmp_path / "target", tied=False, dtype="BF16")
+    ours, exact, theirs = tmp_path / "ours.gguf", tmp_path / "exact.gguf", tmp_path / "theirs.gguf"
+    list(convert_target(made.folder, ours, output_type=type_name))
+    list(convert_target(made.folder, exact, output_type="BF16"))
+    list(quantizing.quantize(exact, theirs, output_type_named(type_name)))
+    our_file, their_file = Reread(ours), Reread(theirs)
+    same = [name for name, kind in our_file.encodings().items() if kind == their_file.encodings()[name]]
+    assert len(same) >= len(our_file.tensors) - 1  # llama.cpp makes the head Q6_K
+    for name in same:
+        assert our_file.raw(name) == their_file.raw(name), name
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -117,8 +133,8 @@ def test_a_quantizer_that_dies_is_one_sentence_and_the_old_file_stays(
 def test_what_llama_cpp_says_becomes_one_sentence(tmp_path: Path) -> None:
     source = tmp_path / "not-a-model.gguf"
     source.write_bytes(b"GGUF" + bytes(100))
-    with pytest.raises(ConversionError, match=r"could not quantize to Q4_0: .*fail"):
-        list(quantizing.quantize(source, tmp_path / "out.gguf", output_type_named("Q4_0")))
+    with pytest.raises(ConversionError, match=r"could not quantize to Q4_1: .*fail"):
+        list(quantizing.quantize(source, tmp_path / "out.gguf", output_type_named("Q4_1")))
 
 
 @pytest.mark.parametrize("name", ["IQ2_XXS", "IQ1_S", "Q2_K_S", "IQ3_XS"])
