@@ -84,7 +84,7 @@ def read_gguf(path: Path) -> GgufFile:
     """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _Walk(path, data).header()
+            return HeaderWalk(path, data).header()
     except FileNotFoundError:
         raise ModelLoadError(f"There is no file {path}.", "Check the path.") from None
     except (ValueError, OSError) as error:  # an empty file cannot be mapped; a folder cannot be opened
@@ -93,7 +93,7 @@ def read_gguf(path: Path) -> GgufFile:
         raise ModelLoadError(f"{path} has a broken GGUF header.", "Download or convert it again.") from error
 
 
-class _Walk:
+class HeaderWalk:
     """A cursor over the mapped header."""
 
     def __init__(self, path: Path, data: mmap.mmap) -> None:

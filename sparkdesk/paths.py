@@ -38,6 +38,16 @@ class Paths:
         return self.state / "learnt"
 
     @property
+    def last_used_file(self) -> Path:
+        """When which model was loaded."""
+        return self.state / "last_used.json"
+
+    @property
+    def headers_file(self) -> Path:
+        """Headers of model files that were read before."""
+        return self.cache / "headers.json"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 

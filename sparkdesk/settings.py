@@ -6,6 +6,7 @@ context_tokens = 4096    # 0: as many as the model was trained with
 speculation = true       # whether a conversation starts with it
 draft_length = "auto"    # or a number of tokens
 theme = "spark-dark"     # or "spark-light", or any theme of Textual's
+model_folders = []       # where other programs keep GGUF files, such as ["~/models"]
 """
 
 import tomllib
@@ -32,6 +33,8 @@ class Settings:
     """None is the engine's own choice."""
     theme: str = ""
     """Empty is the screen's own choice."""
+    model_folders: tuple[str, ...] = ()
+    """Where to look for models beside our own folder, the hub's cache and LM Studio's."""
 
 
 def read_settings(path: Path) -> Settings:
@@ -86,6 +89,10 @@ def _word(value: object) -> str:
     return value if isinstance(value, str) and value else _refuse()
 
 
+def _folders(value: object) -> tuple[str, ...]:
+    return tuple(_word(each) for each in value) if isinstance(value, list) else _refuse()
+
+
 def _refuse() -> Any:
     raise ValueError
 
@@ -97,4 +104,5 @@ _CHECKS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "speculation": ("true or false", _switch),
     "draft_length": ('"auto" or a whole number of 1 or more', _draft_length),
     "theme": ("the name of a theme", _word),
+    "model_folders": ('a list of folders such as ["~/models"]', _folders),
 }

@@ -13,6 +13,8 @@ from sparkdesk.errors import SparkDeskError
 COMMANDS = {
     "demo": "chat with Spark Tiny, the bundled pair",
     "chat": "chat with your own models, or answer one prompt",
+    "list": "show the models on this machine and what makes pairs",
+    "remove": "delete a pair or a model, after saying what else would lose it",
     "convert": "turn a checkpoint into a GGUF file",
     "bench": "measure what speculation gains on this machine",
     "doctor": "check this machine and say what to fix",

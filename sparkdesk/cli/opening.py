@@ -7,6 +7,8 @@ from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings, SpeculationSettings
 from sparkdesk.errors import UsageError
 from sparkdesk.events import Notice, Progress
+from sparkdesk.library.last_used import mark_used
+from sparkdesk.paths import user_paths
 from sparkdesk.runner.client import EngineClient
 from sparkdesk.runner.protocol import Loaded, Loading
 
@@ -32,6 +34,7 @@ def open_pair(
     for event in engine.load(settings):
         if isinstance(event, Loaded):
             _check_length(event.model, speculation)
+            mark_used(user_paths().last_used_file, [path for path in (files.target, files.draft) if path is not None])
             if event.model.memory_note:
                 yield Notice(event.model.memory_note)
             return event.model

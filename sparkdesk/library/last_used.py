@@ -1,0 +1,29 @@
+"""When a model was last loaded: one small file in the state folder."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from sparkdesk.whole_file import write_whole
+
+
+def read_last_used(path: Path) -> dict[str, float]:
+    """Seconds since 1970 by resolved path; a file that is missing or broken means never."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    return {name: float(used_s) for name, used_s in content.items() if isinstance(used_s, int | float)}
+
+
+def mark_used(path: Path, models: Iterable[Path], *, now_s: float | None = None) -> None:
+    """Remember that these were loaded now, and forget what is no longer there. A full disk is no reason to fail."""
+    now_s = time.time() if now_s is None else now_s
+    known = {name: used_s for name, used_s in read_last_used(path).items() if Path(name).exists()}
+    known |= {str(model.resolve()): now_s for model in models}
+    with contextlib.suppress(OSError):
+        write_whole(path, json.dumps(known, indent=1) + "\n")

@@ -1,0 +1,120 @@
+"""The library as values: models, pairs, unfinished files, and finding one of them by name or path."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sparkdesk.gguf_file import GgufFile
+from sparkdesk.library.places import Place
+
+TARGET, DRAFT, OTHER = "target", "draft", "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model on disk; a split one is still one."""
+
+    name: str
+    path: Path
+    """As llama.cpp wants it: of a split model, the first part."""
+    files: tuple[Path, ...]
+    place: Place
+    role: str
+    """ "target", "draft" or "other"."""
+    size_bytes: int
+    quantization: str = ""
+    parameter_count: int = 0
+    problem: str = ""
+    """Why it cannot be used; empty where it can."""
+    repo: str = ""
+    """ "Qwen/Qwen3-8B-GGUF" in the hub's cache."""
+    last_used_s: float = 0.0
+    """Seconds since 1970; 0 for never."""
+    same_as: Path | None = None
+    """Another file with the same bytes."""
+    header: GgufFile | None = field(default=None, compare=False, repr=False)
+    """None where it cannot be read."""
+
+    @property
+    def architecture(self) -> str:
+        return self.header.architecture if self.header is not None else ""
+
+    @property
+    def is_usable(self) -> bool:
+        return not self.problem and self.role != OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A target and a draft that belong together."""
+
+    name: str
+    target: Model | None
+    draft: Model | None
+    folder: Path | None = None
+    """Ours, for a pair that was built; None for two files that happen to fit."""
+    quantization: str = ""
+    problem: str = ""
+
+    @property
+    def is_built(self) -> bool:
+        return self.folder is not None
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return tuple(model for model in (self.target, self.draft) if model is not None)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(model.size_bytes for model in self.models)
+
+    @property
+    def last_used_s(self) -> float:
+        return min((model.last_used_s for model in self.models), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What a conversion or a download left, or is still writing."""
+
+    path: Path
+    size_bytes: int
+    place: Place
+    is_in_use: bool
+    """Somebody wrote to it lately."""
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    models: tuple[Model, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    partials: tuple[Partial, ...] = ()
+    places: tuple[Place, ...] = ()
+
+    @property
+    def targets(self) -> tuple[Model, ...]:
+        return tuple(model for model in self.models if model.role == TARGET)
+
+    @property
+    def drafts(self) -> tuple[Model, ...]:
+        return tuple(model for model in self.models if model.role == DRAFT)
+
+    def pair(self, name: str) -> Pair | None:
+        """By name, in any case; a built one goes first."""
+        found = [pair for pair in self.pairs if pair.name.lower() == name.lower()]
+        return min(found, key=lambda pair: not pair.is_built, default=None)
+
+    def model(self, name_or_path: str | Path) -> Model | None:
+        """By path, or by a name that only one model has."""
+        at = Path(name_or_path)
+        for model in self.models:
+            if at in model.files or at.absolute() in model.files:
+                return model
+        named = self.models_named(str(name_or_path))
+        return named[0] if len(named) == 1 else None
+
+    def models_named(self, name: str) -> tuple[Model, ...]:
+        wanted = name.lower().removesuffix(".gguf")
+        return tuple(model for model in self.models if model.name.lower() == wanted)
+
+    def pairs_with(self, model: Model) -> tuple[Pair, ...]:
+        return tuple(pair for pair in self.pairs if model in pair.models)

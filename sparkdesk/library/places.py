@@ -1,0 +1,61 @@
+"""The folders where models are looked for: ours, the hub's cache, LM Studio's, and those the user names."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+OURS, HUB, LM_STUDIO, FOLDER = "ours", "hub", "lm studio", "folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    folder: Path
+    kind: str
+    """ "ours", "hub", "lm studio" or "folder"."""
+
+    @property
+    def is_ours(self) -> bool:
+        return self.kind == OURS
+
+
+def find_places(
+    models: Path,
+    named: Iterable[str] = (),
+    *,
+    environment: Mapping[str, str] = os.environ,
+    home: Path | None = None,
+) -> tuple[Place, ...]:
+    """Those that exist, each once; `models` is ours, `named` are the user's."""
+    home = home or Path.home()
+    wanted = [
+        Place(models, OURS),
+        Place(hub_cache(environment, home), HUB),
+        *(Place(home / folder, LM_STUDIO) for folder in (".lmstudio/models", ".cache/lm-studio/models")),
+        *(Place(Path(folder).expanduser().absolute(), FOLDER) for folder in named),
+    ]
+    found: dict[Path, Place] = {}
+    for place in wanted:
+        if place.folder.is_dir():
+            found.setdefault(place.folder.resolve(), place)
+    return tuple(found.values())
+
+
+def hub_cache(environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Path:
+    """Where huggingface_hub keeps repositories, found as it finds it, without loading it."""
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if environment.get(name):
+            return Path(environment[name]).expanduser()
+    if environment.get("HF_HOME"):
+        return Path(environment["HF_HOME"]).expanduser() / "hub"
+    cache = environment.get("XDG_CACHE_HOME")
+    folder = Path(cache).expanduser() if cache else (home or Path.home()) / ".cache"
+    return folder / "huggingface" / "hub"
+
+
+def repository_of(path: Path, place: Place) -> str:
+    """ "Qwen/Qwen3-8B-GGUF" for a file in the hub's cache; empty elsewhere."""
+    if place.kind != HUB:
+        return ""
+    top = path.relative_to(place.folder).parts[0]
+    return top.removeprefix("models--").replace("--", "/")

@@ -1,0 +1,113 @@
+"""`sparkdesk list` and `sparkdesk remove` as a user meets them, in a home of their own."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from sparkdesk.cli.app import run
+from sparkdesk.cli.list import report
+from sparkdesk.cli.paint import Paint
+from sparkdesk.cli.sizes import day_in_words, parameters_in_words, shortened, size_in_words
+from sparkdesk.library.model import Library, Model
+from sparkdesk.library.places import FOLDER, Place
+from sparkdesk.paths import HOME_VARIABLE, Paths, user_paths
+from tests.library.gguf_samples import write_draft, write_target
+
+DAY_S = 86_400.0
+
+
+@pytest.fixture
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "desk"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return user_paths()
+
+
+def test_an_empty_library_says_what_to_do_next(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list"]) == 0
+    shown = capsys.readouterr().out
+    assert "sparkdesk demo" in shown and "model_folders" in shown and str(paths.settings_file) in shown
+
+
+def test_folders_of_the_settings_file_are_looked_into(
+    paths: Paths, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_target(tmp_path / "mine" / "T-Q4_K_M.gguf")
+    paths.config.mkdir(parents=True)
+    paths.settings_file.write_text(f'model_folders = ["{tmp_path / "mine"}"]')
+    write_draft(paths.models / "D.gguf")
+    (paths.models / "bad.gguf").write_bytes(b"x")
+    assert run(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    shown = "\n".join(lines)
+    assert "fits T-Q4_K_M" in shown and "Not usable" in shown and "Q4_K_M" in shown and "never" in shown
+
+
+def test_the_list_is_there_for_programs(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_target(paths.models / "T.gguf")
+    assert run(["list", "--json"]) == 0
+    (model,) = json.loads(capsys.readouterr().out)["models"]
+    assert model["files"] == [str(path)] and model["role"] == "target" and model["quantization"] == "Q4_K_M"
+
+
+def test_nothing_is_removed_unasked(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_target(paths.models / "T.gguf")
+    assert run(["remove", "T"]) == 2
+    shown = capsys.readouterr()
+    assert path.exists() and str(path) in shown.err and "--yes" in shown.err and shown.out == ""
+
+
+def test_what_was_removed_is_said(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_target(paths.models / "mine" / "target.gguf")
+    write_draft(path.with_name("draft.gguf"))
+    assert run(["remove", str(path), "--yes", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["removed"] == [str(path)] and told["broken_pairs"] == ["mine"] and not path.exists()
+
+
+def test_leftovers_are_cleared(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    paths.models.mkdir(parents=True)
+    left = paths.models / ".x.part"
+    left.write_bytes(b"1")
+    os.utime(left, (1, 1))
+    run(["list"])
+    assert "left over" in capsys.readouterr().out
+    assert run(["remove", "--unfinished", "--yes"]) == 0 and not left.exists()
+    assert run(["remove", "--unfinished"]) == 0
+    assert "nothing to remove" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [(), ("T", "--unfinished")])
+def test_one_thing_is_removed_at_a_time(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["remove", *arguments]) == 2
+    assert "Name what to remove" in capsys.readouterr().err
+
+
+def test_long_names_fit_and_keep_their_ends() -> None:
+    place = Place(Path("/m"), FOLDER)
+    name = "A-very-long-name-that-somebody-gave-to-their-own-model-Q4_K_M"
+    file = Path(f"/m/{name}.gguf")
+    model = Model(name, file, (file,), place, "target", 123_456_789_012, "IQ2_XXS", 405_900_000_000, last_used_s=1.0)
+    lines = list(report(Library((model,)), paint=Paint(), now_s=99 * DAY_S, settings_file=Path("s")))
+    assert max(map(len, lines)) <= 80 and "Q4_K_M" in lines[1] and "99 days ago" in lines[1]
+
+
+def test_sizes_and_days_are_said_as_people_say_them() -> None:
+    assert [size_in_words(size) for size in (1, 12_300_000, 999_900_000, 5_030_000_000)] == [
+        "1 kB",
+        "12 MB",
+        "1.0 GB",
+        "5.0 GB",
+    ]
+    assert [parameters_in_words(count) for count in (8_190_000_000, 494_000_000, 12)] == ["8.2B", "494M", ""]
+    assert [day_in_words(then, 10 * DAY_S) for then in (0.0, 10 * DAY_S, 9 * DAY_S, DAY_S)] == [
+        "never",
+        "today",
+        "yesterday",
+        "9 days ago",
+    ]
+    assert shortened("abcdefgh", 5) == "ab…gh" and shortened("abc", 5) == "abc"
