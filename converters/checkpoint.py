@@ -55,11 +55,14 @@ class Checkpoint:
 
 def open_checkpoint(folder: Path) -> Checkpoint:
     if not folder.is_dir():
-        raise BadCheckpoint(f"{folder} is not a checkpoint folder.")
+        raise BadCheckpoint(
+            f"{folder} is not a checkpoint folder.", hint="Give the folder with config.json and the safetensors files."
+        )
     try:
         return Checkpoint(folder, read_config(folder / "config.json"), _open_weights(folder))
     except OSError as error:
-        raise BadCheckpoint(f"{error.filename or folder} cannot be read: {error.strerror or error}.") from error
+        reason = f"{error.filename or folder} cannot be read: {error.strerror or error}."
+        raise BadCheckpoint(reason, hint="Check who may read it, or download it again.") from error
 
 
 def _open_weights(folder: Path) -> dict[str, StoredTensor]:

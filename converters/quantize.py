@@ -5,9 +5,11 @@ reads its log for progress and ends the process to cancel. This is the only modu
 """
 
 import ctypes
+import errno
 import os
 import queue
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -21,6 +23,7 @@ from converters.output_types import OutputType, output_type_named
 from converters.progress import ConversionProgress
 
 _PROGRESS = re.compile(r"\[\s*(\d+)/\s*(\d+)\]\s+(\S+)")
+_NOTHING_FREE_BYTES = 1024 * 1024
 _HEARTBEAT_S = 0.25  # how long a cancel may wait while one large tensor is quantized
 # A draft's Markov tensors are small, decide every token, and are read row by row outside llama.cpp too.
 _MARKOV_PATTERN = rb"^markov_w[12]\.weight$"
@@ -28,7 +31,10 @@ _GGML_TYPE_Q8_0 = 8
 
 
 def quantize(source: Path, out: Path, type_: OutputType) -> Iterator[ConversionProgress]:
-    """Quantize `source` into `out`; closing the iterator ends the work at once and leaves `out` unfinished."""
+    """Quantize `source` into `out`; closing the iterator ends the work at once and leaves `out` unfinished.
+
+    Raises OSError where the disk is full.
+    """
     log: list[str] = []
     latest = ConversionProgress("quantize", 0, 1, "tensors", "")
     with _child(source, out, type_) as process:
@@ -38,6 +44,8 @@ def quantize(source: Path, out: Path, type_: OutputType) -> Iterator[ConversionP
                 latest = _progress(line) or latest
             yield latest
     if process.returncode != 0:
+        if shutil.disk_usage(out.parent).free < _NOTHING_FREE_BYTES:  # llama.cpp speaks of an iostream error then
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise _explained(log, type_)
     yield ConversionProgress("quantize", latest.total, latest.total, "tensors", latest.detail)
 
