@@ -74,6 +74,11 @@ class Config:
             raise self.fault(name, "an object", value)
         return Config(value or {}, f"{self._file_name}: {name}")
 
+    def unwrapped(self, name: str) -> "Config":
+        """These fields with those of a nested object laid over them; the same where there is none."""
+        inner = self.section(name)
+        return Config({**self._fields, **inner._fields}, self._file_name)
+
     def fault(self, name: str, expected: str, value: object) -> BadCheckpoint:
         if value is None:
             return BadCheckpoint(f"{self._file_name} does not say {name!r}.")

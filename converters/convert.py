@@ -1,6 +1,7 @@
 """Checkpoint to GGUF: finds the module for an architecture, and takes its plan to a finished file."""
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -18,7 +19,13 @@ from converters.plan import FilePlan, lossless_encoding
 from converters.progress import ConversionProgress
 
 # Architecture in config.json -> the module that knows it, imported on demand
-_TARGETS = {"Qwen3ForCausalLM": "converters.qwen3"}
+_TARGETS = {
+    "Qwen3ForCausalLM": "converters.qwen3",
+    "Gemma4ForCausalLM": "converters.gemma4",
+    "Gemma4ForConditionalGeneration": "converters.gemma4",
+    "Gemma4UnifiedForCausalLM": "converters.gemma4",
+    "Gemma4UnifiedForConditionalGeneration": "converters.gemma4",
+}
 _DRAFTS = {
     "Qwen3DSparkModel": "converters.dspark",  # DeepSpec, its DFlash too
     "DSparkDraftModel": "converters.dspark",  # vLLM speculators, as saved and as configured
@@ -95,7 +102,9 @@ def _produce(
     plan = _with_type(make_plan(encoding=type_.name if type_.is_direct else lossless), type_)
     check_output(out, _needed_bytes(plan, type_), overwrite=overwrite)
     steps = _write_direct(plan, out) if type_.is_direct else _write_quantized(plan, out, type_)
-    yield from steps
+    with closing(steps):
+        for number, step in enumerate(steps):
+            yield step if number else replace(step, notice=plan.notice)
 
 
 def _with_type(plan: FilePlan, type_: OutputType) -> FilePlan:
@@ -109,7 +118,7 @@ def _needed_bytes(plan: FilePlan, type_: OutputType) -> int:
     return plan.size_bytes + int(plan.weight_count * type_.bits_per_weight / 8)
 
 
-def _write_direct(plan: FilePlan, out: Path) -> Iterator[ConversionProgress]:
+def _write_direct(plan: FilePlan, out: Path) -> Generator[ConversionProgress, None, None]:
     from converters.writer import write_gguf
 
     with unfinished_file(out) as part:
@@ -117,7 +126,7 @@ def _write_direct(plan: FilePlan, out: Path) -> Iterator[ConversionProgress]:
         finish(part, out)
 
 
-def _write_quantized(plan: FilePlan, out: Path, type_: OutputType) -> Iterator[ConversionProgress]:
+def _write_quantized(plan: FilePlan, out: Path, type_: OutputType) -> Generator[ConversionProgress, None, None]:
     from converters.quantize import quantize
     from converters.writer import write_gguf
 

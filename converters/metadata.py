@@ -35,5 +35,9 @@ def i32_list(key: str, values: Sequence[int]) -> Entry:
     return Entry(key, list(values), "ARRAY", "INT32")
 
 
+def flag_list(key: str, values: Sequence[bool]) -> Entry:
+    return Entry(key, list(values), "ARRAY", "BOOL")
+
+
 def text_list(key: str, values: Sequence[str]) -> Entry:
     return Entry(key, list(values), "ARRAY", "STRING")

@@ -5,6 +5,7 @@ The `gguf` package does not know the `dflash` architecture, so nothing here is l
 
 # Architectures
 QWEN3 = "qwen3"
+GEMMA4 = "gemma4"
 DFLASH = "dflash"
 
 # General keys
@@ -40,11 +41,26 @@ ROPE_SCALING_TYPE = "{arch}.rope.scaling.type"
 ROPE_SCALING_FACTOR = "{arch}.rope.scaling.factor"
 ROPE_SCALING_ORIGINAL = "{arch}.rope.scaling.original_context_length"
 
+# Keys of a Gemma 4 backbone
+KEY_LENGTH_SWA = "{arch}.attention.key_length_swa"
+VALUE_LENGTH_SWA = "{arch}.attention.value_length_swa"
+SHARED_KV_LAYERS = "{arch}.attention.shared_kv_layers"
+SLIDING_WINDOW = "{arch}.attention.sliding_window"
+SLIDING_WINDOW_PATTERN = "{arch}.attention.sliding_window_pattern"
+PER_LAYER_EMBEDDING_LENGTH = "{arch}.embedding_length_per_layer_input"
+ROPE_DIMENSION_COUNT = "{arch}.rope.dimension_count"
+ROPE_DIMENSION_COUNT_SWA = "{arch}.rope.dimension_count_swa"
+ROPE_FREQ_BASE_SWA = "{arch}.rope.freq_base_swa"
+FINAL_LOGIT_SOFTCAPPING = "{arch}.final_logit_softcapping"
+
 # Keys only a draft has
 BLOCK_SIZE = "dflash.block_size"
 TARGET_LAYERS = "dflash.target_layers"
 SAMPLE_FROM_ANCHOR = "dflash.sample_from_anchor"
 HAS_CONFIDENCE_HEAD = "dflash.has_confidence_head"
+EMBEDDING_SCALE = "dflash.embedding_scale"
+ATTENTION_SCALE = "dflash.attention.scale"
+HIDDEN_ACTIVATION = "dflash.hidden_activation"
 
 # Tokenizer keys
 TOKENIZER_PREFIX = "tokenizer.ggml."
@@ -55,15 +71,20 @@ TOKEN_TYPES = "tokenizer.ggml.token_type"
 MERGES = "tokenizer.ggml.merges"
 BOS_ID = "tokenizer.ggml.bos_token_id"
 EOS_ID = "tokenizer.ggml.eos_token_id"
+EOT_ID = "tokenizer.ggml.eot_token_id"
+EOM_ID = "tokenizer.ggml.eom_token_id"
+UNKNOWN_ID = "tokenizer.ggml.unknown_token_id"
 PAD_ID = "tokenizer.ggml.padding_token_id"
 MASK_ID = "tokenizer.ggml.mask_token_id"
 ADD_BOS = "tokenizer.ggml.add_bos_token"
+SUPPRESS_TOKENS = "tokenizer.ggml.suppress_tokens"
 CHAT_TEMPLATE = "tokenizer.chat_template"
 
 # Tensors of the whole model
 TOKEN_EMBEDDINGS = "token_embd.weight"
 OUTPUT_NORM = "output_norm.weight"
 OUTPUT_HEAD = "output.weight"
+ROPE_FREQS = "rope_freqs.weight"
 FEATURE_PROJECTION = "fc.weight"
 FEATURE_NORM = "enc.output_norm.weight"
 MARKOV_W1 = "markov_w1.weight"
@@ -80,6 +101,9 @@ ATTENTION_V = "attn_v"
 ATTENTION_OUTPUT = "attn_output"
 ATTENTION_Q_NORM = "attn_q_norm"
 ATTENTION_K_NORM = "attn_k_norm"
+POST_ATTENTION_NORM = "post_attention_norm"
+POST_FFN_NORM = "post_ffw_norm"
+LAYER_OUTPUT_SCALE = "layer_output_scale"
 FFN_NORM = "ffn_norm"
 FFN_GATE = "ffn_gate"
 FFN_UP = "ffn_up"

@@ -26,6 +26,8 @@ class FilePlan:
     architecture: str
     entries: tuple[Entry, ...]
     tensors: tuple[PlannedTensor, ...]
+    notice: str = ""
+    """What of the checkpoint does not come along, in words for the user."""
 
     @property
     def size_bytes(self) -> int:

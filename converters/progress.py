@@ -15,3 +15,6 @@ class ConversionProgress:
 
     detail: str
     """The tensor being worked on."""
+
+    notice: str = ""
+    """With the first step: what of the checkpoint does not come along, in words for the user."""

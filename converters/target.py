@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from converters.checkpoint import Checkpoint, open_checkpoint
 from converters.encode import to_f32
 from converters.errors import BadCheckpoint
+from converters.gemma4_text import text_checkpoint
 from converters.gguf_target import GgufTarget
 from converters.metadata import Entry
 from converters.origin import Origin, checkpoint_origin
@@ -43,10 +44,10 @@ class Target(Protocol):
 def open_target(path: Path) -> Target:
     """A target from its checkpoint folder or its GGUF file."""
     if path.is_dir():
-        return CheckpointTarget(open_checkpoint(path))
+        return CheckpointTarget(text_checkpoint(open_checkpoint(path)))
     if path.is_file():
         return GgufTarget(path)
-    raise BadCheckpoint(f"The target {path} does not exist.")
+    raise BadCheckpoint(f"The target {path} does not exist.", hint="Check the path.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,8 +186,8 @@ def _layers(rng: np.random.Generator, shape: Gemma4Shape, *, prefix: str) -> Wei
         width = shape.global_head_dim if is_full else shape.head_dim
         for name, size in _matrices(shape, is_full=is_full).items():
             weights[f"{at}{name}.weight"] = _random(rng, *size, std=0.08)
-        for name in ("input", "post_attention", "pre_feedforward", "post_feedforward"):
-            weights[f"{at}{name}_layernorm.weight"] = _norm(rng, shape.hidden)
+        for name, mean in (("input", 1), ("post_attention", 1), ("pre_feedforward", 1), ("post_feedforward", 0.4)):
+            weights[f"{at}{name}_layernorm.weight"] = _norm(rng, shape.hidden, mean=mean)
         for name in ("q_norm", "k_norm"):  # small, for nothing else scales the scores down
             weights[f"{at}self_attn.{name}.weight"] = _norm(rng, width, mean=0.4)
         weights[f"{at}layer_scalar"] = rng.uniform(0.6, 0.9, 1).astype(np.float32)

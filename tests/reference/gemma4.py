@@ -4,7 +4,7 @@ Sliding and full layers differ in head width, in key-value heads, in what they s
 layer turns only a share of each head, and where `k_eq_v` its values are its keys before norm and rotation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,7 @@ class Gemma4Shape:
     sliding_theta: float = 1e4
     rotary_share: float = 0.25
     epsilon: float = 1e-6
+    gelu: Callable[[Array], Array] = gelu_tanh
 
     @property
     def layers(self) -> int:
@@ -91,7 +92,7 @@ class Gemma4Layer:
         return x * self._weights[f"{self._prefix}layer_scalar"]
 
     def _feed_forward(self, x: Array) -> Array:
-        gate = gelu_tanh(x @ self._weight("mlp.gate_proj").T)
+        gate = self._shape.gelu(x @ self._weight("mlp.gate_proj").T)
         return (gate * (x @ self._weight("mlp.up_proj").T)) @ self._weight("mlp.down_proj").T
 
     def _heads(self, x: Array, name: str) -> Array:

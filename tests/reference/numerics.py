@@ -21,6 +21,13 @@ def gelu_tanh(x: Array) -> Array:
     return activated
 
 
+def gelu_from_table(x: Array) -> Array:
+    """The same as ggml computes it on a CPU: looked up in a table of half floats, an error of some 3e-4."""
+    looked_up = gelu_tanh(x.astype(np.float16).astype(np.float64)).astype(np.float16)
+    activated: Array = np.where(np.abs(x) < 10, looked_up, np.maximum(x, 0))
+    return activated
+
+
 def soft_cap(x: Array, cap: float) -> Array:
     """Squeezed between -cap and cap; 0 stands for no cap."""
     capped: Array = cap * np.tanh(x / cap) if cap else x

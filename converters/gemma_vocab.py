@@ -1,0 +1,117 @@
+"""Gemma 4's tokenizer: BPE over characters, spaces written as ▁, and bytes for what no token covers."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from converters import names
+from converters.config import Config
+from converters.errors import BadCheckpoint, UnsupportedModel
+from converters.vocabulary import (
+    BYTE,
+    CONTROL,
+    NORMAL,
+    USER_DEFINED,
+    Vocabulary,
+    added_tokens,
+    merges,
+    special_ids,
+    token_ids,
+    token_table,
+)
+
+_ROLES = (
+    ("bos", names.BOS_ID),
+    ("eos", names.EOS_ID),
+    ("unk", names.UNKNOWN_ID),
+    ("pad", names.PAD_ID),
+    ("mask", names.MASK_ID),
+)
+_BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+# Special in tokenizer.json, but part of what is read: where thoughts and tool calls begin and end.
+_SHOWN = ("<|channel>", "<channel|>", "<|tool_call>", "<tool_call|>", "<tool_response|>", '<|"|>')
+# llama.cpp ends a reply at these by their names; for others it has two keys.
+_KNOWN_ENDS = ("<turn|>", "<end_of_turn>", "<|tool_response>")
+_END_KEYS = (names.EOT_ID, names.EOM_ID)
+
+
+def is_gemma(tokenizer: Config) -> bool:
+    model = tokenizer.section("model")
+    return model.text("type") == "BPE" and model.flag("byte_fallback", default=False)
+
+
+def gemma_vocabulary(tokenizer: Config, settings: Config, model: Config, generation: Config) -> Vocabulary:
+    bpe = tokenizer.section("model")
+    ids = token_ids(bpe, tokenizer)
+    _check_rules(tokenizer, ids)
+    tokens, types = token_table(ids, _types(tokenizer, ids), model.count("vocab_size"))
+    special = special_ids(_ROLES, ids, settings, model, token_count=len(tokens))
+    return Vocabulary(
+        model="gemma4",
+        tokens=tokens,
+        types=types,
+        merges=_merges(bpe),
+        pre_tokenizer="gemma4",
+        special_ids=(*special, *_ends(tokens, dict(special)[names.EOS_ID], generation, model)),
+        adds_bos=True,  # llama.cpp insists
+        suppressed=_stated_ids(generation, "suppress_tokens", len(tokens)),
+    )
+
+
+def _check_rules(tokenizer: Config, ids: Mapping[str, int]) -> None:
+    """llama.cpp has these built in, so a tokenizer.json that says otherwise would be read wrongly."""
+    normalizer = tokenizer.section("normalizer")
+    writes_spaces = (
+        normalizer.text("type") == "Replace"
+        and normalizer.section("pattern").raw("String") == " "
+        and normalizer.raw("content") == "▁"
+    )
+    splitter = tokenizer.section("pre_tokenizer")
+    # Once spaces are written as ▁, a split at spaces finds none.
+    splits_nowhere = not splitter.has("type") or splitter.section("pattern").raw("String") == " "
+    if not writes_spaces or not splits_nowhere or tokenizer.section("model").flag("ignore_merges", default=False):
+        raise UnsupportedModel("tokenizer.json splits text by other rules than Gemma 4's.")
+    missing = [token for token in _BYTES if token not in ids]
+    if missing:
+        raise BadCheckpoint(f"tokenizer.json has no token {missing[0]}; text would be lost.")
+
+
+def _types(tokenizer: Config, ids: Mapping[str, int]) -> dict[int, int]:
+    added = {token["id"]: _added_type(token) for token in added_tokens(tokenizer)}
+    return added | {ids[token]: BYTE for token in _BYTES}
+
+
+def _added_type(token: Mapping[str, Any]) -> int:
+    content = str(token["content"])
+    if content in _SHOWN:
+        return USER_DEFINED
+    if token.get("special"):
+        return CONTROL
+    return NORMAL if "▁" in content else USER_DEFINED  # of a user-defined token llama.cpp would print the ▁ itself
+
+
+def _merges(bpe: Config) -> tuple[str, ...]:
+    found = merges(bpe)
+    for merge in found:
+        if "\n" in merge and merge.strip("\n ") != "":
+            raise UnsupportedModel("tokenizer.json joins text across the end of a line, which llama.cpp does not.")
+    return found
+
+
+def _ends(tokens: tuple[str, ...], eos: int, generation: Config, model: Config) -> Iterator[tuple[str, int]]:
+    """Keys for all tokens that end a reply, besides the end of the text itself."""
+    source = generation if generation.has("eos_token_id") else model
+    stated = [token for token in _stated_ids(source, "eos_token_id", len(tokens)) if token != eos]
+    unknown = [token for token in stated if tokens[token] not in _KNOWN_ENDS]
+    if len(unknown) > len(_END_KEYS):
+        raise UnsupportedModel(f"{len(stated) + 1} tokens end a reply, more than a GGUF file can name.")
+    # The end of a turn goes first where there is room: other readers of the file look for it there.
+    known = [token for token in stated if token not in unknown and tokens[token] != "<|tool_response>"]
+    yield from zip(_END_KEYS, unknown or known[:1], strict=False)
+
+
+def _stated_ids(config: Config, name: str, token_count: int) -> tuple[int, ...]:
+    stated = config.raw(name)
+    ids = stated if isinstance(stated, list) else [] if stated is None else [stated]
+    if any(type(token) is not int or not 0 <= token < token_count for token in ids):
+        raise config.fault(name, "tokens of the vocabulary", stated)
+    return tuple(ids)

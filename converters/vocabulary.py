@@ -1,0 +1,102 @@
+"""What the tokenizers this package knows have in common: a table of tokens, merges, and special ids."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from converters import names
+from converters.config import Config
+from converters.errors import BadCheckpoint
+from converters.metadata import Entry, flag, i32_list, text, text_list, u32
+
+NORMAL, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 3, 4, 5, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    model: str
+    """llama.cpp's name for the kind of tokenizer."""
+
+    tokens: tuple[str, ...]
+    types: tuple[int, ...]
+    merges: tuple[str, ...]
+    pre_tokenizer: str
+    special_ids: tuple[tuple[str, int], ...]
+    """GGUF key and token id."""
+
+    adds_bos: bool
+    suppressed: tuple[int, ...] = ()
+    """Tokens the model must never say."""
+
+    def entries(self) -> tuple[Entry, ...]:
+        return (
+            text(names.TOKENIZER_MODEL, self.model),
+            text(names.TOKENIZER_PRE, self.pre_tokenizer),
+            text_list(names.TOKENS, self.tokens),
+            i32_list(names.TOKEN_TYPES, self.types),
+            text_list(names.MERGES, self.merges),
+            *(u32(key, token_id) for key, token_id in self.special_ids),
+            flag(names.ADD_BOS, self.adds_bos),
+            *((i32_list(names.SUPPRESS_TOKENS, self.suppressed),) if self.suppressed else ()),
+        )
+
+
+def token_ids(bpe: Config, tokenizer: Config) -> dict[str, int]:
+    ids = bpe.raw("vocab")
+    if not isinstance(ids, dict) or any(type(token_id) is not int for token_id in ids.values()):
+        raise bpe.fault("vocab", "a table of tokens and ids", ids)
+    return ids | {token["content"]: token["id"] for token in added_tokens(tokenizer)}
+
+
+def added_tokens(tokenizer: Config) -> list[dict[str, Any]]:
+    tokens = tokenizer.raw("added_tokens") or []
+    for token in tokens:
+        is_sound = isinstance(token, dict) and type(token.get("id")) is int and isinstance(token.get("content"), str)
+        if not is_sound:
+            raise tokenizer.fault("added_tokens", "a list of tokens with id and content", token)
+    return list(tokens)
+
+
+def token_table(
+    ids: Mapping[str, int], known_types: Mapping[int, int], rows: int
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Tokens and types, filled up to the rows of the embeddings."""
+    by_id = {token_id: token for token, token_id in ids.items()}
+    largest = max(by_id, default=-1)
+    if not by_id or min(by_id) < 0 or largest >= rows:
+        raise BadCheckpoint(f"tokenizer.json has a token with id {largest}, but config.json a vocab_size of {rows}.")
+    tokens = tuple(by_id.get(i, f"[PAD{i}]") for i in range(rows))
+    return tokens, tuple(known_types.get(i, NORMAL if i in by_id else UNUSED) for i in range(rows))
+
+
+def merges(bpe: Config) -> tuple[str, ...]:
+    stated = bpe.raw("merges")
+    if not isinstance(stated, list):
+        raise bpe.fault("merges", "a list", stated)
+    # Older files write "a b", newer ones ["a", "b"]; no token this package knows contains a space.
+    return tuple(merge if isinstance(merge, str) else " ".join(merge) for merge in stated)
+
+
+def special_ids(
+    roles: Sequence[tuple[str, str]], ids: Mapping[str, int], settings: Config, model: Config, *, token_count: int
+) -> tuple[tuple[str, int], ...]:
+    """GGUF key and id of each role, such as `eos`, that the checkpoint names."""
+    found: list[tuple[str, int]] = []
+    for role, key in roles:
+        token_id = _special_id(role, ids, settings, model)
+        if token_id is not None and 0 <= token_id < token_count:
+            found.append((key, token_id))
+    if names.EOS_ID not in dict(found):  # llama.cpp would take token 11, whatever that is
+        raise BadCheckpoint("Neither tokenizer_config.json nor config.json says which token ends a text.")
+    return tuple(found)
+
+
+def _special_id(role: str, ids: Mapping[str, int], settings: Config, model: Config) -> int | None:
+    """tokenizer_config.json names the token, config.json its id; the first is what chat models mean."""
+    token = settings.raw(f"{role}_token")
+    content = token.get("content") if isinstance(token, dict) else token
+    if isinstance(content, str) and content in ids:
+        return ids[content]
+    stated = model.raw(f"{role}_token_id")
+    stated = stated[0] if isinstance(stated, list) and stated else stated
+    return stated if type(stated) is int else None
