@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from converters import names
 from converters.checkpoint import Checkpoint
@@ -17,11 +18,15 @@ def origin_entries(checkpoint: Checkpoint) -> tuple[Entry, ...]:
     return (*_entries(origin), *_naming(origin.name), *_base_model(origin.base_model))
 
 
-def draft_origin_entries(checkpoint: Checkpoint, target: Origin, *, trained_for: str) -> tuple[Entry, ...]:
-    """Of a draft, whose base model is its target; `trained_for` is how the draft itself calls that."""
-    origin = checkpoint_origin(checkpoint, is_draft=True)
+def draft_origin_entries(checkpoint: Checkpoint, target: Origin, *, kind: str, trained_for: str) -> tuple[Entry, ...]:
+    """Of a draft, whose base model is its target; `trained_for` is how the draft itself calls that.
+
+    Where nothing says its repository it is named after its target: people call the folder anything.
+    """
+    found = checkpoint_origin(checkpoint, is_draft=True)
+    origin = found if found.repository else replace(found, name=f"{target.name}-{kind}")
     said = next((each for each in (trained_for, origin.base_model, target.repository) if is_repository(each)), "")
-    return (*_entries(origin), *_base_model(said, name=target.name))
+    return (*_entries(origin), text(names.BASENAME, origin.name), *_base_model(said, name=target.name))
 
 
 def _entries(origin: Origin) -> Iterator[Entry]:

@@ -30,7 +30,7 @@ def plan_draft(checkpoint: Checkpoint, target: Target, *, encoding: str) -> File
     check_pair(config, target)
     source = _Source(checkpoint, config)
     entries = (
-        *draft_origin_entries(checkpoint, target.origin, trained_for=config.trained_for),
+        *draft_origin_entries(checkpoint, target.origin, kind=config.kind, trained_for=config.trained_for),
         *shape_entries(config.backbone, names.DFLASH),
         *draft_entries(config),
         *tokenizer_entries(config, target),

@@ -14,11 +14,23 @@ from uuid import uuid4
 
 import converters
 from converters import OUTPUT_TYPES, ConversionError, ConversionProgress
+from converters.file_names import draft_file_name, target_file_name
+from sparkdesk import __version__
 from sparkdesk.errors import ConvertError
 from sparkdesk.events import Progress
 
-__all__ = ["OUTPUT_TYPES", "KeptPair", "PairSource", "convert_draft", "convert_target", "keep_pair", "kept_pair"]
+__all__ = [
+    "OUTPUT_TYPES",
+    "KeptPair",
+    "PairSource",
+    "convert_draft",
+    "convert_target",
+    "keep_pair",
+    "kept_pair",
+    "output_file",
+]
 
+_CONVERTED_BY = f"SparkDesk {__version__}"
 _STAGES = {"convert": "Converting", "quantize": "Quantizing"}
 _LEAST_SECONDS_FOR_A_RATE = 0.2
 _STALE_SECONDS = 3600.0  # an unfinished folder this old belongs to a process that died
@@ -52,9 +64,21 @@ class KeptPair:
         return self.target.is_file() and self.draft.is_file()
 
 
+def output_file(source: Path, out: Path, *, output_type: str, target: Path | None = None) -> Path:
+    """`out`, or where that is a folder, a file in it named after the model: of a draft, where `target` is given."""
+    if not out.is_dir():
+        return out
+    with _in_our_words():
+        if target is None:
+            return out / target_file_name(source, output_type)
+        return out / draft_file_name(source, target, output_type)
+
+
 def convert_target(source: Path, out: Path, *, output_type: str, overwrite: bool = False) -> Iterator[Progress]:
     """Convert a target's checkpoint; closing the iterator cancels and leaves nothing behind. Raises ConvertError."""
-    events = converters.convert_target(source, out, output_type=output_type, overwrite=overwrite)
+    events = converters.convert_target(
+        source, out, output_type=output_type, overwrite=overwrite, converted_by=_CONVERTED_BY
+    )
     yield from _told(events, "the target")
 
 
@@ -62,7 +86,9 @@ def convert_draft(
     source: Path, out: Path, *, target: Path, output_type: str, overwrite: bool = False
 ) -> Iterator[Progress]:
     """Convert a draft's checkpoint; `target` is the GGUF file or checkpoint folder it belongs to."""
-    events = converters.convert_draft(source, out, target=target, output_type=output_type, overwrite=overwrite)
+    events = converters.convert_draft(
+        source, out, target=target, output_type=output_type, overwrite=overwrite, converted_by=_CONVERTED_BY
+    )
     yield from _told(events, "the draft")
 
 
@@ -99,6 +125,14 @@ def _told(events: Iterator[ConversionProgress], what: str) -> Iterator[Progress]
         close = getattr(events, "close", None)
         if close is not None:
             close()
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    try:
+        yield
+    except ConversionError as error:
+        raise ConvertError(error.message, error.hint) from error
 
 
 def _fingerprint(source: PairSource) -> str:

@@ -14,6 +14,7 @@ from sparkdesk.errors import UsageError
 if TYPE_CHECKING:
     from sparkdesk.chat.oneshot import Answer
     from sparkdesk.chat.verdict import Verdict
+    from sparkdesk.engine.settings import SpeculationSettings
     from sparkdesk.runner.client import EngineClient
 
 
@@ -57,14 +58,20 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def compare(engine: "EngineClient", prompt: str) -> Comparison:
+def compare(
+    engine: "EngineClient", prompt: str, *, speculation: "SpeculationSettings | None" = None, max_tokens: int = 0
+) -> Comparison:
     """Two greedy answers to the same prompt, and whether they agree."""
     from sparkdesk.chat.oneshot import answer
     from sparkdesk.chat.settings import ChatSettings
     from sparkdesk.chat.verdict import Answered, compare_answers
     from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 
-    greedy = ChatSettings(sampling=SamplingSettings(temperature=0.0), speculation=SpeculationSettings(True))
+    greedy = ChatSettings(
+        sampling=SamplingSettings(temperature=0.0),
+        speculation=speculation or SpeculationSettings(True),
+        max_tokens=max_tokens,
+    )
     plain = answer(engine, prompt, settings=replace(greedy, speculation=SpeculationSettings(False)))
     speculative = answer(engine, prompt, settings=greedy)
     verdict = compare_answers(

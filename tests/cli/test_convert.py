@@ -33,3 +33,15 @@ def test_a_missing_checkpoint_is_one_sentence(tmp_path: Path, capsys: pytest.Cap
     assert run(["convert", "target", str(tmp_path / "none"), str(tmp_path / "t.gguf"), "--type", "F16"]) == 3
     shown = capsys.readouterr()
     assert shown.out == "" and str(tmp_path / "none") in shown.err
+
+
+def test_a_folder_as_out_gets_a_file_named_after_the_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = make_target(tmp_path / "Some-3B", tied=True)
+    draft, out = make_draft(tmp_path / "draft", target), tmp_path / "out"
+    out.mkdir()
+    assert run(["convert", "target", str(target.folder), str(out), "--type", "f16"]) == 0
+    named = out / "Some-3B-F16.gguf"
+    assert run(["convert", "draft", str(draft.folder), str(out), "--target", str(named)]) == 0
+    assert capsys.readouterr().out.split() == [str(named), str(out / "Some-3B-DSpark-Q8_0.gguf")]
+    assert run(["convert", "target", str(tmp_path / "none"), str(out), "--type", "F16"]) == 3
+    assert "is not a checkpoint folder" in capsys.readouterr().err
