@@ -28,6 +28,7 @@ _TARGETS = {
 }
 _DRAFTS = {
     "Qwen3DSparkModel": "converters.dspark",  # DeepSpec, its DFlash too
+    "Gemma4DSparkModel": "converters.gemma4_dspark",
     "DSparkDraftModel": "converters.dspark",  # vLLM speculators, as saved and as configured
     "DSparkSpeculator": "converters.dspark",
     "DFlashDraftModel": "converters.dspark",  # z-lab and vLLM speculators

@@ -1,6 +1,6 @@
-"""Drafts over a Qwen3 backbone: DSpark, and DFlash, which is one without Markov and confidence heads."""
+"""Drafts over a Qwen3 backbone, and what drafts over any backbone are made of: DSpark, and DFlash without its heads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,10 +28,28 @@ _MOST_BLOCK = 256
 def plan_draft(checkpoint: Checkpoint, target: Target, *, encoding: str) -> FilePlan:
     config = read_draft_config(checkpoint.config)
     check_pair(config, target)
+    backbone = Backbone(
+        shape_entries(config.backbone, names.DFLASH),
+        layer_tensors(replace(checkpoint, config=config.backbone), encoding, prefix=""),
+    )
+    return plan_over(backbone, checkpoint, target, config, encoding=encoding)
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """What of a draft's file depends on the kind of its layers."""
+
+    entries: Iterable[Entry]
+    tensors: Iterable[PlannedTensor]
+
+
+def plan_over(
+    backbone: Backbone, checkpoint: Checkpoint, target: Target, config: DraftConfig, *, encoding: str
+) -> FilePlan:
     source = _Source(checkpoint, config)
     entries = (
         *draft_origin_entries(checkpoint, target.origin, kind=config.kind, trained_for=config.trained_for),
-        *shape_entries(config.backbone, names.DFLASH),
+        *backbone.entries,
         *draft_entries(config),
         *tokenizer_entries(config, target),
     )
@@ -39,7 +57,7 @@ def plan_draft(checkpoint: Checkpoint, target: Target, *, encoding: str) -> File
         *_shared_tensors(source, target, encoding=encoding),
         *_outer_tensors(source, encoding),
         *_heads(source, encoding),
-        *layer_tensors(replace(checkpoint, config=config.backbone), encoding, prefix=""),
+        *backbone.tensors,
     )
     known = {tensor.source.name for tensor in tensors} | {_EMBEDDINGS, _HEAD, *_NOT_THE_DRAFTS, *MAPPINGS}
     checkpoint.refuse_others(known | _left_out(config))

@@ -82,13 +82,14 @@ def make_gemma4_draft(
     dtype: str = "F32",
     **config: Any,
 ) -> Made:
-    """A draft for `target`: its embeddings and head are copies, unless it has its own."""
+    """A draft for `target`: its embeddings and head are copies, unless it has its own, trained on from there."""
     rng = np.random.default_rng(2)
     rank = GEMMA4_MARKOV_RANK
     embeddings = next(target.weights[name] for name in target.weights if name.endswith("embed_tokens.weight"))
     head = target.weights.get("lm_head.weight", embeddings)
     if own_head:
-        embeddings, head = rng.standard_normal(embeddings.shape) / 16, rng.standard_normal(head.shape) / 16
+        embeddings = embeddings + rng.standard_normal(embeddings.shape) / 32
+        head = head + rng.standard_normal(head.shape) / 32
     weights = {
         "embed_tokens.weight": embeddings.astype(np.float32),
         "lm_head.weight": head.astype(np.float32),
@@ -96,7 +97,8 @@ def make_gemma4_draft(
         "hidden_norm.weight": _norm(rng, shape.hidden),
         "fc.weight": _random(rng, shape.hidden, len(GEMMA4_TARGET_LAYER_IDS) * shape.hidden, std=0.05),
         "markov_head.markov_w1.weight": _random(rng, shape.vocab, rank, std=1.0),
-        "markov_head.markov_w2.weight": _random(rng, shape.vocab, rank, std=0.5),
+        # As loud as the logits it is added to: a cap before the sum and one after it must differ.
+        "markov_head.markov_w2.weight": _random(rng, shape.vocab, rank, std=1.2),
         "confidence_head.proj.weight": _random(rng, 1, shape.hidden + rank, std=0.03),
         "confidence_head.proj.bias": _random(rng, 1, std=0.5),
         **_layers(rng, shape, prefix=""),

@@ -8,16 +8,15 @@ import pytest
 
 from converters import convert_target
 from tests.converters.checkpoints import Made
-from tests.converters.gemma4_checkpoints import GEMMA4_SHAPE, make_gemma4_target
+from tests.converters.gemma4_checkpoints import make_gemma4_target
+from tests.converters.gemma4_native import SHAPE, TOKENS
 from tests.converters.native import TargetRun, running_target
 from tests.reference.dspark import gather_features
 from tests.reference.gemma4 import Gemma4Shape, gemma4_forward
-from tests.reference.numerics import gelu_from_table, gelu_tanh, relative_error
+from tests.reference.numerics import gelu_tanh, relative_error
 
 pytestmark = pytest.mark.native
 
-TOKENS = [(7 * position * position + 3) % 400 + 90 for position in range(40)]  # more than two windows
-SHAPE = replace(GEMMA4_SHAPE, gelu=gelu_from_table)  # or that table would be the largest error by far
 TOLERANCE = 1e-4
 
 
