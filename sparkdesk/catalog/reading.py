@@ -1,0 +1,56 @@
+"""Reads the catalogue that comes with SparkDesk, and the user's own, whose entries replace ours of the same name."""
+
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+
+from sparkdesk.catalog.entry import BadEntry, PairEntry, read_entry
+from sparkdesk.errors import UsageError
+
+_OURS = "pairs.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    pairs: tuple[PairEntry, ...]
+
+    def find(self, name: str) -> PairEntry | None:
+        return next((pair for pair in self.pairs if pair.name == name.lower()), None)
+
+    def similar(self, name: str) -> list[str]:
+        return get_close_matches(name.lower(), [pair.name for pair in self.pairs], 3, cutoff=0.6)
+
+
+def read_catalog(users: Path) -> Catalog:
+    """`users` is the file in the config folder; it may be missing. Raises UsageError naming the first thing wrong."""
+    ours = _pairs(tomllib.loads(files(__package__).joinpath(_OURS).read_text("utf-8")), _OURS)
+    return Catalog(tuple(({pair.name: pair for pair in ours} | {pair.name: pair for pair in _users(users)}).values()))
+
+
+def _users(path: Path) -> tuple[PairEntry, ...]:
+    try:
+        given = tomllib.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}.", "Mend the file or delete it.") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return _pairs(given, str(path))
+
+
+def _pairs(given: dict[str, object], where: str) -> tuple[PairEntry, ...]:
+    tables = given.get("pair", [])
+    unknown = [name for name in given if name != "pair"]
+    if unknown or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise UsageError(f"{where}: a catalogue holds [[pair]] tables and nothing else.", "Mend the file or delete it.")
+    found = []
+    for number, table in enumerate(tables, start=1):
+        try:
+            found.append(read_entry(table))
+        except BadEntry as error:
+            name = table.get("name", f"number {number}")
+            raise UsageError(f"{where}: in the pair {name}, {error}.", "Mend the file or delete it.") from error
+    return tuple(found)
