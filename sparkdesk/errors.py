@@ -10,6 +10,12 @@ SparkDeskError               exit code 1
 │   ├── OutOfMemory              the device or the machine has no room for it
 │   └── EngineCrashed            the child process died; the reply so far is kept
 └── DownloadError            5   the hub, the network or the disk said no
+    ├── NotOnHub                 there is no such repository or file
+    ├── AccessRefused            gated or private, and this account may not read it
+    ├── HubUnreachable           no network, or offline mode
+    ├── HubBusy                  too many requests, or the hub is in trouble
+    ├── BrokenDownload           other bytes than the hub announced
+    └── DiskFull                 the disk has no room for it
 """
 
 
@@ -61,3 +67,31 @@ class EngineCrashed(EngineError):
 
 class DownloadError(SparkDeskError):
     exit_code = 5
+
+
+class NotOnHub(DownloadError):
+    pass
+
+
+class AccessRefused(DownloadError):
+    pass
+
+
+class HubUnreachable(DownloadError):
+    pass
+
+
+class HubBusy(DownloadError):
+    """`wait_s` is how long the hub asks to be left alone, where it says so."""
+
+    def __init__(self, message: str, hint: str = "", wait_s: float | None = None) -> None:
+        super().__init__(message, hint)
+        self.wait_s = wait_s
+
+
+class BrokenDownload(DownloadError):
+    pass
+
+
+class DiskFull(DownloadError):
+    pass

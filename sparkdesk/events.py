@@ -15,6 +15,8 @@ class Progress:
     unit: str
     """"bytes", "tensors", "tokens" or "" for a bare fraction."""
     rate_per_second: float = 0.0
+    whole: "Progress | None" = None
+    """The larger step this one is a part of: all files, where this is one."""
 
     @property
     def fraction(self) -> float:

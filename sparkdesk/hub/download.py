@@ -1,0 +1,97 @@
+"""Files of several repositories into the hub's cache, with progress of each and of all."""
+
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from sparkdesk.events import Notice, Progress
+from sparkdesk.hub.cache import HubCache
+from sparkdesk.hub.client import Hub
+from sparkdesk.hub.fetch import Arrived, Checking, fetch
+from sparkdesk.hub.patience import Patience, asking
+from sparkdesk.hub.rate import Rate
+from sparkdesk.hub.repository import HubFile, Repository
+from sparkdesk.hub.space import Need, check_space
+
+_SHOWN_EVERY_S = 0.1
+_THE_DOWNLOAD = "the download"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    repository: Repository
+    files: tuple[HubFile, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+
+def download(
+    hub: Hub, wanted: Sequence[Wanted], *, later: Sequence[Need] = (), patience: Patience | None = None
+) -> Generator[Progress | Notice, None, None]:
+    """All of it, or a DownloadError with what has come kept. `later` is room that is needed once it is here."""
+    cache, patience = HubCache(hub.cache_folder), patience or Patience()
+    missing_bytes = sum(cache.missing_bytes(one.repository, file) for one in wanted for file in one.files)
+    check_space((Need(_THE_DOWNLOAD, cache.root, missing_bytes), *later))
+    yield from _check_access(hub, cache, wanted, patience)
+    shown = _Shown(wanted)
+    for one in wanted:
+        for file in one.files:
+            yield from shown.file(file, fetch(hub, cache, one.repository, file, patience=patience))
+        if not one.repository.is_from_cache:
+            cache.note_newest(one.repository)
+
+
+def missing_bytes(hub: Hub, wanted: Sequence[Wanted]) -> int:
+    cache = HubCache(hub.cache_folder)
+    return sum(cache.missing_bytes(one.repository, file) for one in wanted for file in one.files)
+
+
+def _check_access(
+    hub: Hub, cache: HubCache, wanted: Sequence[Wanted], patience: Patience
+) -> Generator[Progress | Notice, None, None]:
+    """Before gigabytes of one repository are fetched, it should be known whether the other is given out at all."""
+    for one in wanted:
+        missing = [file for file in one.files if not cache.has(one.repository, file)]
+        if one.repository.is_gated and missing:
+            yield from asking(partial(hub.check_access, one.repository, missing[0]), patience)
+
+
+class _Shown:
+    """Turns the steps of single files into progress of each and of all."""
+
+    def __init__(self, wanted: Sequence[Wanted]) -> None:
+        self._total_bytes = sum(one.size_bytes for one in wanted)
+        self._file_count = sum(len(one.files) for one in wanted)
+        self._earlier_bytes = self._earlier_files = self._new_bytes = 0
+        self._rate, self._shown_at_s = Rate(), 0.0
+
+    def file(
+        self, file: HubFile, steps: "Generator[Arrived | Checking | Notice | Progress, None, object]"
+    ) -> Generator[Progress | Notice, None, None]:
+        new_bytes = 0
+        try:
+            for step in steps:
+                if isinstance(step, (Notice, Progress)):
+                    yield step
+                    continue
+                new_bytes = step.new_bytes if isinstance(step, Arrived) else new_bytes
+                now_s = time.monotonic()
+                if now_s - self._shown_at_s >= _SHOWN_EVERY_S:
+                    self._shown_at_s = now_s
+                    yield self._progress(file, step, now_s, new_bytes)
+        finally:
+            steps.close()
+        self._earlier_bytes += file.size_bytes
+        self._earlier_files += 1
+        self._new_bytes += new_bytes
+
+    def _progress(self, file: HubFile, step: Arrived | Checking, now_s: float, new_bytes: int) -> Progress:
+        rate = self._rate.at(now_s, self._new_bytes + new_bytes)
+        name = f"{file.name} ({self._earlier_files + 1} of {self._file_count})"
+        whole = Progress("All files", self._earlier_bytes + step.done_bytes, self._total_bytes, "bytes", rate)
+        if isinstance(step, Checking):
+            return Progress(f"Checking {name}", step.done_bytes, file.size_bytes, "bytes", whole=whole)
+        return Progress(f"Downloading {name}", step.done_bytes, file.size_bytes, "bytes", rate, whole)

@@ -1,0 +1,95 @@
+"""One model to be had: which files of which repository, or what is on this disk already."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparkdesk.errors import NotOnHub, UsageError
+from sparkdesk.events import Notice, Progress
+from sparkdesk.hub.cache import HubCache
+from sparkdesk.hub.choose import checkpoint_files, choose_gguf, gguf_choices, has_gguf, quantization_of
+from sparkdesk.hub.download import Wanted
+from sparkdesk.hub.look_up import LookUp
+from sparkdesk.hub.source import HubSource, LocalSource, read_source
+
+GGUF, CHECKPOINT = "gguf", "checkpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    kind: str
+    """GGUF, which can be run, or CHECKPOINT, which must be converted first."""
+    wanted: Wanted | None
+    """None for what lies on this disk, where the user put it."""
+    local: Path | None = None
+    quantization: str = ""
+
+    def path(self, cache: HubCache) -> Path:
+        """The GGUF file (the first, where it was split), or the checkpoint's folder."""
+        if self.local is not None:
+            return self.local
+        assert self.wanted is not None
+        place = cache.place(self.wanted.repository, self.wanted.files[0])
+        return place if self.kind == GGUF else cache.snapshot(self.wanted.repository)
+
+    @property
+    def size_bytes(self) -> int:
+        if self.wanted is not None:
+            return self.wanted.size_bytes
+        assert self.local is not None
+        files = [self.local] if self.local.is_file() else [*self.local.glob("*.safetensors")]
+        return sum(file.stat().st_size for file in files)
+
+    @property
+    def repository(self) -> str:
+        """Where it comes from, in words."""
+        return self.wanted.repository.name if self.wanted is not None else str(self.local)
+
+    @property
+    def revision(self) -> str:
+        return self.wanted.repository.revision if self.wanted is not None else ""
+
+    @property
+    def file(self) -> str:
+        """Within the repository; empty for a checkpoint, which is many."""
+        return self.wanted.files[0].path if self.wanted is not None and self.kind == GGUF else ""
+
+
+def find_model(
+    look_up: LookUp, given: str, *, quantization: str = "", is_draft: bool = False
+) -> Generator[Progress | Notice, None, ModelSource]:
+    """Whatever the user named: GGUF where the repository has it, else the checkpoint."""
+    source = read_source(given)
+    if isinstance(source, LocalSource):
+        return _local(source.path)
+    if source.quantization and quantization and source.quantization.upper() != quantization.upper():
+        raise UsageError(f"{given} asks for {source.quantization}, and --quant for {quantization}.", "Say it once.")
+    repository = yield from look_up.repository(source.repository)
+    if source.file:
+        return _named_file(source, Wanted(repository, repository.files))
+    wanted_quantization = source.quantization or quantization
+    if not has_gguf(repository):
+        if wanted_quantization and not is_draft:
+            yield Notice(f"{repository.name} is a checkpoint: it is converted to {wanted_quantization.upper()} later.")
+        return ModelSource(CHECKPOINT, Wanted(repository, checkpoint_files(repository)))
+    are_drafts = is_draft or not gguf_choices(repository)
+    choice = choose_gguf(repository, wanted_quantization, is_draft=are_drafts)
+    return ModelSource(GGUF, Wanted(repository, choice.files), quantization=choice.quantization)
+
+
+def _local(path: Path) -> ModelSource:
+    if path.is_dir() and not (path / "config.json").is_file():
+        raise UsageError(f"{path} holds no config.json, so it is no checkpoint.", "Name a GGUF file or a checkpoint.")
+    if path.is_dir():
+        return ModelSource(CHECKPOINT, None, path)
+    return ModelSource(GGUF, None, path, quantization_of(path.name))
+
+
+def _named_file(source: HubSource, all_files: Wanted) -> ModelSource:
+    files = tuple(file for file in all_files.files if file.path == source.file)
+    if not files:
+        raise NotOnHub(
+            f"{source.repository} has no file {source.file}.",
+            f"Leave the file away to have one chosen: {source.repository}.",
+        )
+    return ModelSource(GGUF, Wanted(all_files.repository, files), quantization=quantization_of(source.file))

@@ -1,0 +1,67 @@
+"""Getting a model, or both models of a pair, by whatever name the user gives."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparkdesk.catalog import Catalog, PairEntry
+from sparkdesk.errors import UsageError
+from sparkdesk.events import Notice, Progress
+from sparkdesk.hub.cache import HubCache
+from sparkdesk.hub.client import Hub
+from sparkdesk.hub.download import download
+from sparkdesk.hub.look_up import LookUp
+from sparkdesk.hub.model import ModelSource, find_model
+from sparkdesk.hub.pair import find_pair
+from sparkdesk.hub.source import read_source
+from sparkdesk.hub.space import Need
+
+TARGET, DRAFT, MODEL = "target", "draft", "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A model that is on this disk."""
+
+    role: str
+    """TARGET or DRAFT of a pair, or just a MODEL."""
+    source: ModelSource
+    path: Path
+
+
+def named_pair(catalog: Catalog, given: str) -> PairEntry | None:
+    """The catalogue's pair of that name; None where it can only be a repository or a path. Raises UsageError."""
+    entry = catalog.find(given)
+    if entry is None and "/" not in given and not Path(given).expanduser().exists():
+        similar = catalog.similar(given)
+        known = ", ".join(pair.name for pair in catalog.pairs)
+        raise UsageError(
+            f"There is no pair called {given} in the catalogue.",
+            f"Did you mean {' or '.join(similar)}?" if similar else f"Known are {known}, and any Owner/Repository.",
+        )
+    return entry
+
+
+def pull(
+    hub: Hub, catalog: Catalog, given: str, *, quantization: str = ""
+) -> Generator[Progress | Notice, None, tuple[Pulled, ...]]:
+    """Closing it keeps what has come. Raises DownloadError or UsageError."""
+    entry, look_up = named_pair(catalog, given), LookUp(hub)
+    if entry is None:
+        read_source(given)  # before anybody is asked
+        model = yield from find_model(look_up, given, quantization=quantization)
+        return (yield from fetch_models(hub, {MODEL: model}))
+    pair = yield from find_pair(look_up, entry, quantization=quantization)
+    for note in entry.notes:
+        yield Notice(note)
+    return (yield from fetch_models(hub, {TARGET: pair.target, DRAFT: pair.draft}))
+
+
+def fetch_models(
+    hub: Hub, models: dict[str, ModelSource], *, later: Sequence[Need] = ()
+) -> Generator[Progress | Notice, None, tuple[Pulled, ...]]:
+    """By their roles."""
+    wanted = [model.wanted for model in models.values() if model.wanted is not None]
+    yield from download(hub, wanted, later=later)
+    cache = HubCache(hub.cache_folder)
+    return tuple(Pulled(role, model, model.path(cache)) for role, model in models.items())
