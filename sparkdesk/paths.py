@@ -29,6 +29,11 @@ class Paths:
         return self.config / "settings.toml"
 
     @property
+    def catalog_file(self) -> Path:
+        """Pairs the user adds to ours."""
+        return self.config / "catalog.toml"
+
+    @property
     def machine_file(self) -> Path:
         return self.state / "machine.json"
 

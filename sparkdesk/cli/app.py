@@ -15,6 +15,7 @@ COMMANDS = {
     "chat": "chat with your own models, or answer one prompt",
     "list": "show the models on this machine and what makes pairs",
     "remove": "delete a pair or a model, after saying what else would lose it",
+    "pull": "download a pair, or one model, from the hub",
     "convert": "turn a checkpoint into a GGUF file",
     "bench": "measure what speculation gains on this machine",
     "doctor": "check this machine and say what to fix",

@@ -2,8 +2,8 @@
 
 import sys
 import time
-from collections.abc import Iterable
-from typing import TextIO
+from collections.abc import Generator, Iterable, Iterator
+from typing import TextIO, TypeVar
 
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Notice, Progress
@@ -11,6 +11,8 @@ from sparkdesk.events import Notice, Progress
 _BAR_CELLS = 24
 _QUIET_INTERVAL_S = 5.0  # between lines where nothing can be redrawn
 _REDRAW_INTERVAL_S = 0.05
+
+Result = TypeVar("Result")
 
 
 def say(text: str) -> None:
@@ -21,6 +23,17 @@ def say_error(error: SparkDeskError) -> None:
     say(f"sparkdesk: {error.message}")
     if error.hint:
         say(f"  {error.hint}")
+
+
+def follow(journey: Generator[Progress | Notice, None, Result]) -> Result:
+    """`show_progress`, for a journey that returns something."""
+    results: list[Result] = []
+
+    def told() -> Iterator[Progress | Notice]:
+        results.append((yield from journey))
+
+    show_progress(told())
+    return results[0]
 
 
 def show_progress(events: Iterable[Progress | Notice]) -> None:
@@ -79,6 +92,7 @@ def describe(progress: Progress, *, has_bar: bool) -> str:
     if progress.unit == "bytes":
         parts += [f"{progress.done / 1e6:,.0f} MB"]
         parts += [f"{progress.rate_per_second / 1e6:,.0f} MB/s"] if progress.rate_per_second > 0 else []
+        parts += [_in_all(progress.whole)] if progress.whole is not None else []
     elif progress.unit == "prompts":
         parts += [f"{progress.done:.0f} of {progress.total:.0f}"]
         parts += _pace(progress) if progress.rate_per_second > 0 else []
@@ -87,6 +101,14 @@ def describe(progress: Progress, *, has_bar: bool) -> str:
 
 def _pace(progress: Progress) -> list[str]:
     """For steps of seconds or minutes each: how many a minute, and when it will be over."""
+    return [f"{60 * progress.rate_per_second:.1f} a minute", _left(progress)]
+
+
+def _in_all(whole: Progress) -> str:
+    left = [_left(whole)] if whole.rate_per_second > 0 else []
+    return ", ".join((f"in all {whole.done / 1e9:,.1f} of {whole.total / 1e9:,.1f} GB", *left))
+
+
+def _left(progress: Progress) -> str:
     left_s = (progress.total - progress.done) / progress.rate_per_second
-    left = f"{left_s / 60:.0f} min left" if left_s >= 90 else f"{left_s:.0f} s left"
-    return [f"{60 * progress.rate_per_second:.1f} a minute", left]
+    return f"{left_s / 60:.0f} min left" if left_s >= 90 else f"{left_s:.0f} s left"
