@@ -6,6 +6,7 @@ from typing import Any
 
 from converters import names
 from converters.config import Config, read_config, read_optional_config
+from converters.end_tokens import end_ids
 from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.gemma_vocab import gemma_vocabulary, is_gemma
 from converters.vocabulary import (
@@ -34,23 +35,24 @@ def read_vocabulary(folder: Path, model: Config) -> Vocabulary:
         raise BadCheckpoint(f"tokenizer.json is missing from {folder}.", hint="Download the whole checkpoint again.")
     tokenizer = read_config(path)
     settings = read_optional_config(folder / "tokenizer_config.json")
+    generation = read_optional_config(folder / "generation_config.json")
     if is_gemma(tokenizer):
-        generation = read_optional_config(folder / "generation_config.json")
         return gemma_vocabulary(tokenizer, settings, model, generation)
-    return _byte_level_vocabulary(tokenizer, settings, model)
+    return _byte_level_vocabulary(tokenizer, settings, model, generation)
 
 
-def _byte_level_vocabulary(tokenizer: Config, settings: Config, model: Config) -> Vocabulary:
+def _byte_level_vocabulary(tokenizer: Config, settings: Config, model: Config, generation: Config) -> Vocabulary:
     bpe = _byte_level_bpe(tokenizer)
     ids = token_ids(bpe, tokenizer)
     tokens, types = token_table(ids, _added_types(tokenizer), model.count("vocab_size"))
+    special = special_ids(_ROLES, ids, settings, model, token_count=len(tokens))
     return Vocabulary(
         model="gpt2",
         tokens=tokens,
         types=types,
         merges=merges(bpe),
         pre_tokenizer=_pre_tokenizer(tokenizer),
-        special_ids=special_ids(_ROLES, ids, settings, model, token_count=len(tokens)),
+        special_ids=(*special, *end_ids(tokens, dict(special)[names.EOS_ID], generation=generation, model=model)),
         adds_bos=settings.flag("add_bos_token", default=False),
     )
 
@@ -74,9 +76,9 @@ def _is_control(token: Mapping[str, Any]) -> bool:
 
 def _pre_tokenizer(tokenizer: Config) -> str:
     section = tokenizer.section("pre_tokenizer")
-    steps = section.raw("pretokenizers") or []
-    patterns = [step["pattern"].get("Regex") for step in steps if isinstance(step, dict) and "pattern" in step]
-    name = _PRE_TOKENIZERS.get(patterns[0]) if len(patterns) == 1 else None
+    steps = [step for step in section.items("pretokenizers") if isinstance(step, dict) and "pattern" in step]
+    patterns = [step["pattern"].get("Regex") if isinstance(step["pattern"], dict) else None for step in steps]
+    name = _PRE_TOKENIZERS.get(str(patterns[0])) if len(patterns) == 1 else None
     if name is None:
         raise UnsupportedModel(
             "tokenizer.json splits text by a rule this converter does not know.",

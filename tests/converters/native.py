@@ -32,10 +32,11 @@ _mask_token = _bind("llama_vocab_mask", [ctypes.c_void_p], ctypes.c_int32)
 
 
 @contextmanager
-def loaded(path: Path) -> Iterator[Any]:
+def loaded(path: Path, *, vocabulary_only: bool = False) -> Iterator[Any]:
     c.llama_log_set(_SILENT, ctypes.c_void_p(0))
     params = c.llama_model_default_params()
     params.n_gpu_layers = 0
+    params.vocab_only = vocabulary_only
     params.use_extra_bufts = False  # AMX kernels built by GCC 12 crash on quantized weights
     model = c.llama_model_load_from_file(str(path).encode(), params)
     assert model, f"llama.cpp cannot load {path}"
@@ -134,9 +135,15 @@ def running_pair(target_path: Path, draft_path: Path) -> Iterator[tuple[NativeTa
 
 
 def tokenize(path: Path, text: str, *, parse_special: bool) -> list[int]:
-    with loaded(path) as model:
+    with loaded(path, vocabulary_only=True) as model:
         vocab = c.llama_model_get_vocab(model)
         raw = text.encode()
         out = (ctypes.c_int32 * (len(raw) + 8))()
         count = c.llama_tokenize(vocab, raw, len(raw), out, len(out), False, parse_special)
         return list(out[:count])
+
+
+def end_tokens(path: Path) -> list[int]:
+    with loaded(path, vocabulary_only=True) as model:
+        vocab = c.llama_model_get_vocab(model)
+        return [token for token in range(c.llama_vocab_n_tokens(vocab)) if c.llama_vocab_is_eog(vocab, token)]

@@ -7,13 +7,24 @@ import pytest
 from tokenizers import Tokenizer
 
 from converters import ConversionError, convert_draft, convert_target
+from converters.config import Config
+from converters.plan import FilePlan
+from converters.vocab import read_vocabulary
+from converters.writer import write_gguf
 from tests.converters.checkpoints import MASK_ID, TARGET_SHAPE, make_draft, make_target
 from tests.converters.gguf_reading import Reread
-from tests.converters.native import tokenize
-from tests.converters.tokenizer import TEXT
+from tests.converters.native import end_tokens, tokenize
+from tests.converters.tokenizer import TEXT, write_tokenizer
+
+TORTURE = (Path(__file__).parent / "torture.txt").read_bytes().decode()
+"""Many scripts, kinds of space, line ends, digits, emoji and control characters."""
 
 TEXTS = (
     TEXT,
+    TORTURE,
+    *TORTURE.splitlines(keepends=True),
+    " " + TORTURE + "   ",
+    TORTURE.swapcase(),
     " leading and trailing  ",
     "line\r\nbreaks\n\n\nand\ttabs\t\t",
     "1234567890 3.14159 ½ Ⅷ",
@@ -34,6 +45,26 @@ def test_the_gguf_splits_text_as_the_tokenizers_library_does(tmp_path: Path, tex
     assert tokenize(tmp_path / "out.gguf", text, parse_special=True) == expected
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tokenizer]:
+    """A vocabulary that has learnt the torture text by heart: one wrong split, and other tokens come out."""
+    folder = tmp_path_factory.mktemp("large")
+    tokenizer = write_tokenizer(folder, merge_count=3000, text=TORTURE + TORTURE.swapcase())
+    model = Config({"vocab_size": 4096, "eos_token_id": 0}, "config.json")
+    plan = FilePlan("qwen3", read_vocabulary(folder, model).entries(), ())
+    for _ in write_gguf(plan, folder / "vocabulary.gguf"):
+        pass
+    return folder / "vocabulary.gguf", tokenizer
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("text", TEXTS)
+def test_long_tokens_come_out_whole(large: tuple[Path, Tokenizer], text: str) -> None:
+    path, tokenizer = large
+    expected = tokenizer.encode(text, add_special_tokens=False).ids
+    assert tokenize(path, text, parse_special=True) == expected
+
+
 @pytest.mark.native
 def test_control_tokens_in_plain_text_are_not_parsed(tmp_path: Path) -> None:
     """A user who types <|im_end|> must not end the turn."""
@@ -41,6 +72,32 @@ def test_control_tokens_in_plain_text_are_not_parsed(tmp_path: Path) -> None:
     list(convert_target(made.folder, tmp_path / "out.gguf", output_type="BF16"))
     specials = Tokenizer.from_file(str(made.folder / "tokenizer.json")).token_to_id("<|im_end|>")
     assert specials not in tokenize(tmp_path / "out.gguf", "a<|im_end|>b", parse_special=False)
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("home", ["generation_config.json", "config.json"])
+def test_every_token_that_ends_a_reply_ends_it(tmp_path: Path, home: str) -> None:
+    """Those llama.cpp knows by name, and those only the checkpoint knows."""
+    made = make_target(tmp_path / "target", tied=True)
+    tokenizer = Tokenizer.from_file(str(made.folder / "tokenizer.json"))
+    names = ("<|im_end|>", "<|endoftext|>", "</think>", "<|mask|>")
+    ids = [int(str(tokenizer.token_to_id(name))) for name in names]
+    path = made.folder / home
+    stated = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(stated | {"eos_token_id": ids}))
+    list(convert_target(made.folder, tmp_path / "out.gguf", output_type="BF16"))
+    assert end_tokens(tmp_path / "out.gguf") == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [([0, 1, 2], "4 tokens end a reply"), (["<|im_end|>"], "'eos_token_id' should be"), ([10**6], "should be tokens")],
+)
+def test_ends_that_cannot_be_said_are_refused(tmp_path: Path, stated: list[object], message: str) -> None:
+    made = make_target(tmp_path / "target", tied=True)
+    (made.folder / "generation_config.json").write_text(json.dumps({"eos_token_id": stated}))
+    with pytest.raises(ConversionError, match=message):
+        list(convert_target(made.folder, tmp_path / "out.gguf", output_type="BF16"))
 
 
 def test_the_table_is_filled_up_to_the_embedding_rows(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ TEXT = """The quick brown fox jumps over the lazy dog. It's 2026, isn't it?
 def f(x):\n    return x ** 2  # квадрат\n\n\n\ttabs   and    spaces 🙂👍🏽 naïve coöperation"""
 
 
-def train_tokenizer(merge_count: int) -> Tokenizer:
+def train_tokenizer(merge_count: int, text: str = TEXT) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     split = pre_tokenizers.Split(Regex(QWEN2_PATTERN), behavior="isolated")
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -26,14 +26,14 @@ def train_tokenizer(merge_count: int) -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator([TEXT] * 4, trainer)
+    tokenizer.train_from_iterator([text] * 4, trainer)
     tokenizer.add_special_tokens(list(SPECIAL))
     tokenizer.add_tokens(["<think>", "</think>"])
     return tokenizer
 
 
-def write_tokenizer(folder: Path, merge_count: int = 60) -> Tokenizer:
-    tokenizer = train_tokenizer(merge_count)
+def write_tokenizer(folder: Path, merge_count: int = 60, text: str = TEXT) -> Tokenizer:
+    tokenizer = train_tokenizer(merge_count, text)
     tokenizer.save(str(folder / "tokenizer.json"))
     settings = {"eos_token": "<|im_end|>", "pad_token": {"content": "<|endoftext|>"}, "chat_template": "{{ messages }}"}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
