@@ -13,7 +13,8 @@ KEPT_MASS = 0.999
 """Share of the draft's probability its candidates are chosen to hold."""
 _CANDIDATES_PER_TOP_K = 8
 _NEGLIGIBLE_NATS = 14.0
-_CAPPED_CANDIDATES = 256
+_CAPPED_CANDIDATES, _SMALL_VOCABULARY = 512, 4096
+"""A cap brings tokens closer together, and the Markov bias may then put another one on top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def greedy(block: Block, anchor: int = 0, *, markov: MarkovPart | None = None) -
         return Proposal(tuple(block.logits.argmax(axis=1).tolist()), (), block.confidences)
     chain = _Chain(block, anchor, markov)
     for row in range(len(block.logits)):
-        ids = at_least_largest(block.logits[row], min(_CAPPED_CANDIDATES, block.logits.shape[1]))
+        ids = _candidates_under_cap(block.logits[row])
         logits = chain.logits(row, ids)
         chain.tokens.append(int(ids[int(logits.argmax())]))
     return Proposal(tuple(chain.tokens), (), block.confidences)
@@ -69,7 +70,7 @@ def sampled(
         if chain.is_as_assumed(i):
             q = sampler.distribution(row, past, reach_nats=_NEGLIGIBLE_NATS)
         else:
-            ids = _widened(row, sampler) if block.logit_cap else likely(row, sampler)
+            ids = _candidates_under_cap(row) if block.logit_cap else likely(row, sampler)
             q = _restricted(ids, chain.logits(i, ids), past=past, sampler=sampler)
         token = q.draw(sampler.uniform())
         chain.tokens.append(token)
@@ -127,10 +128,11 @@ def _restricted(ids: Ids, logits: Floats, *, past: Sequence[int], sampler: Sampl
     return restricted(ids, logits, sampler.settings)
 
 
-def _widened(row: Floats, sampler: Sampler) -> Ids:
-    """More candidates than are likely: a cap brings them closer together."""
-    wanted = max(_CAPPED_CANDIDATES, _CANDIDATES_PER_TOP_K * sampler.settings.top_k)
-    return at_least_largest(row, min(wanted, len(row)))
+def _candidates_under_cap(row: Floats) -> Ids:
+    """All of a small vocabulary; of a large one what the graph, which knows no cap, holds for the best."""
+    if len(row) <= _SMALL_VOCABULARY:
+        return np.arange(len(row))
+    return at_least_largest(row, _CAPPED_CANDIDATES)
 
 
 def likely(row: Floats, sampler: Sampler) -> Ids:

@@ -37,3 +37,22 @@ def test_the_bias_is_that_of_the_targets_ids(tmp_path: Path, is_reduced: bool) -
     assert found.bias(5, ids.astype(np.intp)) == pytest.approx(w2 @ w1[5], rel=1e-5)
     change = found.difference(5, 7, ids[:3].astype(np.intp))
     assert change == pytest.approx(w2[:3] @ (w1[5] - w1[7]), rel=1e-4, abs=1e-5)
+
+
+def test_packed_rows_give_what_unpacked_ones_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large head stays packed: its rows are multiplied as they lie in the file."""
+    random = np.random.default_rng(2)
+    w1, w2 = (random.normal(size=(VOCABULARY, 2 * RANK)).astype(np.float32) for _ in range(2))
+    packed = [gguf.quants.quantize(values, gguf.GGMLQuantizationType.Q8_0) for values in (w1, w2)]
+    writer = gguf.GGUFWriter(tmp_path / "draft.gguf", "dflash")
+    for name, rows in zip((W1, W2), packed, strict=True):
+        writer.add_tensor(name, rows, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    ids, file = np.array([3, 0, 39]), read_gguf(tmp_path / "draft.gguf")
+    unpacked = MarkovHead(file).bias(7, ids)
+    monkeypatch.setattr("sparkdesk.engine.markov._SMALL_BYTES", 0)
+    assert MarkovHead(file).bias(7, ids) == pytest.approx(unpacked, rel=1e-5)
+    assert unpacked == pytest.approx(w2[ids] @ w1[7], abs=0.2)
