@@ -7,8 +7,15 @@ import pytest
 
 from converters import convert_draft, convert_target
 from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.chat.oneshot import Answer
+from sparkdesk.chat.verdict import Verdict
+from sparkdesk.cli import convert_verify
+from sparkdesk.cli.app import run
+from sparkdesk.cli.demo import Comparison
+from sparkdesk.engine.stats import ReplyStats
 from tests.cli.command_line import sparkdesk
 from tests.converters.checkpoints import make_speculators, make_target
+from tests.runner.fake_child import INFO
 
 pytestmark = pytest.mark.native
 
@@ -60,3 +67,23 @@ def test_a_missing_file_is_one_sentence(tiny_pair: SyntheticPair, tmp_path: Path
     code, said, error = verify(tiny_pair.target, tmp_path / "none.gguf")
     assert (code, said) == (4, "")
     assert "none.gguf is not a file" in error and "Traceback" not in error
+
+
+def test_a_text_that_diverged_is_a_failure_with_its_figures(
+    tiny_pair: SyntheticPair, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It cannot be had on purpose, so the answers are made up."""
+
+    def answer(text: str) -> Answer:
+        stats = ReplyStats(generated=4, rounds=2, verified_by_position=(2, 2), accepted_by_position=(1, 0))
+        return Answer(text, (1, 2, 3, 4), "length", stats, (0,))
+
+    asked = [
+        (f"Prompt {kind}", Comparison(answer("a"), answer("b"), Verdict(kind, 1, 3.0, 0.1)))
+        for kind in ("near-tie", "diverged", "identical")
+    ]
+    monkeypatch.setattr(convert_verify, "_verify", lambda pair, options: convert_verify.Verified(INFO, asked))
+    assert run(["convert", "verify", str(tiny_pair.target), str(tiny_pair.draft)]) == 4
+    shown = capsys.readouterr()
+    assert "DIVERGED" in shown.out and "accepted length  1.50" in shown.out and "50%  0%" in shown.out
+    assert "the text is another than without it" in shown.err
