@@ -7,22 +7,27 @@ from converters.config import Config
 from converters.errors import UnsupportedModel
 
 # llama.cpp ends a reply at these by their names; for others it has two keys.
-_KNOWN = ("<|im_end|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "</s>")
+_KNOWN = (
+    *("<|im_end|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "</s>"),
+    *("<eos>", "<end_of_turn>", "<turn|>", "<|tool_response>"),
+)
 _KEYS = (names.EOT_ID, names.EOM_ID)
 
 
 def end_ids(tokens: Sequence[str], eos: int, *, generation: Config, model: Config) -> Iterator[tuple[str, int]]:
     """GGUF key and id of each; generation_config.json has the last word on them where it says any."""
-    stated = _stated(generation if generation.has("eos_token_id") else model, len(tokens))
+    source = generation if generation.has("eos_token_id") else model
+    stated = stated_tokens(source, "eos_token_id", len(tokens))
     unknown = [token for token in dict.fromkeys(stated) if token != eos and tokens[token] not in _KNOWN]
     if len(unknown) > len(_KEYS):
         raise UnsupportedModel(f"{len(unknown) + 1} tokens end a reply, more than a GGUF file can name.")
     yield from zip(_KEYS, unknown, strict=False)
 
 
-def _stated(config: Config, token_count: int) -> list[int]:
-    stated = config.raw("eos_token_id")
+def stated_tokens(config: Config, name: str, token_count: int) -> tuple[int, ...]:
+    """One token's id or a list of them; none where the field is not there."""
+    stated = config.raw(name)
     ids = stated if isinstance(stated, list) else [] if stated is None else [stated]
     if any(type(token) is not int or not 0 <= token < token_count for token in ids):
-        raise config.fault("eos_token_id", "tokens of the vocabulary", stated)
-    return list(ids)
+        raise config.fault(name, "tokens of the vocabulary", stated)
+    return tuple(ids)

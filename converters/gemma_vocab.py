@@ -1,10 +1,11 @@
 """Gemma 4's tokenizer: BPE over characters, spaces written as ▁, and bytes for what no token covers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from converters import names
 from converters.config import Config
+from converters.end_tokens import end_ids, stated_tokens
 from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.vocabulary import (
     BYTE,
@@ -29,9 +30,6 @@ _ROLES = (
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 # Special in tokenizer.json, but part of what is read: where thoughts and tool calls begin and end.
 _SHOWN = ("<|channel>", "<channel|>", "<|tool_call>", "<tool_call|>", "<tool_response|>", '<|"|>')
-# llama.cpp ends a reply at these by their names; for others it has two keys.
-_KNOWN_ENDS = ("<turn|>", "<end_of_turn>", "<|tool_response>")
-_END_KEYS = (names.EOT_ID, names.EOM_ID)
 
 
 def is_gemma(tokenizer: Config) -> bool:
@@ -51,9 +49,9 @@ def gemma_vocabulary(tokenizer: Config, settings: Config, model: Config, generat
         types=types,
         merges=_merges(bpe),
         pre_tokenizer="gemma4",
-        special_ids=(*special, *_ends(tokens, dict(special)[names.EOS_ID], generation, model)),
+        special_ids=(*special, *end_ids(tokens, dict(special)[names.EOS_ID], generation=generation, model=model)),
         adds_bos=True,  # llama.cpp insists
-        suppressed=_stated_ids(generation, "suppress_tokens", len(tokens)),
+        suppressed=stated_tokens(generation, "suppress_tokens", len(tokens)),
     )
 
 
@@ -92,26 +90,8 @@ def _added_type(token: Mapping[str, Any]) -> int:
 def _merges(bpe: Config) -> tuple[str, ...]:
     found = merges(bpe)
     for merge in found:
+        if merge.count(" ") != 1:
+            raise bpe.fault("merges", "pairs of tokens, and spaces written as ▁", merge)
         if "\n" in merge and merge.strip("\n ") != "":
             raise UnsupportedModel("tokenizer.json joins text across the end of a line, which llama.cpp does not.")
     return found
-
-
-def _ends(tokens: tuple[str, ...], eos: int, generation: Config, model: Config) -> Iterator[tuple[str, int]]:
-    """Keys for all tokens that end a reply, besides the end of the text itself."""
-    source = generation if generation.has("eos_token_id") else model
-    stated = [token for token in _stated_ids(source, "eos_token_id", len(tokens)) if token != eos]
-    unknown = [token for token in stated if tokens[token] not in _KNOWN_ENDS]
-    if len(unknown) > len(_END_KEYS):
-        raise UnsupportedModel(f"{len(stated) + 1} tokens end a reply, more than a GGUF file can name.")
-    # The end of a turn goes first where there is room: other readers of the file look for it there.
-    known = [token for token in stated if token not in unknown and tokens[token] != "<|tool_response>"]
-    yield from zip(_END_KEYS, unknown or known[:1], strict=False)
-
-
-def _stated_ids(config: Config, name: str, token_count: int) -> tuple[int, ...]:
-    stated = config.raw(name)
-    ids = stated if isinstance(stated, list) else [] if stated is None else [stated]
-    if any(type(token) is not int or not 0 <= token < token_count for token in ids):
-        raise config.fault(name, "tokens of the vocabulary", stated)
-    return tuple(ids)

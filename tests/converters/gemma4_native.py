@@ -1,9 +1,12 @@
 """A Gemma 4 pair from checkpoints to a block: converted and run by llama.cpp, and computed by the reference."""
 
+import ctypes
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from llama_cpp import llama_cpp as c
 from numpy.typing import NDArray
 
 from converters import convert_draft, convert_target
@@ -15,7 +18,7 @@ from tests.converters.gemma4_checkpoints import (
     GEMMA4_SHAPE,
     GEMMA4_TARGET_LAYER_IDS,
 )
-from tests.converters.native import running_pair
+from tests.converters.native import loaded, running_pair
 from tests.reference.dspark import Block, gather_features
 from tests.reference.gemma4 import Gemma4Shape, gemma4_forward
 from tests.reference.gemma4_dspark import BackboneRows, capped_chain, gemma4_backbone
@@ -50,3 +53,22 @@ def native_block(target_path: Path, draft_path: Path) -> tuple[NDArray[np.float3
     with running_pair(target_path, draft_path) as (target, draft):
         draft.absorb(target.run(TOKENS, draft.layers).features)
         return draft.propose(ANCHOR, len(TOKENS), GEMMA4_BLOCK)
+
+
+def end_tokens(path: Path) -> set[int]:
+    """The tokens at which llama.cpp ends a reply."""
+    with loaded(path) as model:
+        vocab = c.llama_model_get_vocab(model)
+        return {token for token in range(c.llama_vocab_n_tokens(vocab)) if c.llama_vocab_is_eog(vocab, token)}
+
+
+def text_of(path: Path, tokens: Sequence[int]) -> str:
+    """What the user reads: pieces without special tokens."""
+    with loaded(path) as model:
+        vocab = c.llama_model_get_vocab(model)
+        buffer = ctypes.create_string_buffer(256)
+        pieces = []
+        for token in tokens:
+            length = c.llama_token_to_piece(vocab, token, buffer, len(buffer), 0, False)
+            pieces.append(buffer.raw[:length])
+        return b"".join(pieces).decode()
