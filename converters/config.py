@@ -1,12 +1,15 @@
 """Typed reading of the JSON files beside the weights, with errors that name the file and the field."""
 
 import json
-import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from converters.errors import BadCheckpoint
+
+_F32_MAX = 3.4e38  # what a GGUF keeps numbers in
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Config:
@@ -46,10 +49,17 @@ class Config:
             raise self.fault(name, "a list of whole numbers", value)
         return tuple(value)
 
+    def items(self, name: str) -> list[Any]:
+        """A list of anything; empty where there is none."""
+        value = self._fields.get(name)
+        if value is not None and not isinstance(value, list):
+            raise self.fault(name, "a list", value)
+        return value or []
+
     def number(self, name: str, default: float | None = None) -> float:
         value = self._fields.get(name)
         value = default if value is None else value
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _F32_MAX:
             raise self.fault(name, "a number", value)
         return float(value)
 
@@ -88,7 +98,10 @@ class Config:
 def read_config(path: Path) -> Config:
     """The JSON object in a file."""
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_text(encoding="utf-8")
+        fields = json.loads(content)
+        if _HALF_CHARACTER.search(content):  # escapes can spell text that no file can hold
+            json.dumps(fields, ensure_ascii=False).encode("utf-8")
     except FileNotFoundError:
         raise BadCheckpoint(
             f"{path.name} is missing from {path.parent}.", hint="Download the whole checkpoint again."

@@ -1,5 +1,7 @@
 """What can go wrong in a conversion, each with one sentence for the person who asked for it."""
 
+_LONGEST = 600
+
 
 class ConversionError(Exception):
     """A conversion that cannot go on; `hint` says what to try."""
@@ -8,9 +10,15 @@ class ConversionError(Exception):
     """Of this kind of error, where nothing better is known."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _printable(message)
+        super().__init__(self.message)
         self.hint = hint or self.usual_hint
+
+
+def _printable(message: str) -> str:
+    """Names and values in it come from files of strangers: no line breaks, no terminal codes, no half characters."""
+    shortened = message if len(message) <= _LONGEST else message[: _LONGEST - 4] + "...."
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shortened)
 
 
 class BadCheckpoint(ConversionError):

@@ -76,9 +76,9 @@ def _is_control(token: Mapping[str, Any]) -> bool:
 
 def _pre_tokenizer(tokenizer: Config) -> str:
     section = tokenizer.section("pre_tokenizer")
-    steps = section.raw("pretokenizers") or []
-    patterns = [step["pattern"].get("Regex") for step in steps if isinstance(step, dict) and "pattern" in step]
-    name = _PRE_TOKENIZERS.get(patterns[0]) if len(patterns) == 1 else None
+    steps = [step for step in section.items("pretokenizers") if isinstance(step, dict) and "pattern" in step]
+    patterns = [step["pattern"].get("Regex") if isinstance(step["pattern"], dict) else None for step in steps]
+    name = _PRE_TOKENIZERS.get(str(patterns[0])) if len(patterns) == 1 else None
     if name is None:
         raise UnsupportedModel(
             "tokenizer.json splits text by a rule this converter does not know.",

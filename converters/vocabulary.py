@@ -9,6 +9,7 @@ from converters.config import Config
 from converters.errors import BadCheckpoint
 from converters.metadata import Entry, flag, i32_list, text, text_list, u32
 
+_MOST_TOKENS = 1 << 24
 NORMAL, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 3, 4, 5, 6
 
 
@@ -49,7 +50,7 @@ def token_ids(bpe: Config, tokenizer: Config) -> dict[str, int]:
 
 
 def added_tokens(tokenizer: Config) -> list[dict[str, Any]]:
-    tokens = tokenizer.raw("added_tokens") or []
+    tokens = tokenizer.items("added_tokens")
     for token in tokens:
         is_sound = isinstance(token, dict) and type(token.get("id")) is int and isinstance(token.get("content"), str)
         if not is_sound:
@@ -61,6 +62,8 @@ def token_table(
     ids: Mapping[str, int], known_types: Mapping[int, int], rows: int
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Tokens and types, filled up to the rows of the embeddings."""
+    if rows > _MOST_TOKENS:  # before a table of that length is made
+        raise BadCheckpoint(f"config.json has a vocab_size of {rows:,}, more than any tokenizer.")
     by_id = {token_id: token for token, token_id in ids.items()}
     largest = max(by_id, default=-1)
     if not by_id or min(by_id) < 0 or largest >= rows:
@@ -74,7 +77,13 @@ def merges(bpe: Config) -> tuple[str, ...]:
     if not isinstance(stated, list):
         raise bpe.fault("merges", "a list", stated)
     # Older files write "a b", newer ones ["a", "b"]; no token this package knows contains a space.
-    return tuple(merge if isinstance(merge, str) else " ".join(merge) for merge in stated)
+    return tuple(merge if isinstance(merge, str) else " ".join(_pair(merge, bpe)) for merge in stated)
+
+
+def _pair(merge: object, bpe: Config) -> list[str]:
+    if not isinstance(merge, list) or len(merge) != 2 or not all(isinstance(part, str) for part in merge):
+        raise bpe.fault("merges", "a list of pairs of tokens", merge)
+    return merge
 
 
 def special_ids(

@@ -128,7 +128,7 @@ class HeaderWalk:
         end = start + offset + size_bytes
         if end > len(self.data):
             raise ModelLoadError(
-                f"{self.path} is cut short: tensor {name} ends at byte {end:,}, the file has {len(self.data):,}.",
+                f"{self.path} is cut short: tensor {name[:60]!r} ends at byte {end:,}, the file has {len(self.data):,}.",
                 "Download or convert it again.",
             )
         return TensorPlace(name, shape, ggml_type, start + offset, size_bytes)
@@ -136,7 +136,7 @@ class HeaderWalk:
     def tensor(self) -> tuple[str, tuple[int, ...], int, int]:
         name, dimensions = self.string(), self.number("I")
         if dimensions > MAX_DIMENSIONS:
-            raise ValueError(f"tensor {name} has {dimensions} dimensions")
+            raise ValueError(f"tensor {name[:60]!r} has {dimensions} dimensions")
         shape = tuple(self.number("Q") for _ in range(dimensions))
         return name, shape, self.number("I"), self.number("Q")
 
