@@ -128,7 +128,8 @@ class HeaderWalk:
         end = start + offset + size_bytes
         if end > len(self.data):
             raise ModelLoadError(
-                f"{self.path} is cut short: tensor {name[:60]!r} ends at byte {end:,}, the file has {len(self.data):,}.",
+                f"{self.path} is cut short: tensor {name[:60]!r} ends at byte {end:,}, "
+                f"the file has {len(self.data):,}.",
                 "Download or convert it again.",
             )
         return TensorPlace(name, shape, ggml_type, start + offset, size_bytes)

@@ -21,6 +21,7 @@ from sparkdesk.errors import ConvertError, SparkDeskError
 
 _BF16_BYTES = 2
 _POOL_VALUES = 1 << 24  # random numbers that all tensors are cut from: making 16 GB of them would take minutes
+_ALIGNMENT = 8  # of the data, as the safetensors library writes it
 _SPARE_BYTES = 64 * 1024 * 1024
 
 Shapes = dict[str, tuple[int, ...]]
@@ -128,6 +129,7 @@ def _write_shard(file: BinaryIO, tensors: Shapes, pool: "_Pool") -> None:
         header[name] = {"dtype": "BF16", "shape": size, "data_offsets": [at, stop]}
         at = stop
     text = json.dumps(header).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
     file.write(len(text).to_bytes(8, "little") + text)
     for size in tensors.values():
         for piece in pool.values(prod(size)):
