@@ -30,8 +30,8 @@ def plan_target(checkpoint: Checkpoint, *, encoding: str) -> FilePlan:
     )
     tensors = (
         *_outer_tensors(text, encoding),
-        rope_frequencies(shape),
         *layer_tensors(text, shape, encoding, prefix="model."),
+        rope_frequencies(shape),
     )
     text.refuse_others({tensor.source.name for tensor in tensors} | {"lm_head.weight"})
     return FilePlan(names.GEMMA4, entries, tensors, notice=left_out(checkpoint))

@@ -67,5 +67,5 @@ def _shape_entries(config: Config, shape: Gemma4Shape) -> tuple[Entry, ...]:
 
 
 def _tensors(source: Checkpoint, shape: Gemma4Shape, encoding: str) -> Iterator[PlannedTensor]:
-    yield rope_frequencies(shape)
     yield from layer_tensors(source, shape, encoding, prefix="")
+    yield rope_frequencies(shape)

@@ -13,6 +13,7 @@ _FULL, _SLIDING = "full_attention", "sliding_attention"
 _FULL_EVERY = 6  # where config.json names no layer types
 _GLOBAL_HEAD_DIM = 512
 _LAYER_SIZES = ("head_dim", "num_key_value_heads")
+_MOST_LAYERS = 512  # of llama.cpp
 _ONE_SIZE = "a GGUF file holds one for all of a kind"
 
 
@@ -84,6 +85,8 @@ def _has_experts(config: Config) -> bool:
 
 def _layer_types(config: Config) -> tuple[bool, ...]:
     count = config.count("num_hidden_layers")
+    if count > _MOST_LAYERS:
+        raise UnsupportedModel(f"config.json asks for {count:,} layers; llama.cpp runs at most {_MOST_LAYERS}.")
     stated = config.raw("layer_types")
     if stated is None:
         return tuple((layer + 1) % _FULL_EVERY == 0 or layer == count - 1 for layer in range(count))
