@@ -1,0 +1,19 @@
+"""What fits into memory: pure arithmetic over sizes from GGUF headers, or from the hub before a download."""
+
+from sparkdesk.fit.model_size import ModelSize, size_from_config, size_from_header
+from sparkdesk.fit.need import Need, Part, need_of
+from sparkdesk.fit.plan import Plan, Room, best_quantization, largest_context, plan_load
+
+__all__ = [
+    "ModelSize",
+    "Need",
+    "Part",
+    "Plan",
+    "Room",
+    "best_quantization",
+    "largest_context",
+    "need_of",
+    "plan_load",
+    "size_from_config",
+    "size_from_header",
+]

@@ -1,0 +1,132 @@
+"""How much memory a pair takes at a context, on the graphics card and beside it; pure arithmetic.
+
+Follows what llama.cpp allocates: caches in float16, padded to 256 tokens, and for each context a compute buffer that
+holds the attention mask, the logits of a whole batch and the widest layer's numbers. Checked by bench/memory.py.
+"""
+
+from dataclasses import dataclass
+
+from sparkdesk.fit.model_size import ModelSize
+
+BATCH_ROWS = 512
+"""Rows in one pass; the engine's own."""
+TARGET_OUTPUTS = BATCH_ROWS
+"""Rows of logits that the engine has the target's context reserve."""
+_PADDING = 256
+_FLOAT, _HALF = 4, 2
+_SWIGLU_COPIES = 4  # of the feed-forward's numbers that live at once
+TARGET, DRAFT = "target", "draft"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that takes room."""
+
+    owner: str
+    """ "target" or "draft"."""
+    kind: str
+    """ "weights", "cache", "compute", "features"."""
+    gpu_bytes: int = 0
+    host_bytes: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        return self.gpu_bytes + self.host_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    parts: tuple[Part, ...]
+
+    @property
+    def gpu_bytes(self) -> int:
+        return sum(part.gpu_bytes for part in self.parts)
+
+    @property
+    def host_bytes(self) -> int:
+        return sum(part.host_bytes for part in self.parts)
+
+    @property
+    def total_bytes(self) -> int:
+        return self.gpu_bytes + self.host_bytes
+
+    def of(self, kind: str, owner: str = "") -> int:
+        return sum(part.size_bytes for part in self.parts if part.kind == kind and owner in ("", part.owner))
+
+
+def need_of(
+    target: ModelSize,
+    draft: ModelSize | None,
+    *,
+    context_tokens: int,
+    gpu_layers: int = 0,
+    keeps_whole_window: bool = True,
+) -> Need:
+    """`gpu_layers` counts as llama.cpp does: the last layers go first, and the output head is one of them."""
+    taps = draft.tapped_layers if draft is not None else 0
+    parts = [
+        *_weights(TARGET, target, gpu_layers),
+        *_cache(TARGET, target, context_tokens, gpu_layers, keeps_whole_window),
+        *_compute(TARGET, target, context_tokens, gpu_layers, taps=taps),
+    ]
+    if draft is not None:
+        everything = len(draft.layers) + 1 if gpu_layers else 0
+        draft_tokens = context_tokens + draft.block_size
+        parts += [
+            *_weights(DRAFT, draft, everything),
+            *_cache(DRAFT, draft, draft_tokens, everything, True),
+            *_compute(DRAFT, draft, draft_tokens, everything, taps=0, vocabulary=target.vocabulary),
+            Part(DRAFT, "features", host_bytes=taps * target.width * (BATCH_ROWS * _FLOAT + context_tokens * _HALF)),
+        ]
+    return Need(tuple(parts))
+
+
+def offloaded(model: ModelSize, gpu_layers: int) -> range:
+    """The layers that lie on the card."""
+    count = len(model.layers)
+    return range(max(0, count + 1 - gpu_layers), count) if gpu_layers > 0 else range(count, count)
+
+
+def padded(tokens: int) -> int:
+    return -(-tokens // _PADDING) * _PADDING
+
+
+def _weights(owner: str, model: ModelSize, gpu_layers: int) -> tuple[Part, ...]:
+    on_gpu = sum(model.layer_bytes[i] for i in offloaded(model, gpu_layers))
+    on_host = sum(model.layer_bytes) - on_gpu + model.embedding_bytes
+    if gpu_layers > 0:
+        on_gpu += model.output_bytes + (model.embedding_bytes if model.is_tied else 0)
+    else:
+        on_host += model.output_bytes
+    return (Part(owner, "weights", on_gpu, on_host),)
+
+
+def _cache(owner: str, model: ModelSize, tokens: int, gpu_layers: int, keeps_whole_window: bool) -> tuple[Part, ...]:
+    whole = padded(tokens)
+    short = whole if keeps_whole_window or not model.window else min(whole, padded(model.window + BATCH_ROWS))
+    gpu = offloaded(model, gpu_layers)
+    sizes = [layer.kv_bytes_per_token * (short if layer.is_sliding else whole) for layer in model.layers]
+    on_gpu = sum(sizes[i] for i in gpu)
+    return (Part(owner, "cache", on_gpu, sum(sizes) - on_gpu),)
+
+
+def _compute(
+    owner: str, model: ModelSize, tokens: int, gpu_layers: int, *, taps: int, vocabulary: int = 0
+) -> tuple[Part, ...]:
+    rows = min(BATCH_ROWS, padded(tokens))
+    masks = 2 if model.window else 1
+    mask = masks * rows * padded(tokens) * _HALF
+    row = rows * _FLOAT
+    outputs = min(rows, TARGET_OUTPUTS) if owner == TARGET else rows
+    logits = outputs * _FLOAT * (vocabulary or model.vocabulary) + 2 * row * model.width
+    kv = max((layer.kv_bytes_per_token // _HALF for layer in model.layers), default=0)
+    layer = row * max(
+        model.width + _SWIGLU_COPIES * model.feed_forward, model.width + 2 * model.attention + kv
+    )  # whichever step is the widest
+    tapped = row * taps * model.width
+    working = tapped + max(logits, mask + layer) if not taps else mask + tapped + max(logits, layer)
+    if gpu_layers <= 0:
+        return (Part(owner, "compute", host_bytes=working),)
+    # The inputs are prepared on the host; layers that stay there need room of their own.
+    is_split = len(offloaded(model, gpu_layers)) < len(model.layers)
+    return (Part(owner, "compute", working, mask + row * model.width + (layer if is_split else 0)),)

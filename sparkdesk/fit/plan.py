@@ -1,0 +1,151 @@
+"""Which quantization, how many layers on the card, how much context: what fits, and why; pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sparkdesk.fit.model_size import ModelSize
+from sparkdesk.fit.need import Need, need_of
+
+LEAST_CONTEXT = 512
+_STEP = 256
+ALL_LAYERS = -1
+_GPU_SPARE_BYTES = 600_000_000
+"""What a driver takes for itself, and what other programs on the screen may want."""
+_HOST_SPARE_BYTES = 500_000_000
+"""Our own processes, and two vocabularies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Free memory."""
+
+    host_bytes: int
+    """0 where nobody knows."""
+    gpu_bytes: int = 0
+    """0 without a card."""
+    is_shared: bool = False
+    """Card and processor use the same memory (DGX Spark, Apple)."""
+
+    @property
+    def has_gpu(self) -> bool:
+        return self.gpu_bytes > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to load a pair, and what that takes."""
+
+    gpu_layers: int
+    """As llama.cpp counts; 0 for none."""
+    context_tokens: int
+    need: Need
+    room: Room
+    fits: bool
+    why: str
+    """One sentence, for the user."""
+    advice: str = ""
+    """What to change; empty where everything fits as asked."""
+
+
+def plan_load(
+    target: ModelSize, draft: ModelSize | None, room: Room, *, context_tokens: int, gpu_layers: int = ALL_LAYERS
+) -> Plan:
+    """The draft goes to the card first, for it runs most often; then as many of the target's layers as there is room.
+
+    The context stays as asked; the advice says what a shorter one would give.
+    """
+    most = len(target.layers) + 1 if gpu_layers < 0 else min(gpu_layers, len(target.layers) + 1)
+    layers = most_layers(target, draft, room, context_tokens=context_tokens, most=most) if room.has_gpu else 0
+    need = need_of(target, draft, context_tokens=context_tokens, gpu_layers=layers)
+    fits = fits_in(need, room)
+    shorter = largest_context(target, draft, room, most=context_tokens, gpu_layers=most if room.has_gpu else 0)
+    return Plan(
+        layers,
+        context_tokens,
+        need,
+        room,
+        fits,
+        _why(need, room, layers=layers, most=most, context_tokens=context_tokens, fits=fits),
+        _advice(room, layers=layers, most=most, shorter=shorter, context_tokens=context_tokens, fits=fits),
+    )
+
+
+def most_layers(target: ModelSize, draft: ModelSize | None, room: Room, *, context_tokens: int, most: int) -> int:
+    """How many of the target's layers find room on the card beside the draft."""
+
+    def fits(layers: int) -> bool:
+        return fits_in(need_of(target, draft, context_tokens=context_tokens, gpu_layers=layers), room)
+
+    return _largest(0, most, fits)
+
+
+def largest_context(target: ModelSize, draft: ModelSize | None, room: Room, *, most: int, gpu_layers: int) -> int:
+    """The longest context up to `most` that fits, in steps of 256 tokens; 0 where none does."""
+
+    def fits(steps: int) -> bool:
+        need = need_of(target, draft, context_tokens=steps * _STEP, gpu_layers=gpu_layers)
+        return fits_in(need, room)
+
+    steps = _largest(LEAST_CONTEXT // _STEP, max(LEAST_CONTEXT, most) // _STEP, fits)
+    return min(most, steps * _STEP) if fits(steps) else 0
+
+
+def best_quantization(
+    sizes: Mapping[str, ModelSize], draft: ModelSize | None, room: Room, *, context_tokens: int
+) -> tuple[str, Plan] | None:
+    """The largest that lies on the card as a whole; without a card, or where none does, the largest that fits at all.
+
+    None where even the smallest is too large.
+    """
+    plans = {
+        name: plan_load(size, draft, room, context_tokens=context_tokens)
+        for name, size in sorted(sizes.items(), key=lambda item: -item[1].weights_bytes)
+    }
+    fitting = {name: plan for name, plan in plans.items() if plan.fits}
+    whole = {name: plan for name, plan in fitting.items() if plan.gpu_layers > len(sizes[name].layers)}
+    # Half on the card is several times slower than whole, so a smaller one that is whole goes first.
+    return next(iter((whole or fitting).items()), None)
+
+
+def fits_in(need: Need, room: Room) -> bool:
+    if room.is_shared:
+        return not room.host_bytes or need.total_bytes + _HOST_SPARE_BYTES <= max(room.host_bytes, room.gpu_bytes)
+    gpu_fits = need.gpu_bytes == 0 or need.gpu_bytes + _GPU_SPARE_BYTES <= room.gpu_bytes
+    host_fits = not room.host_bytes or need.host_bytes + _HOST_SPARE_BYTES <= room.host_bytes
+    return gpu_fits and host_fits
+
+
+def _largest(least: int, most: int, fits: Callable[[int], bool]) -> int:
+    """The largest number from `least` to `most` that fits; `least` where none does. What fits at n fits below n."""
+    low, high = least, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def _why(need: Need, room: Room, *, layers: int, most: int, context_tokens: int, fits: bool) -> str:
+    listed = ", ".join(
+        f"{name} {_gigabytes(need.of(kind))}"
+        for name, kind in (("weights", "weights"), ("caches", "cache"), ("buffers", "compute"))
+    )
+    taken = f"{_gigabytes(need.total_bytes)} for {context_tokens:,} tokens ({listed})"
+    if room.has_gpu and not room.is_shared:
+        where = f"{_gigabytes(room.gpu_bytes)} free on the card, {_gigabytes(room.host_bytes)} beside it"
+        placed = "all of it on the card" if layers >= most else f"{layers} of {most} layers on the card"
+        return f"It takes {taken}; {where}: {placed if fits else 'too little'}."
+    free = max(room.host_bytes, room.gpu_bytes) if room.is_shared else room.host_bytes
+    return f"It takes {taken}; {_gigabytes(free)} are free{'' if fits else ': too little'}."
+
+
+def _advice(room: Room, *, layers: int, most: int, shorter: int, context_tokens: int, fits: bool) -> str:
+    if fits and (not room.has_gpu or layers >= most):
+        return ""
+    if shorter >= LEAST_CONTEXT and shorter < context_tokens:
+        where = "lies on the card as a whole" if room.has_gpu and not room.is_shared else "fits"
+        return f"With --ctx {shorter} it {where}."
+    return "Choose a smaller quantization or a smaller model." + (" Or close other programs." if not fits else "")
+
+
+def _gigabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:.1f} GB"
