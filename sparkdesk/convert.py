@@ -6,7 +6,7 @@ Speaks to converters/ and translates its errors and its progress.
 import shutil
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +17,7 @@ from converters import OUTPUT_TYPES, ConversionError, ConversionProgress
 from converters.file_names import draft_file_name, target_file_name
 from sparkdesk import __version__
 from sparkdesk.errors import ConvertError
-from sparkdesk.events import Progress
+from sparkdesk.events import Notice, Progress
 
 __all__ = [
     "OUTPUT_TYPES",
@@ -74,7 +74,9 @@ def output_file(source: Path, out: Path, *, output_type: str, target: Path | Non
         return out / draft_file_name(source, target, output_type)
 
 
-def convert_target(source: Path, out: Path, *, output_type: str, overwrite: bool = False) -> Iterator[Progress]:
+def convert_target(
+    source: Path, out: Path, *, output_type: str, overwrite: bool = False
+) -> Generator[Progress | Notice, None, None]:
     """Convert a target's checkpoint; closing the iterator cancels and leaves nothing behind. Raises ConvertError."""
     events = converters.convert_target(
         source, out, output_type=output_type, overwrite=overwrite, converted_by=_CONVERTED_BY
@@ -84,7 +86,7 @@ def convert_target(source: Path, out: Path, *, output_type: str, overwrite: bool
 
 def convert_draft(
     source: Path, out: Path, *, target: Path, output_type: str, overwrite: bool = False
-) -> Iterator[Progress]:
+) -> Generator[Progress | Notice, None, None]:
     """Convert a draft's checkpoint; `target` is the GGUF file or checkpoint folder it belongs to."""
     events = converters.convert_draft(
         source, out, target=target, output_type=output_type, overwrite=overwrite, converted_by=_CONVERTED_BY
@@ -104,16 +106,25 @@ def keep_pair(source: PairSource, library: Path) -> Generator[Progress, None, No
         return
     with _unfinished_folder(kept.folder) as folder:
         part = KeptPair(folder)
-        yield from convert_target(source.target, part.target, output_type=source.output_type)
-        yield from convert_draft(source.draft, part.draft, target=source.target, output_type=source.output_type)
+        yield from _silent(convert_target(source.target, part.target, output_type=source.output_type))
+        yield from _silent(
+            convert_draft(source.draft, part.draft, target=source.target, output_type=source.output_type)
+        )
         _publish(part, kept)
     _remove_others(source.name, kept.folder)
 
 
-def _told(events: Iterator[ConversionProgress], what: str) -> Iterator[Progress]:
+def _silent(events: Generator[Progress | Notice, None, None]) -> Iterator[Progress]:
+    with closing(events):
+        yield from (event for event in events if isinstance(event, Progress))
+
+
+def _told(events: Iterator[ConversionProgress], what: str) -> Iterator[Progress | Notice]:
     began_s, stage = time.monotonic(), ""
     try:
         for event in events:
+            if event.notice:
+                yield Notice(event.notice)
             if event.stage != stage:
                 began_s, stage = time.monotonic(), event.stage
             elapsed_s = time.monotonic() - began_s

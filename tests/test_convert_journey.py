@@ -8,8 +8,10 @@ import pytest
 
 from sparkdesk.convert import PairSource, convert_draft, convert_target, keep_pair, kept_pair
 from sparkdesk.errors import ConvertError
+from sparkdesk.events import Notice, Progress
 from sparkdesk.gguf_file import read_gguf
 from tests.converters.checkpoints import make_draft, make_target
+from tests.converters.gemma4_checkpoints import make_gemma4_target
 
 
 @pytest.fixture
@@ -24,10 +26,19 @@ def names_in(folder: Path) -> list[str]:
 
 
 def test_progress_has_words_an_end_and_a_rate(source: PairSource, tmp_path: Path) -> None:
-    events = list(convert_target(source.target, tmp_path / "t.gguf", output_type="F16"))
+    said = list(convert_target(source.target, tmp_path / "t.gguf", output_type="F16"))
+    events = [event for event in said if isinstance(event, Progress)]
+    assert events == said
     assert events[-1].step == "Converting the target"
     assert events[-1].fraction == 1.0 and events[-1].unit == "bytes"
     assert all(event.rate_per_second >= 0 for event in events)
+
+
+def test_what_does_not_come_along_is_said_once(tmp_path: Path) -> None:
+    made = make_gemma4_target(tmp_path / "checkpoint", wrapped=True)
+    said = convert_target(made.folder, tmp_path / "t.gguf", output_type="F16")
+    notices = [event.text for event in said if isinstance(event, Notice)]
+    assert len(notices) == 1 and "images and audio are left out" in notices[0]
 
 
 def test_an_error_keeps_its_sentence_and_gets_our_exit_code(source: PairSource, tmp_path: Path) -> None:
