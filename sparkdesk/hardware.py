@@ -6,6 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkdesk.container_memory import read_container_memory
+
 _PCI_VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD"}
 
 
@@ -18,10 +20,12 @@ class Processor:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """0 where the system does not say."""
+    """0 where the system does not say. In a container, what the container may use."""
 
     total_bytes: int
     available_bytes: int
+    is_limited: bool = False
+    """By a container, which has less than the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,19 @@ def read_processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Processor:
     return Processor(_model_name(cpuinfo) or platform.processor(), platform.machine(), os.cpu_count() or 1)
 
 
-def read_memory(meminfo: Path = Path("/proc/meminfo")) -> Memory:
+def read_memory(system: Path = Path("/")) -> Memory:
     sizes = {}
-    for line in _lines(meminfo):
+    for line in _lines(system / "proc/meminfo"):
         name, _, rest = line.partition(":")
         if rest.strip().endswith("kB"):
             sizes[name] = int(rest.split()[0]) * 1024
-    if "MemTotal" in sizes:
-        return Memory(sizes["MemTotal"], sizes.get("MemAvailable", 0))
-    return Memory(_total_by_sysconf(), 0)
+    if "MemTotal" not in sizes:
+        return Memory(_total_by_sysconf(), 0)
+    machine = Memory(sizes["MemTotal"], sizes.get("MemAvailable", 0))
+    container = read_container_memory(system)
+    if container is None or container.limit_bytes >= machine.total_bytes:
+        return machine
+    return Memory(container.limit_bytes, min(machine.available_bytes, container.free_bytes), is_limited=True)
 
 
 def find_graphics_cards(system: Path = Path("/")) -> tuple[GraphicsCard, ...]:

@@ -1,0 +1,86 @@
+"""How much memory control groups leave this process: a container's limit, which the system's figures leave out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_NO_LIMIT = 1 << 60  # version 1 says "none" with a very large number
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerMemory:
+    limit_bytes: int
+    used_bytes: int
+    """Without what the system would give back if asked."""
+
+    @property
+    def free_bytes(self) -> int:
+        return max(0, self.limit_bytes - self.used_bytes)
+
+
+def read_container_memory(system: Path = Path("/")) -> ContainerMemory | None:
+    """The tightest limit on the way up from this process's group; None where there is none."""
+    found = [*_limits(system, _V2), *_limits(system, _V1)]
+    return min(found, key=lambda memory: memory.free_bytes, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """Where one version of control groups keeps its figures."""
+
+    controller: str
+    folder: str
+    limit: str
+    used: str
+    reclaimable: str
+
+
+_V2 = _Version("", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file")
+_V1 = _Version(
+    "memory", "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+)
+
+
+def _limits(system: Path, version: _Version) -> Iterator[ContainerMemory]:
+    top = system / version.folder
+    own = top / _own_group(system, version).lstrip("/")
+    # Inside a container the path is often that of the host, and only the top is to be seen.
+    for folder in (own, *own.parents):
+        limit = _number(folder / version.limit)
+        if limit is not None and limit < _NO_LIMIT:
+            used = (_number(folder / version.used) or 0) - _stat(folder / "memory.stat", version.reclaimable)
+            yield ContainerMemory(limit, max(0, used))
+        if folder == top:
+            return
+
+
+def _own_group(system: Path, version: _Version) -> str:
+    """ "/user.slice/x" out of lines such as "4:memory:/user.slice/x", or "0::/user.slice/x" for version 2."""
+    for line in _text(system / "proc/self/cgroup").splitlines():
+        number, _, rest = line.partition(":")
+        controllers, _, group = rest.partition(":")
+        is_wanted = version.controller in controllers.split(",") if version.controller else number == "0"
+        if is_wanted and ".." not in group:
+            return group
+    return "/"
+
+
+def _stat(path: Path, name: str) -> int:
+    for line in _text(path).splitlines():
+        key, _, value = line.partition(" ")
+        if key == name and value.isdigit():
+            return int(value)
+    return 0
+
+
+def _number(path: Path) -> int | None:
+    """None for "max" and for a file that is not there."""
+    text = _text(path)
+    return int(text) if text.isdigit() else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""
