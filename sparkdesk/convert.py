@@ -15,6 +15,7 @@ from uuid import uuid4
 import converters
 from converters import OUTPUT_TYPES, ConversionError, ConversionProgress
 from converters.file_names import draft_file_name, target_file_name
+from converters.output_types import output_type_named
 from sparkdesk import __version__
 from sparkdesk.errors import ConvertError
 from sparkdesk.events import Notice, Progress
@@ -27,6 +28,7 @@ __all__ = [
     "convert_target",
     "keep_pair",
     "kept_pair",
+    "needed_bytes",
     "output_file",
 ]
 
@@ -72,6 +74,14 @@ def output_file(source: Path, out: Path, *, output_type: str, target: Path | Non
         if target is None:
             return out / target_file_name(source, output_type)
         return out / draft_file_name(source, target, output_type)
+
+
+def needed_bytes(source_bytes: int, output_type: str) -> int:
+    """Room for converting that much of a checkpoint of 16-bit weights; more is checked when its tensors are known."""
+    with _in_our_words():
+        type_ = output_type_named(output_type)
+    file_bytes = int(source_bytes / 2 * type_.bits_per_weight / 8)
+    return file_bytes if type_.is_direct else source_bytes + file_bytes
 
 
 def convert_target(

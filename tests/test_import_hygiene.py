@@ -24,7 +24,18 @@ def loaded_by(*arguments: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("--version",), ("paths",), ("chat", "--help"), ("demo", "--help"), ("bench", "--help")]
+    "arguments",
+    [
+        ("--help",),
+        ("--version",),
+        ("paths",),
+        ("chat", "--help"),
+        ("demo", "--help"),
+        ("bench", "--help"),
+        ("build", "--help"),
+        ("pull", "--help"),
+        ("search", "--help"),
+    ],
 )
 def test_looking_around_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
     assert loaded_by(*arguments) == []

@@ -2,17 +2,22 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from sparkdesk.catalog import RELEASED, read_catalog
+from sparkdesk.catalog.entry import read_entry
 from sparkdesk.cli import app
 from sparkdesk.settings import Settings, settings_from
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-FENCED = [block for language, block in re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL) if language == "sh"]
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+FENCED = [block for language, block in BLOCKS if language == "sh"]
 LINES = [line for block in FENCED for line in block.splitlines()]
+TOML = [tomllib.loads(block) for language, block in BLOCKS if language == "toml"]
 SPARKDESK_LINES = [line for line in LINES if re.match(r"(\.venv/bin/)?sparkdesk ", line)]
 
 
@@ -39,12 +44,19 @@ def test_there_is_one_command_to_a_chat() -> None:
 
 
 def test_its_settings_are_all_there_are() -> None:
-    import tomllib
-
-    (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
-    given = tomllib.loads(example)
+    (given,) = (example for example in TOML if "pair" not in example)
     settings_from(given, Path("README.md"))
     assert set(given) == set(Settings.__dataclass_fields__)
+
+
+def test_its_pair_can_be_read() -> None:
+    (given,) = (example for example in TOML if "pair" in example)
+    assert [read_entry(pair).name for pair in given["pair"]] == ["mine"]
+
+
+def test_its_table_of_pairs_is_the_catalogue() -> None:
+    released = [pair.name for pair in read_catalog(ROOT / "none").pairs if pair.kind == RELEASED]
+    assert re.findall(r"^\| `([\w.-]+)` \| [\d.]+ GB", README, re.MULTILINE) == released
 
 
 def test_files_it_names_are_there() -> None:

@@ -16,6 +16,8 @@ COMMANDS = {
     "list": "show the models on this machine and what makes pairs",
     "remove": "delete a pair or a model, after saying what else would lose it",
     "pull": "download a pair, or one model, from the hub",
+    "build": "make a pair ready to chat: download, convert, check",
+    "search": "search the hub for what SparkDesk can run",
     "convert": "turn a checkpoint into a GGUF file",
     "bench": "measure what speculation gains on this machine",
     "doctor": "check this machine and say what to fix",
@@ -23,7 +25,7 @@ COMMANDS = {
 }
 _SCREEN = "screen"
 _DESCRIPTION = "Run a local model together with its DSpark draft, and watch what speculative decoding gains."
-_EPILOG = "Without a command: the screen, with Spark Tiny or with the pair given by --target and --draft."
+_EPILOG = "Without a command: the screen, with Spark Tiny, or with the pair given by --pair, or --target and --draft."
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
@@ -69,6 +71,7 @@ def parser_for(chosen: str | None) -> Parser:
     parser.add_argument("--version", action="version", version=f"sparkdesk {__version__}")
     parser.add_argument("--target", default=None, metavar="FILE", help="target model (GGUF) to open on the screen")
     parser.add_argument("--draft", default=None, metavar="FILE", help="its DSpark draft (GGUF)")
+    parser.add_argument("--pair", default=None, metavar="NAME", help="pair to open on the screen")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=_sentence(summary), allow_abbrev=False)

@@ -3,11 +3,10 @@
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli import speaking, values
-from sparkdesk.cli.pairs import own_pair
+from sparkdesk.cli.pairs import chosen_pair
 from sparkdesk.cli.screen import open_screen
 from sparkdesk.cli.talk import say, show_progress
 from sparkdesk.errors import PairMismatch, UsageError
@@ -23,7 +22,8 @@ Prompt = str | tuple[int, ...]
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.epilog = "Without --prompt, and with nothing piped in, the screen opens."
-    parser.add_argument("--target", required=True, metavar="FILE", help="target model (GGUF)")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a pair on this disk, such as qwen3-8b")
+    parser.add_argument("--target", metavar="FILE", help="target model (GGUF), instead of a pair's name")
     parser.add_argument("--draft", metavar="FILE", help="its DSpark draft (GGUF); without one, plain decoding")
     asked = parser.add_mutually_exclusive_group()
     asked.add_argument("--prompt", metavar="TEXT", help="answer this and end")
@@ -38,7 +38,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    pair = own_pair(Path(options.target), Path(options.draft) if options.draft else None)
+    if options.name is None and options.target is None:
+        raise UsageError("There is nothing to chat with.", "Name a pair, or give --target FILE.")
+    pair = chosen_pair(options.target, options.draft or None, options.name)
     prompt = _prompt(options)
     if prompt is None:
         return open_screen(pair, options)

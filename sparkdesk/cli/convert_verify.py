@@ -79,14 +79,19 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     pair = own_pair(options.target_model, options.draft_model)
     _refuse_mismatch(options.target_model, options.draft_model)
-    found = _verify(pair, options)
+    found = verify(pair, options)
     print(json.dumps(_as_json(found), ensure_ascii=False) if options.json else _in_words(found))
+    refuse_divergence(found)
+    return 0
+
+
+def refuse_divergence(found: Verified) -> None:
+    """Raises EngineError."""
     if found.verdict == "diverged":
         raise EngineError(
             "With speculation the text is another than without it, by more than rounding explains.",
             "Please report it, with the JSON of sparkdesk convert verify --json; plain decoding is not affected.",
         )
-    return 0
 
 
 def _refuse_mismatch(target: Path, draft: Path) -> None:
@@ -99,7 +104,8 @@ def _refuse_mismatch(target: Path, draft: Path) -> None:
         raise PairMismatch(said)
 
 
-def _verify(pair: Any, options: Namespace) -> Verified:
+def verify(pair: Any, options: Namespace) -> Verified:
+    """Loads the pair and lets it answer. `options` are those of loading."""
     from sparkdesk.cli.demo import compare
     from sparkdesk.cli.opening import open_pair
     from sparkdesk.engine.settings import SpeculationSettings

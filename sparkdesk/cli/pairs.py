@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sparkdesk.errors import ConvertError, ModelLoadError, UsageError
@@ -48,12 +48,36 @@ def own_pair(target: Path, draft: Path | None) -> ChosenPair:
     return ChosenPair(target.stem, GENERAL_EXAMPLES, prepare)
 
 
+def library_pair(name: str) -> ChosenPair:
+    """A pair on this disk by its name. Raises UsageError or ModelLoadError."""
+    from sparkdesk.library import read_library
+    from sparkdesk.paths import user_paths
+    from sparkdesk.settings import read_settings
+
+    paths = user_paths()
+    library = read_library(paths, read_settings(paths.settings_file))
+    pair = library.pair(name)
+    if pair is None:
+        known = ", ".join(sorted({pair.name for pair in library.pairs}))
+        raise UsageError(
+            f"There is no pair called {name} here.",
+            f"Make it: sparkdesk build {name}." + (f" Here are {known}." if known else ""),
+        )
+    if pair.problem or pair.target is None:
+        raise ModelLoadError(f"The pair {pair.name} cannot be opened: {pair.problem or 'its target is missing.'}")
+    return replace(own_pair(pair.target.path, pair.draft.path if pair.draft is not None else None), name=pair.name)
+
+
 def demo_pair() -> ChosenPair:
     return ChosenPair(DEMO_NAME, DEMO_EXAMPLES, _prepare_demo, threads=min(_DEMO_MOST_THREADS, os.cpu_count() or 1))
 
 
-def chosen_pair(target: str | None, draft: str | None) -> ChosenPair:
+def chosen_pair(target: str | None, draft: str | None, name: str | None = None) -> ChosenPair:
     """What the command line names, or the bundled pair."""
+    if name is not None:
+        if target is not None or draft is not None:
+            raise UsageError("A pair by its name has its own target and draft.", "Leave out --target and --draft.")
+        return library_pair(name)
     if target is not None:
         return own_pair(Path(target), Path(draft) if draft is not None else None)
     if draft is not None:

@@ -14,7 +14,7 @@ _QUANTIZATION = re.compile(
 )
 _PART = re.compile(r"-(\d{5})-of-(\d{5})$")
 # Beside a model lie its eyes, its other drafts, and what it was quantized by.
-_NO_TARGET = re.compile(r"mmproj|imatrix|(?:^|[-_./])(?:mtp|eagle\d*|dspark|dflash)(?=[-_.]|$)", re.I)
+_NO_TARGET = re.compile(r"mmproj|imatrix|(?:^|[-_./])(?:mtp|eagle\d*|dspark|dflash)(?=[-_./]|$)", re.I)
 _DRAFT = re.compile(r"dspark|dflash", re.I)
 _CHECKPOINT = re.compile(
     r"(?:(?:generation_|preprocessor_|processor_)?config|tokenizer[\w.]*|vocab|added_tokens|special_tokens_map"

@@ -1,9 +1,8 @@
-"""Where both models of a catalogue's pair are to be had: the first of its sources that has what is wanted."""
+"""Where the models of a catalogue's pair are to be had: the first of its sources that has what is wanted."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
 
-from sparkdesk.catalog.entry import ModelEntry, PairEntry
+from sparkdesk.catalog.entry import ModelEntry
 from sparkdesk.errors import NotOnHub, UsageError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.choose import DEFAULT_QUANTIZATION
@@ -11,21 +10,15 @@ from sparkdesk.hub.look_up import LookUp
 from sparkdesk.hub.model import ModelSource, find_model
 
 
-@dataclass(frozen=True, slots=True)
-class PairSource:
-    target: ModelSource
-    draft: ModelSource
-    quantization: str
-    """Of the target, as it will be run."""
-
-
-def find_pair(
-    look_up: LookUp, entry: PairEntry, *, quantization: str = ""
-) -> Generator[Progress | Notice, None, PairSource]:
+def find_target(
+    look_up: LookUp, entry: ModelEntry, *, quantization: str = ""
+) -> Generator[Progress | Notice, None, ModelSource]:
     wanted = (quantization or DEFAULT_QUANTIZATION).upper()
-    target = yield from _find(look_up, entry.target, wanted, is_draft=False)
-    draft = yield from _find(look_up, entry.draft, "", is_draft=True)
-    return PairSource(target, draft, target.quantization or wanted)
+    return (yield from _find(look_up, entry, wanted, is_draft=False))
+
+
+def find_draft(look_up: LookUp, entry: ModelEntry) -> Generator[Progress | Notice, None, ModelSource]:
+    return (yield from _find(look_up, entry, "", is_draft=True))
 
 
 def _find(

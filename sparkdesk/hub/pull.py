@@ -12,7 +12,7 @@ from sparkdesk.hub.client import Hub
 from sparkdesk.hub.download import download
 from sparkdesk.hub.look_up import LookUp
 from sparkdesk.hub.model import ModelSource, find_model
-from sparkdesk.hub.pair import find_pair
+from sparkdesk.hub.pair import find_draft, find_target
 from sparkdesk.hub.source import read_source
 from sparkdesk.hub.space import Need
 
@@ -51,10 +51,11 @@ def pull(
         read_source(given)  # before anybody is asked
         model = yield from find_model(look_up, given, quantization=quantization)
         return (yield from fetch_models(hub, {MODEL: model}))
-    pair = yield from find_pair(look_up, entry, quantization=quantization)
+    target = yield from find_target(look_up, entry.target, quantization=quantization)
+    draft = yield from find_draft(look_up, entry.draft)
     for note in entry.notes:
         yield Notice(note)
-    return (yield from fetch_models(hub, {TARGET: pair.target, DRAFT: pair.draft}))
+    return (yield from fetch_models(hub, {TARGET: target, DRAFT: draft}))
 
 
 def fetch_models(

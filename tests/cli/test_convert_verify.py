@@ -82,7 +82,7 @@ def test_a_text_that_diverged_is_a_failure_with_its_figures(
         (f"Prompt {kind}", Comparison(answer("a"), answer("b"), Verdict(kind, 1, 3.0, 0.1)))
         for kind in ("near-tie", "diverged", "identical")
     ]
-    monkeypatch.setattr(convert_verify, "_verify", lambda pair, options: convert_verify.Verified(INFO, asked))
+    monkeypatch.setattr(convert_verify, "verify", lambda pair, options: convert_verify.Verified(INFO, asked))
     assert run(["convert", "verify", str(tiny_pair.target), str(tiny_pair.draft)]) == 4
     shown = capsys.readouterr()
     assert "DIVERGED" in shown.out and "accepted length  1.50" in shown.out and "50%  0%" in shown.out

@@ -34,7 +34,8 @@ def test_converting_has_help_that_names_the_types(part: str, capsys: pytest.Capt
     [
         (("dance",), "invalid choice: 'dance'"),
         (("paths", "--loud"), "Unrecognized arguments: --loud"),
-        (("chat",), "required: --target"),
+        (("chat",), "Name a pair, or give --target"),
+        (("chat", "a-pair", *FILES), "Leave out --target"),
         (("chat", *FILES, "--ctx", "-1"), "-1 is below 0"),
         (("chat", *FILES, "--threads", "two"), "'two' is not a whole number"),
         (("chat", *FILES, "--temperature", "-0.1"), "-0.1 is not 0 or more"),
