@@ -11,8 +11,13 @@ from sparkdesk.build_flags import BuildMachine, Compiler
 from sparkdesk.cli.app import run
 from sparkdesk.cli.doctor import report
 from sparkdesk.doctor import FAIL, OK, WARN, Check, examine
-from sparkdesk.doctor_facts import DeviceFact, Facts, FolderFact, LlamaFacts, probe_llama
+from sparkdesk.doctor.facts import DeviceFact, Facts, FolderFact, HubFacts, LlamaFacts, gather, probe_llama
+from sparkdesk.doctor.install import Toolkits, graphics_install
+from sparkdesk.doctor.room import room_of
+from sparkdesk.doctor.toolkits import cuda_release
+from sparkdesk.fit import Room
 from sparkdesk.hardware import GraphicsCard, Memory, Processor
+from sparkdesk.paths import HOME_VARIABLE, user_paths
 from tests.cli.command_line import sparkdesk
 
 PROCESSOR_DEVICE = DeviceFact("CPU", "Some processor", "cpu", 8_000_000_000, 16_000_000_000)
@@ -35,7 +40,10 @@ HEALTHY = Facts(
     terminal="xterm-256color",
     color_term="truecolor",
     no_color=False,
+    toolkits=Toolkits(),
+    hub=HubFacts(FolderFact(Path("/hub"), True, 100_000_000_000)),
 )
+HUB = HEALTHY.hub
 
 
 def check(facts: Facts, name: str) -> Check:
@@ -82,6 +90,21 @@ def test_a_healthy_machine_has_nothing_to_mend() -> None:
         (replace(HEALTHY, memory=Memory(4_000_000_000, 1_000_000_000)), "memory", WARN, "small models", "Close"),
         (replace(HEALTHY, folders=(FolderFact(Path("/x"), False, 10**12),)), "folder", FAIL, "/x", "SPARKDESK_HOME"),
         (replace(HEALTHY, folders=(FolderFact(Path("/x"), True, 10**9),)), "disk", WARN, "1.0 GB", "SPARKDESK_HOME"),
+        (replace(HEALTHY, folders=(FolderFact(Path("/x"), False, 10**12),)), "folder", FAIL, "/x", "chown"),
+        (replace(HEALTHY, settings_problem="x is wrong"), "settings", FAIL, "x is wrong", "Mend"),
+        (replace(HEALTHY, missing_model_folders=("~/m",)), "settings", WARN, "~/m", "Mend"),
+        (replace(HEALTHY, leftover_bytes=10**9), "leftovers", WARN, "1.0 GB", "sparkdesk remove --unfinished"),
+        (replace(HEALTHY, hub=replace(HUB, unreadable_token=Path("/t"))), "hub", WARN, "/t", "hf auth login"),
+        (replace(HEALTHY, hub=replace(HUB, is_readable=False)), "hub", WARN, "cannot be read", "HF_HUB_CACHE"),
+        (replace(HEALTHY, hub=HubFacts(FolderFact(Path("/h"), False, 10**12))), "hub", WARN, "written to", "chown"),
+        (replace(HEALTHY, hub=HubFacts(FolderFact(Path("/h"), True, 10**9))), "hub", WARN, "1.0 GB", "HF_HUB_CACHE"),
+        (
+            replace(HEALTHY, cards=(CARD, CARD), llama=replace(LLAMA, supports_gpu=True, devices=(GPU_DEVICE,))),
+            "graphics",
+            WARN,
+            "1 of 2 cards",
+            "CUDA_VISIBLE_DEVICES",
+        ),
         (replace(HEALTHY, terminal="vt100", color_term=""), "colours", WARN, "vt100", "COLORTERM"),
     ],
 )
@@ -90,6 +113,7 @@ def test_what_is_wrong_has_a_verdict_and_a_fix(facts: Facts, name: str, verdict:
     assert (found.verdict, said in found.text, fix in found.fix) == (verdict, True, True), found
 
 
+SPARK_DEVICE = DeviceFact("CUDA0", "NVIDIA GB10", "integrated gpu", 0, 128 * 10**9)
 GPU_BUILD = replace(LLAMA, supports_gpu=True, devices=(GPU_DEVICE,))
 SOUND_BUILD = replace(WITH_AMX, compiler=Compiler("gcc", 13, True))
 WITH_AMX_KERNELS = replace(LLAMA, system_info="AMX_INT8 = 1")
@@ -103,6 +127,13 @@ WITH_AMX_KERNELS = replace(LLAMA, system_info="AMX_INT8 = 1")
         (replace(HEALTHY, build=SOUND_BUILD, llama=WITH_AMX_KERNELS), "AMX", "no compiler"),
         (replace(HEALTHY, no_color=True), "colours", "monochrome"),
         (replace(HEALTHY, memory=Memory(0, 0)), "memory", "does not say"),
+        (replace(HEALTHY, memory=Memory(8 * 10**9, 6 * 10**9, is_limited=True)), "memory", "this container"),
+        (replace(HEALTHY, hub=replace(HUB, is_offline=True)), "hub", "HF_HUB_OFFLINE"),
+        (
+            replace(HEALTHY, cards=(CARD,), llama=replace(GPU_BUILD, devices=(SPARK_DEVICE,))),
+            "graphics",
+            "shares the system's memory",
+        ),
     ],
 )
 def test_what_is_fine_is_said_as_well(facts: Facts, name: str, said: str) -> None:
@@ -119,6 +150,72 @@ def test_what_is_fine_is_said_as_well(facts: Facts, name: str, said: str) -> Non
 )
 def test_a_llama_cpp_that_kills_its_process_is_survived(script: str, said: str) -> None:
     assert said in probe_llama((sys.executable, "-c", script)).problem
+
+
+@pytest.mark.parametrize(
+    ("vendor", "architecture", "toolkits", "said"),
+    [
+        ("NVIDIA", "x86_64", Toolkits(cuda=(12, 8)), "whl/cu125"),
+        ("NVIDIA", "x86_64", Toolkits(cuda=(13, 1)), "whl/cu130"),
+        ("NVIDIA", "x86_64", Toolkits(cuda=(11, 8), has_nvcc=True), "llama-cpp-python==1"),
+        ("NVIDIA", "x86_64", Toolkits(), "install the CUDA toolkit first"),
+        ("NVIDIA", "aarch64", Toolkits(cuda=(13, 0), has_nvcc=True), "llama-cpp-python==1"),
+        ("AMD", "x86_64", Toolkits(has_glslc=True), "-DGGML_VULKAN=on"),
+        ("AMD", "x86_64", Toolkits(has_hipcc=True, has_glslc=True), "-DGGML_HIP=on"),
+        ("Apple", "arm64", Toolkits(), "-DGGML_METAL=on"),
+    ],
+)
+def test_every_card_has_its_command(vendor: str, architecture: str, toolkits: Toolkits, said: str) -> None:
+    command = graphics_install(vendor, architecture, toolkits, "1")
+    assert command.startswith("CMAKE_ARGS=") and said in command
+    assert ("whl/" in command) is ("whl/" in said)
+
+
+@pytest.mark.parametrize(
+    ("printed", "release"),
+    [
+        ("| NVIDIA-SMI 560.35.03   Driver Version: 560.35.03   CUDA Version: 12.6 |", (12, 6)),
+        ("Memory-Usage: Not Supported  CUDA Version: 13.0", (13, 0)),
+        ("no driver", None),
+    ],
+)
+def test_the_driver_tells_its_cuda_release(printed: str, release: tuple[int, int] | None) -> None:
+    assert cuda_release(printed) == release
+
+
+MEMORY = Memory(128 * 10**9, 100 * 10**9)
+
+
+@pytest.mark.parametrize(
+    ("devices", "cards", "room"),
+    [
+        ((PROCESSOR_DEVICE,), (), Room(100 * 10**9)),
+        ((GPU_DEVICE, PROCESSOR_DEVICE), (CARD,), Room(100 * 10**9, 20 * 10**9)),
+        ((SPARK_DEVICE,), (CARD,), Room(100 * 10**9, 100 * 10**9, is_shared=True)),
+        ((replace(SPARK_DEVICE, kind="gpu"),), (CARD,), Room(100 * 10**9, 100 * 10**9, is_shared=True)),
+        ((GPU_DEVICE,), (GraphicsCard("Apple", "Apple GPU"),), Room(100 * 10**9, 100 * 10**9, is_shared=True)),
+    ],
+)
+def test_free_memory_is_told_for_shared_and_for_separate_cards(
+    devices: tuple[DeviceFact, ...], cards: tuple[GraphicsCard, ...], room: Room
+) -> None:
+    """A DGX Spark's driver may say that nothing is free; the system knows better."""
+    assert room_of(MEMORY, devices, cards) == room
+
+
+def test_wrong_settings_and_tokens_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("sparkdesk.doctor.facts.probe_llama", lambda: LLAMA)
+    paths = user_paths()
+    paths.config.mkdir()
+    paths.settings_file.write_text("colour = 1")
+    facts = gather(paths)
+    assert "'colour' is not a setting" in facts.settings_problem
+    assert facts.hub.is_offline and facts.hub.is_readable and facts.hub.unreadable_token is None
+    paths.settings_file.write_text(f'model_folders = ["{tmp_path}", "{tmp_path}/none"]')
+    assert gather(paths).missing_model_folders == (f"{tmp_path}/none",)
 
 
 @pytest.mark.native

@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     from sparkdesk.doctor import FAIL, examine
-    from sparkdesk.doctor_facts import gather
+    from sparkdesk.doctor.facts import gather
 
     checks = examine(gather(user_paths()))
     has_failed = any(check.verdict == FAIL for check in checks)

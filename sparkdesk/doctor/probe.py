@@ -1,4 +1,4 @@
-"""Asks llama.cpp what it was built with and finds: `python -m sparkdesk.doctor_probe` prints one JSON object.
+"""Asks llama.cpp what it was built with and finds: `python -m sparkdesk.doctor.probe` prints one JSON object.
 
 A process of its own, because loading a wrong build can end the process that does it.
 """

@@ -12,9 +12,15 @@ from pathlib import Path
 
 from sparkdesk import __version__, hardware
 from sparkdesk.build_flags import BuildMachine, this_machine
+from sparkdesk.doctor.install import Toolkits
+from sparkdesk.doctor.toolkits import find_toolkits
+from sparkdesk.errors import UsageError
 from sparkdesk.hardware import GraphicsCard, Memory, Processor
+from sparkdesk.library.files import find_partials
+from sparkdesk.library.places import find_places, hub_cache
 from sparkdesk.paths import Paths
 from sparkdesk.runner.machine_memory import PACKAGE, MachineMemory
+from sparkdesk.settings import Settings, read_settings
 
 _PROBE_SECONDS = 120.0
 
@@ -48,6 +54,17 @@ class FolderFact:
 
 
 @dataclass(frozen=True, slots=True)
+class HubFacts:
+    """The Hugging Face hub's files on this machine; the hub itself is not asked."""
+
+    cache: FolderFact
+    is_readable: bool = True
+    """Also where there is no cache yet."""
+    unreadable_token: Path | None = None
+    is_offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything the checks look at."""
 
@@ -67,10 +84,18 @@ class Facts:
     """$TERM; empty outside a terminal."""
     color_term: str
     no_color: bool
+    toolkits: Toolkits
+    hub: HubFacts
+    settings_problem: str = ""
+    missing_model_folders: tuple[str, ...] = ()
+    leftover_bytes: int = 0
 
 
 def gather(paths: Paths) -> Facts:
     """Look at this machine. Takes a moment: llama.cpp is asked in a process of its own."""
+    settings, settings_problem = _settings(paths)
+    cards = hardware.find_graphics_cards()
+    partials = find_partials(find_places(paths.models, settings.model_folders))
     return Facts(
         version=__version__,
         python=sys.version_info[:3],
@@ -78,19 +103,26 @@ def gather(paths: Paths) -> Facts:
         llama=probe_llama(),
         processor=hardware.read_processor(),
         memory=hardware.read_memory(),
-        cards=hardware.find_graphics_cards(),
+        cards=cards,
         build=this_machine(),
         crashed_with_fast_buffers=MachineMemory(paths.machine_file).needs_safe_buffers,
         folders=tuple(_folder_fact(path) for path in (paths.data, paths.state, paths.config)),
         terminal=os.environ.get("TERM", "") if sys.stderr.isatty() else "",
         color_term=os.environ.get("COLORTERM", ""),
         no_color=bool(os.environ.get("NO_COLOR")),
+        toolkits=find_toolkits() if cards else Toolkits(),
+        hub=_hub_facts(hub_cache()),
+        settings_problem=settings_problem,
+        missing_model_folders=tuple(
+            folder for folder in settings.model_folders if not Path(folder).expanduser().is_dir()
+        ),
+        leftover_bytes=sum(each.size_bytes for each in partials if not each.is_in_use),
     )
 
 
-def probe_llama(command: tuple[str, ...] = (sys.executable, "-P", "-m", "sparkdesk.doctor_probe")) -> LlamaFacts:
+def probe_llama(command: tuple[str, ...] = (sys.executable, "-P", "-m", "sparkdesk.doctor.probe")) -> LlamaFacts:
     """Ask llama.cpp in a child process, which it may end."""
-    root = str(Path(__file__).parents[1])
+    root = str(Path(__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
     try:
         done = subprocess.run(
@@ -114,12 +146,30 @@ def _folder_fact(path: Path) -> FolderFact:
     return FolderFact(path, hardware.is_writable(path), hardware.free_bytes(path))
 
 
+def _settings(paths: Paths) -> tuple[Settings, str]:
+    try:
+        return read_settings(paths.settings_file), ""
+    except UsageError as error:
+        return Settings(), error.message
+
+
+def _hub_facts(cache: Path) -> HubFacts:
+    token = Path(os.environ.get("HF_TOKEN_PATH") or cache.parent / "token")
+    has_token = not os.environ.get("HF_TOKEN") and token.is_file()
+    return HubFacts(
+        _folder_fact(cache),
+        is_readable=not cache.exists() or os.access(cache, os.R_OK | os.X_OK),
+        unreadable_token=token if has_token and not os.access(token, os.R_OK) else None,
+        is_offline=os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"),
+    )
+
+
 def _llama_facts(found: dict[str, object]) -> LlamaFacts:
     devices = found.pop("devices")
     symbols = found.pop("missing_symbols")
     assert isinstance(devices, list) and isinstance(symbols, list)
     return LlamaFacts(
-        **found,  # type: ignore[arg-type]  # doctor_probe names its keys as the fields are named
+        **found,  # type: ignore[arg-type]  # probe names its keys as the fields are named
         devices=tuple(DeviceFact(**device) for device in devices),
         missing_symbols=tuple(symbols),
     )
