@@ -53,14 +53,10 @@ def _hub(hub: HubFacts) -> Iterator[Check]:
         yield Check("hub", WARN, text, f'sudo chown "$USER" {hub.unreadable_token}, or: hf auth login')
     if not hub.is_readable:
         text = f"the hub's cache {hub.cache.path} cannot be read: what is in it would be downloaded again"
-        yield Check(
-            "hub", WARN, text, f'sudo chown -R "$USER" {hub.cache.path}, or set HF_HUB_CACHE to another folder.'
-        )
+        yield Check("hub", WARN, text, own)
     elif not hub.cache.is_writable:
         text = f"the hub's cache {hub.cache.path} cannot be written to: nothing can be downloaded"
-        yield Check(
-            "hub", WARN, text, f'sudo chown -R "$USER" {hub.cache.path}, or set HF_HUB_CACHE to another folder.'
-        )
+        yield Check("hub", WARN, text, own)
     elif hub.is_offline:
         yield Check("hub", OK, "HF_HUB_OFFLINE is set: only what was downloaded before is found")
     else:
