@@ -8,6 +8,7 @@ models--Qwen--Qwen3-8B/refs/main                            the newest revision 
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,10 +100,11 @@ class HubCache:
         return place
 
     def note_newest(self, repository: Repository) -> None:
-        """So that it is found again without a network."""
+        """So that it is found again without a network; a cache that cannot be written has no need of it."""
         main = self.folder(repository.name) / _MAIN
-        if not main.is_file() or main.read_text("utf-8").strip() != repository.revision:
-            write_whole(main, repository.revision)
+        with suppress(OSError):
+            if not main.is_file() or main.read_text("utf-8").strip() != repository.revision:
+                write_whole(main, repository.revision)
 
     def newest(self, name: str) -> Repository | None:
         """What is on the disk of the newest revision seen; None when nothing is."""

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 
 from sparkdesk.catalog.entry import ModelEntry
-from sparkdesk.errors import NotOnHub, UsageError
+from sparkdesk.errors import HubUnreachable, NotOnHub, SparkDeskError, UsageError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.choose import DEFAULT_QUANTIZATION
 from sparkdesk.hub.look_up import LookUp
@@ -25,11 +25,11 @@ def _find(
     look_up: LookUp, entry: ModelEntry, quantization: str, *, is_draft: bool
 ) -> Generator[Progress | Notice, None, ModelSource]:
     """A ready-made file saves downloading the whole checkpoint; a repository that lost its files is passed over."""
-    failure: NotOnHub | UsageError | None = None
+    failure: SparkDeskError | None = None
     for source in entry.gguf:
         try:
             return (yield from find_model(look_up, source.repository, quantization=quantization, is_draft=is_draft))
-        except (NotOnHub, UsageError) as error:
+        except (NotOnHub, UsageError, HubUnreachable) as error:  # without a network the next one may be on the disk
             failure = error
     if entry.checkpoint:
         return (yield from find_model(look_up, entry.checkpoint, is_draft=is_draft))

@@ -105,6 +105,31 @@ def test_ctrl_c_keeps_what_has_come_and_says_so(puller: Puller, hub: Hub, model:
     assert _size(puller.partial(model, GGUF)) == 160 * 1024
 
 
+def test_a_body_that_stalls_is_asked_for_again_from_there(puller: Puller, hub: Hub, model: Model) -> None:
+    hub.fail(GGUF, Fault(hold_after=160 * 1024))
+    assert puller.run("pull", NAME, HF_HUB_DOWNLOAD_TIMEOUT="1").returncode == 0
+    assert hub.ranges(GGUF)[1:] == [(160 * 1024, len(model.files[GGUF]))]
+
+
+def test_two_at_once_download_it_once(puller: Puller, hub: Hub, model: Model) -> None:
+    hub.fail(GGUF, Fault(hold_after=160 * 1024))
+    with puller.start("pull", NAME) as first:
+        assert hub.held.wait(60)
+        with puller.start("pull", NAME) as second:
+            assert second.stderr is not None
+            assert "Another program is downloading" in second.stderr.readline()
+            hub.go_on.set()
+            assert second.communicate(timeout=60)[0] == first.communicate(timeout=60)[0]
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert hub.sent_bytes(GGUF) == len(model.files[GGUF])
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(puller: Puller, hub: Hub, model: Model) -> None:
+    (puller.home / "file").write_text("not a folder")
+    done = puller.run("pull", NAME, HF_HUB_CACHE=str(puller.home / "file"))
+    assert done.returncode == 5 and "cannot be written" in done.stderr and "HF_HOME" in done.stderr
+
+
 def test_wrong_bytes_are_fetched_once_more(puller: Puller, hub: Hub, model: Model) -> None:
     hub.fail(GGUF, Fault(wrong_at=77))
     done = puller.run("pull", NAME)
@@ -219,6 +244,16 @@ def test_without_a_network_what_is_there_is_found_and_the_rest_explained(puller:
     puller.run("pull", NAME)
     again = puller.run("pull", NAME, HF_ENDPOINT=nowhere)
     assert (again.returncode, again.stdout) == (0, f"{puller.place(model, GGUF)}\n")
+
+
+def test_offline_a_pair_takes_the_source_that_is_there(puller: Puller, hub: Hub) -> None:
+    """The catalogue names ready-made files first; only the checkpoint may be on the disk."""
+    files = {"config.json": b"{}", "model.safetensors": b"w" * 9000}
+    for name in ("Qwen/Qwen3-4B", "deepseek-ai/dspark_qwen3_4b_block7"):
+        hub.add(name, files)
+        puller.run("pull", name)
+    done = puller.run("pull", "qwen3-4b", HF_HUB_OFFLINE="1")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 2, done.stderr
 
 
 def test_a_login_page_is_not_taken_for_a_hub(puller: Puller, hub: Hub, model: Model) -> None:
