@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _PIECE_VALUES = 4 * BEST_VALUES  # small enough that a cancel waits only a moment
 _WORKERS = min(4, os.cpu_count() or 1)  # more only wait for the disk
+_WAITING_PIECES = 4 * _WORKERS  # so that nobody idles while the disk is slow for a moment
 
 _Parts = list[NDArray[Any]]
 
@@ -93,7 +94,7 @@ def _encoded(pieces: Iterator[_Piece]) -> Iterator[tuple[_Piece, _Parts]]:
     try:
         for piece in pieces:
             waiting.append((piece, pool.submit(_encode, piece)))
-            if len(waiting) > _WORKERS:
+            if len(waiting) > _WAITING_PIECES:
                 first, encoding = waiting.popleft()
                 yield first, encoding.result()
         for first, encoding in waiting:
