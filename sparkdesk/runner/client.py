@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 from sparkdesk import errors
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SpeculationSettings
-from sparkdesk.errors import EngineError, SparkDeskError
+from sparkdesk.errors import EngineError, OutOfMemory, SparkDeskError
 from sparkdesk.runner.attempts import WITHOUT_DRAFT, WITHOUT_REPACKING, Attempt, attempts, crash_in_all
 from sparkdesk.runner.crash import Death
 from sparkdesk.runner.machine_memory import MachineMemory
@@ -37,6 +37,7 @@ from sparkdesk.runner.protocol import (
     Tokenize,
     Tokens,
 )
+from sparkdesk.runner.smaller import ran_out_of_memory, smaller_loads
 
 Answer = TypeVar("Answer", bound=Response)
 
@@ -90,7 +91,8 @@ class EngineClient:
     def load(self, settings: LoadSettings) -> Generator[Loading | Loaded, None, None]:
         """Load a pair in a fresh process; `Loaded` comes last. Closing the iterator early ends the process.
 
-        A crash is tried again more carefully; a Loading whose stage is a sentence says so.
+        A crash is tried again more carefully, and too little memory with less; a Loading whose stage is a sentence
+        says so.
 
         Raises ModelLoadError, OutOfMemory, EngineCrashed, or EngineError when `close` was called meanwhile.
         """
@@ -156,7 +158,7 @@ class EngineClient:
                 continue
             if deaths:
                 yield Loading(attempt.notice(deaths[-1][1]), 0.0)
-            answer = yield from self._try(attempt.settings, order)
+            answer = yield from self._try_smaller(attempt.settings, order)
             if isinstance(answer, Loaded):
                 if attempt.way == WITHOUT_REPACKING:
                     memory.remember_crash(deaths[-1][1].signal_name)
@@ -166,8 +168,26 @@ class EngineClient:
             deaths.append((attempt, answer))
         raise crash_in_all(deaths)
 
-    def _try(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded | Death]:
-        """Load in a fresh process; tells of its death instead of raising."""
+    def _try_smaller(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded | Death]:
+        """Load in a fresh process; when memory runs out, with less on the card or less context.
+
+        Raises OutOfMemory where nothing helps: what was said about the load that was asked for.
+        """
+        first = answer = yield from self._try(settings, order)
+        if ran_out_of_memory(first):
+            for smaller in smaller_loads(settings):
+                yield Loading(smaller.notice, 0.0)
+                answer = yield from self._try(smaller.settings, order)
+                if isinstance(answer, Loaded):
+                    return replace(answer, model=replace(answer.model, memory_note=smaller.note))
+                if not ran_out_of_memory(answer):
+                    break
+        if isinstance(first, OutOfMemory):
+            raise first
+        return first
+
+    def _try(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded | Death | OutOfMemory]:
+        """Load in a fresh process; tells of its death, and of too little memory, instead of raising."""
         exchange = self._start(order).ask(Load(settings))
         latest = Loading("target", 0.0)
         while True:
@@ -178,7 +198,10 @@ class EngineClient:
             elif isinstance(answer, Death):
                 return answer
             else:
-                return _expected(answer, Loaded)
+                try:
+                    return _expected(answer, Loaded)
+                except OutOfMemory as error:
+                    return error
 
     def _start(self, order: int) -> ChildProcess:
         with self._lock:

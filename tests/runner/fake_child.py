@@ -16,7 +16,7 @@ from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings
 from sparkdesk.engine.stats import Outcome, ReplyStats
-from sparkdesk.errors import ContextFull, ModelLoadError
+from sparkdesk.errors import ContextFull, ModelLoadError, OutOfMemory
 from sparkdesk.runner.child import main
 from sparkdesk.runner.service import LoadedPair, OnProgress
 
@@ -85,6 +85,8 @@ class FakeEngine:
                 print(f"pid {os.getpid()} extra buffers {settings.use_extra_buffers}", file=file)
         if how == "missing":
             raise ModelLoadError("There is no such file.", "Look again.")
+        if how.startswith("room for "):
+            check_room(int(how.split()[2]), settings, is_killed=how.endswith("killed"))
         if how == "endless":
             time.sleep(600)
         if how == "many reports":
@@ -113,6 +115,13 @@ class FakeEngine:
         while behaviour == FOREVER_IN_PREFILL and not control.is_cancelled:
             time.sleep(ROUND_SECONDS)
         yield from rounds(behaviour, settings, control)
+
+
+def check_room(tokens: int, settings: LoadSettings, *, is_killed: bool) -> None:
+    if settings.context_tokens > tokens and is_killed:
+        die("SIGKILL")
+    if settings.context_tokens > tokens:
+        raise OutOfMemory(f"No room for {settings.context_tokens} tokens.", "Try a shorter context.")
 
 
 def rounds(behaviour: int, settings: GenerationSettings, control: Control) -> Iterator[Round | Outcome]:
