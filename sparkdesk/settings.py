@@ -1,7 +1,7 @@
 """The user's settings file: read from TOML, checked, never written.
 
 threads = 0              # 0: as many as there are physical cores
-gpu_layers = "auto"      # or a number of layers; "auto" is all of them
+gpu_layers = "auto"      # or a number of layers; "auto" is as many as there is room for
 context_tokens = 4096    # 0: as many as the model was trained with
 speculation = true       # whether a conversation starts with it
 draft_length = "auto"    # or a number of tokens

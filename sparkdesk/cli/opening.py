@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 
+from sparkdesk.cli.fitting import fitted
 from sparkdesk.cli.pairs import ChosenPair
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings, SpeculationSettings
@@ -23,6 +24,9 @@ def open_pair(
     Closing it early undoes what was begun.
     """
     files = yield from pair.prepare()
+    how, notice = fitted(files, how)
+    if notice is not None:
+        yield notice
     settings = LoadSettings(
         str(files.target),
         str(files.draft) if files.draft is not None else None,

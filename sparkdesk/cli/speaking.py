@@ -16,7 +16,7 @@ def add_loading(parser: ArgumentParser) -> None:
     )
     group.add_argument("--threads", type=values.whole_number(least=0), metavar="N", help="0: the physical cores")
     group.add_argument(
-        "--gpu-layers", type=values.gpu_layers, metavar="auto|N", help="target layers on the GPU; auto is all of them"
+        "--gpu-layers", type=values.gpu_layers, metavar="auto|N", help="target layers on the GPU; auto: all that fit"
     )
 
 
