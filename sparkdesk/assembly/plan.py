@@ -58,7 +58,7 @@ def _entry(catalog: Catalog, wish: Wish) -> PairEntry | None:
     """None where everything was said, and the name is only a name."""
     if wish.target and wish.draft:
         return catalog.find(wish.name)
-    found = named_pair(catalog, wish.name)
+    found = catalog.find(wish.name) if wish.target or wish.draft else named_pair(catalog, wish.name)
     if found is None:
         raise UsageError(f"{wish.name} is no pair of the catalogue.", "Say what it is made from: --target and --draft.")
     return found

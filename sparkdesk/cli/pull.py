@@ -26,7 +26,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     from sparkdesk.catalog import read_catalog
     from sparkdesk.hub.client import Hub
-    from sparkdesk.hub.pull import pull
+    from sparkdesk.hub.model import CHECKPOINT
+    from sparkdesk.hub.pull import MODEL, pull
 
     catalog = read_catalog(user_paths().catalog_file)
     try:
@@ -34,6 +35,8 @@ def run(options: Namespace) -> int:
     except KeyboardInterrupt:
         say("Stopped. What was downloaded is kept: the same command goes on from there.")
         raise
+    if any(each.source.kind == CHECKPOINT and each.role != MODEL for each in pulled):
+        say(f"Convert and try it: sparkdesk build {options.name}")
     print(json.dumps({"models": [as_json(each) for each in pulled]}, indent=2) if options.json else _in_words(pulled))
     return 0
 

@@ -20,20 +20,6 @@ _MAIN = Path("refs") / "main"
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
-    """A download that was cut."""
-
-    path: Path
-    repository: str
-    size_bytes: int
-
-    @property
-    def is_resumable(self) -> bool:
-        """Other programs give theirs a name used once: nobody goes on with those."""
-        return "." not in self.path.name.removesuffix(_PARTIAL)
-
-
-@dataclass(frozen=True, slots=True)
 class HubCache:
     root: Path
 
@@ -118,34 +104,12 @@ class HubCache:
         return Repository(name, revision, files, is_from_cache=True) if files else None
 
 
-def partials(root: Path) -> tuple[Partial, ...]:
-    """Every download that was cut, by SparkDesk or another program."""
-    found = sorted(root.glob(f"models--*/blobs/*{_PARTIAL}"))
-    return tuple(Partial(path, _repository_of(path), size_of(path)) for path in found)
-
-
-def remove_partials(root: Path) -> tuple[Partial, ...]:
-    """Returns what was removed; what could not be is left out."""
-    removed = []
-    for partial in partials(root):
-        try:
-            partial.path.unlink()
-        except OSError:
-            continue
-        removed.append(partial)
-    return tuple(removed)
-
-
 def size_of(path: Path) -> int:
     """0 where there is none."""
     try:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _repository_of(blob: Path) -> str:
-    return blob.parent.parent.name.removeprefix("models--").replace("--", "/", 1)
 
 
 def _digest_of(path: Path) -> str:

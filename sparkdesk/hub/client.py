@@ -4,6 +4,7 @@ The library reads its HF_* variables when it is imported, which is here, when a 
 HTTP with ranges: the library's own download starts from nothing after every cut, and checks no hash.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _ANSWER_TIMEOUT_S = 10.0
 _EXPANDED: Any = ["config", "gguf", "tags", "downloads", "gated"]
 _PARTIAL_CONTENT = 206
+_ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,5 +174,5 @@ def _seconds(headers: Any) -> float | None:
 
 def _reason(error: Exception) -> str:
     """One line, without the address: a download's is signed and long."""
-    text = str(error).partition("\n")[0].strip().rstrip(".")
+    text = _ERROR_NUMBER.sub("", str(error).partition("\n")[0]).strip().rstrip(".")
     return text if text and "://" not in text else type(error).__name__

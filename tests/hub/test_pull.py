@@ -103,6 +103,8 @@ def test_ctrl_c_keeps_what_has_come_and_says_so(puller: Puller, hub: Hub, model:
     assert (process.returncode, out) == (130, "")
     assert "kept" in talk and "Traceback" not in talk
     assert _size(puller.partial(model, GGUF)) == 160 * 1024
+    listed = json.loads(puller.run("list", "--json").stdout)
+    assert str(puller.partial(model, GGUF)) in json.dumps(listed)
 
 
 def test_a_body_that_stalls_is_asked_for_again_from_there(puller: Puller, hub: Hub, model: Model) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from sparkdesk.errors import AccessRefused, BrokenDownload, DiskFull, HubBusy, HubUnreachable, UsageError
-from sparkdesk.hub.cache import partials, remove_partials
 from sparkdesk.hub.explain import Refusal, explain
 from sparkdesk.hub.patience import Patience
 from sparkdesk.hub.rate import Rate
@@ -84,15 +83,3 @@ def test_a_file_stays_in_its_folder(path: str) -> None:
 def test_a_file_without_a_checksum_is_refused() -> None:
     with pytest.raises(BrokenDownload):
         HubFile("x", 1, "abc")
-
-
-def test_partials_are_listed_and_removed(tmp_path: Path) -> None:
-    blobs = tmp_path / "models--A--B--C" / "blobs"
-    blobs.mkdir(parents=True)
-    (blobs / ("a" * 64)).write_bytes(b"whole")
-    (blobs / ("b" * 64 + ".incomplete")).write_bytes(b"part")
-    (blobs / ("c" * 64 + ".1a2b3c4d.incomplete")).write_bytes(b"p")
-    found = [(partial.repository, partial.size_bytes, partial.is_resumable) for partial in partials(tmp_path)]
-    assert found == [("A/B--C", 4, True), ("A/B--C", 1, False)]
-    assert len(remove_partials(tmp_path)) == 2
-    assert [path.name for path in blobs.iterdir()] == ["a" * 64]
