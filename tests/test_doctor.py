@@ -12,7 +12,7 @@ from sparkdesk.cli.app import run
 from sparkdesk.cli.doctor import report
 from sparkdesk.doctor import FAIL, OK, WARN, Check, examine
 from sparkdesk.doctor.facts import DeviceFact, Facts, FolderFact, HubFacts, LlamaFacts, gather, probe_llama
-from sparkdesk.doctor.install import Toolkits, graphics_install
+from sparkdesk.doctor.install import Installation, Toolkits, find_installation, for_this_python, graphics_install
 from sparkdesk.doctor.room import room_of
 from sparkdesk.doctor.toolkits import cuda_release
 from sparkdesk.fit import Room
@@ -181,6 +181,32 @@ def test_every_card_has_its_command(vendor: str, architecture: str, toolkits: To
 )
 def test_the_driver_tells_its_cuda_release(printed: str, release: tuple[int, int] | None) -> None:
     assert cuda_release(printed) == release
+
+
+@pytest.mark.parametrize(
+    ("executable", "prefix", "shell", "installation"),
+    [
+        ("/v/bin/python", "/v", "/v/bin/python", Installation()),
+        ("/v/bin/python", "/v", "/usr/bin/python", Installation("/v/bin/python -m pip", "/v/bin/python")),
+        ("/a b/bin/python", "/a b", None, Installation("'/a b/bin/python' -m pip", "'/a b/bin/python'")),
+        (
+            "/h/pipx/venvs/sparkdesk/bin/python",
+            "/h/pipx/venvs/sparkdesk",
+            "/usr/bin/python",
+            Installation("pipx runpip sparkdesk", "/h/pipx/venvs/sparkdesk/bin/python"),
+        ),
+    ],
+)
+def test_commands_reach_the_python_that_runs(
+    executable: str, prefix: str, shell: str | None, installation: Installation
+) -> None:
+    """The README's environment is not active in the shell where the fix is typed."""
+    assert find_installation(executable, prefix, shell) == installation
+
+
+def test_a_command_is_put_as_the_shell_needs_it() -> None:
+    found = for_this_python('eval "$(python -m sparkdesk.build_flags)" && pip install x', Installation("P", "Y"))
+    assert found == 'eval "$(Y -m sparkdesk.build_flags)" && P install x'
 
 
 MEMORY = Memory(128 * 10**9, 100 * 10**9)

@@ -29,6 +29,8 @@ def loaded_by(*arguments: str) -> list[str]:
         ("--help",),
         ("--version",),
         ("paths",),
+        ("list",),
+        ("remove", "--unfinished"),
         ("chat", "--help"),
         ("demo", "--help"),
         ("bench", "--help"),

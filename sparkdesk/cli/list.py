@@ -19,8 +19,9 @@ _WIDTH = 80
 _NAME, _ABOUT, _SIZE, _USED = 35, 15, 9, 11
 _EMPTY = """\
 There are no models here yet.
-  sparkdesk demo                 tries Spark Tiny, which comes with SparkDesk
-  sparkdesk convert --help       makes GGUF files from checkpoints
+  sparkdesk demo              tries Spark Tiny, which comes with SparkDesk
+  sparkdesk build qwen3-4b    downloads a pair and makes it ready to chat
+  sparkdesk convert --help    makes GGUF files from checkpoints
 Have GGUF files already? Name their folder in {settings}:
   model_folders = ["~/models"]"""
 

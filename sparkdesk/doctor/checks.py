@@ -1,12 +1,13 @@
 """Checks of this machine, each with a verdict and a way to mend it. Judges facts; gathers none."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sparkdesk.build_flags import BuildMachine
 from sparkdesk.doctor.check import FAIL, OK, WARN, Check, gigabytes
 from sparkdesk.doctor.facts import DeviceFact, Facts, LlamaFacts
 from sparkdesk.doctor.graphics import graphics
-from sparkdesk.doctor.install import safe_install
+from sparkdesk.doctor.install import for_this_python, safe_install
 from sparkdesk.doctor.storage import storage
 from sparkdesk.runner.machine_memory import PACKAGE
 
@@ -15,8 +16,8 @@ LEAST_MEMORY_BYTES = 4_000_000_000
 
 
 def examine(facts: Facts) -> tuple[Check, ...]:
-    """All checks, most fundamental first."""
-    return tuple(_checks(facts))
+    """All checks, most fundamental first; their commands are those for the Python that runs."""
+    return tuple(replace(check, fix=for_this_python(check.fix, facts.installation)) for check in _checks(facts))
 
 
 def _checks(facts: Facts) -> Iterator[Check]:

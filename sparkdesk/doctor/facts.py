@@ -4,15 +4,16 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sparkdesk import __version__, hardware
 from sparkdesk.build_flags import BuildMachine, this_machine
-from sparkdesk.doctor.install import Toolkits
+from sparkdesk.doctor.install import Installation, Toolkits, find_installation
 from sparkdesk.doctor.toolkits import find_toolkits
 from sparkdesk.errors import UsageError
 from sparkdesk.hardware import GraphicsCard, Memory, Processor
@@ -89,6 +90,7 @@ class Facts:
     settings_problem: str = ""
     missing_model_folders: tuple[str, ...] = ()
     leftover_bytes: int = 0
+    installation: Installation = field(default_factory=Installation)
 
 
 def gather(paths: Paths) -> Facts:
@@ -116,6 +118,7 @@ def gather(paths: Paths) -> Facts:
         missing_model_folders=tuple(
             folder for folder in settings.model_folders if not Path(folder).expanduser().is_dir()
         ),
+        installation=find_installation(sys.executable, sys.prefix, shutil.which("python")),
         leftover_bytes=sum(each.size_bytes for each in partials if not each.is_in_use),
     )
 

@@ -1,6 +1,9 @@
 """The command that installs llama.cpp as this machine needs it. Pure: says, does not do."""
 
+import re
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
 from sparkdesk.runner.machine_memory import PACKAGE
 
@@ -20,6 +23,29 @@ class Toolkits:
     has_hipcc: bool = False
     has_glslc: bool = False
     """Vulkan's shader compiler."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """How to reach the Python that runs SparkDesk from a shell."""
+
+    pip: str = "pip"
+    python: str = "python"
+
+
+def find_installation(executable: str, prefix: str, shell_python: str | None) -> Installation:
+    """`shell_python` is what the shell takes for python, or None."""
+    if "/pipx/venvs/" in prefix.replace("\\", "/") + "/":
+        return Installation("pipx runpip sparkdesk", shlex.quote(executable))
+    if shell_python is not None and Path(shell_python).parent == Path(executable).parent:
+        return Installation()
+    return Installation(f"{shlex.quote(executable)} -m pip", shlex.quote(executable))
+
+
+def for_this_python(command: str, installation: Installation) -> str:
+    """A command about "pip" and "python", for an environment that need not be active in the user's shell."""
+    command = re.sub(r"\bpip install\b", lambda _: f"{installation.pip} install", command)
+    return re.sub(r"\bpython -m sparkdesk", lambda _: f"{installation.python} -m sparkdesk", command)
 
 
 def plain_install(version: str) -> str:

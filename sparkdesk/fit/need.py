@@ -60,9 +60,13 @@ def need_of(
     *,
     context_tokens: int,
     gpu_layers: int = 0,
+    draft_gpu_layers: int | None = None,
     keeps_whole_window: bool = True,
 ) -> Need:
-    """`gpu_layers` counts as llama.cpp does: the last layers go first, and the output head is one of them."""
+    """`gpu_layers` counts as llama.cpp does: the last layers go first, and the output head is one of them.
+
+    The draft lies on the card as a whole where any of the target does, unless it is said otherwise.
+    """
     taps = draft.tapped_layers if draft is not None else 0
     parts = [
         *_weights(TARGET, target, gpu_layers),
@@ -71,11 +75,12 @@ def need_of(
     ]
     if draft is not None:
         everything = len(draft.layers) + 1 if gpu_layers else 0
+        on_gpu = everything if draft_gpu_layers is None else draft_gpu_layers
         draft_tokens = context_tokens + draft.block_size
         parts += [
-            *_weights(DRAFT, draft, everything),
-            *_cache(DRAFT, draft, draft_tokens, everything, True),
-            *_compute(DRAFT, draft, draft_tokens, everything, taps=0, vocabulary=target.vocabulary),
+            *_weights(DRAFT, draft, on_gpu),
+            *_cache(DRAFT, draft, draft_tokens, on_gpu, True),
+            *_compute(DRAFT, draft, draft_tokens, on_gpu, taps=0, vocabulary=target.vocabulary),
             Part(DRAFT, "features", host_bytes=taps * target.width * (BATCH_ROWS * _FLOAT + context_tokens * _HALF)),
         ]
     return Need(tuple(parts))

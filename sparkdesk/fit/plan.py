@@ -56,7 +56,7 @@ def plan_load(
     """
     most = len(target.layers) + 1 if gpu_layers < 0 else min(gpu_layers, len(target.layers) + 1)
     layers = most_layers(target, draft, room, context_tokens=context_tokens, most=most) if room.has_gpu else 0
-    need = need_of(target, draft, context_tokens=context_tokens, gpu_layers=layers)
+    need = _need(target, draft, room, context_tokens=context_tokens, gpu_layers=layers)
     fits = fits_in(need, room)
     shorter = largest_context(target, draft, room, most=context_tokens, gpu_layers=most if room.has_gpu else 0)
     return Plan(
@@ -74,7 +74,7 @@ def most_layers(target: ModelSize, draft: ModelSize | None, room: Room, *, conte
     """How many of the target's layers find room on the card beside the draft."""
 
     def fits(layers: int) -> bool:
-        return fits_in(need_of(target, draft, context_tokens=context_tokens, gpu_layers=layers), room)
+        return fits_in(_need(target, draft, room, context_tokens=context_tokens, gpu_layers=layers), room)
 
     return _largest(0, most, fits)
 
@@ -83,7 +83,7 @@ def largest_context(target: ModelSize, draft: ModelSize | None, room: Room, *, m
     """The longest context up to `most` that fits, in steps of 256 tokens; 0 where none does."""
 
     def fits(steps: int) -> bool:
-        need = need_of(target, draft, context_tokens=steps * _STEP, gpu_layers=gpu_layers)
+        need = _need(target, draft, room, context_tokens=steps * _STEP, gpu_layers=gpu_layers)
         return fits_in(need, room)
 
     steps = _largest(LEAST_CONTEXT // _STEP, max(LEAST_CONTEXT, most) // _STEP, fits)
@@ -115,6 +115,12 @@ def fits_in(need: Need, room: Room) -> bool:
     return gpu_fits and host_fits
 
 
+def _need(target: ModelSize, draft: ModelSize | None, room: Room, *, context_tokens: int, gpu_layers: int) -> Need:
+    """The engine puts a draft onto the card wherever there is one, also where nothing of the target is."""
+    whole_draft = len(draft.layers) + 1 if draft is not None and room.has_gpu else 0
+    return need_of(target, draft, context_tokens=context_tokens, gpu_layers=gpu_layers, draft_gpu_layers=whole_draft)
+
+
 def _largest(least: int, most: int, fits: Callable[[int], bool]) -> int:
     """The largest number from `least` to `most` that fits; `least` where none does. What fits at n fits below n."""
     low, high = least, most
@@ -125,10 +131,9 @@ def _largest(least: int, most: int, fits: Callable[[int], bool]) -> int:
 
 
 def _why(need: Need, room: Room, *, layers: int, most: int, context_tokens: int, fits: bool) -> str:
-    listed = ", ".join(
-        f"{name} {_gigabytes(need.of(kind))}"
-        for name, kind in (("weights", "weights"), ("caches", "cache"), ("buffers", "compute"))
-    )
+    buffers = need.of("compute") + need.of("features")
+    kinds = (("weights", need.of("weights")), ("caches", need.of("cache")), ("buffers", buffers))
+    listed = ", ".join(f"{name} {_gigabytes(size_bytes)}" for name, size_bytes in kinds)
     taken = f"{_gigabytes(need.total_bytes)} for {context_tokens:,} tokens ({listed})"
     if room.has_gpu and not room.is_shared:
         where = f"{_gigabytes(room.gpu_bytes)} free on the card, {_gigabytes(room.host_bytes)} beside it"

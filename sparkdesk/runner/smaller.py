@@ -16,7 +16,7 @@ _CONTEXT_SHARES = (2, 4, 8)
 _LEAST_CONTEXT = 512
 _WORTH_TRYING = 0.95
 """Of what did not fit; what is hardly smaller will not fit either."""
-_MEMORY_WORDS = ("out of memory", "failed to allocate", "cudaMalloc")
+_MEMORY_WORDS = ("out of memory", "failed to allocate", "cudaMalloc", "bad_alloc", "MemoryError")
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,13 @@ def test_a_small_card_takes_the_draft_first_and_then_what_fits() -> None:
     assert f"{plan.gpu_layers} of 37 layers" in plan.why and plan.advice
 
 
+def test_the_draft_is_on_the_card_even_where_nothing_of_the_target_is() -> None:
+    """The engine loads it there in any case; counted elsewhere, it would not fit when it comes."""
+    plan = plan_load(TARGET, DRAFT, Room(32 * GB, 3 * GB), context_tokens=4096, gpu_layers=0)
+    assert plan.fits and plan.gpu_layers == 0 and plan.need.gpu_bytes > DRAFT.weights_bytes
+    assert not plan_load(TARGET, DRAFT, Room(32 * GB, 1 * GB), context_tokens=4096).fits
+
+
 def test_a_shorter_context_is_advised_where_it_brings_everything_onto_the_card() -> None:
     plan = plan_load(TARGET, DRAFT, Room(32 * GB, 10 * GB), context_tokens=32_768)
     assert plan.gpu_layers < 37 and "With --ctx" in plan.advice and "on the card as a whole" in plan.advice
