@@ -1,11 +1,15 @@
 """The fit against what llama.cpp really allocates, on a small pair; bench/memory.py does it on many."""
 
+from pathlib import Path
+
 import pytest
 
+from converters.convert import convert_draft, convert_target
 from sparkdesk.bench.memory import measure, predicted_bytes
 from sparkdesk.bench.memory_probe import summed
 from sparkdesk.bench.synthetic import SyntheticPair
 from sparkdesk.engine.llama.allocations import Allocation
+from tests.converters.gemma4_checkpoints import make_gemma4_pair
 
 
 @pytest.mark.native
@@ -24,6 +28,17 @@ def test_quantized_weights_are_counted_as_they_are(quantized_pair: SyntheticPair
     assert predicted_bytes(quantized_pair.target, quantized_pair.draft, 1024) == pytest.approx(
         measured.total_bytes, rel=0.1
     )
+
+
+@pytest.mark.native
+def test_sliding_windows_have_a_mask_of_their_own(tmp_path: Path) -> None:
+    make_gemma4_pair(tmp_path)
+    target, draft = tmp_path / "t.gguf", tmp_path / "d.gguf"
+    for _ in convert_target(tmp_path / "target", target, output_type="F16"):
+        pass
+    for _ in convert_draft(tmp_path / "draft", draft, target=tmp_path / "target", output_type="F16"):
+        pass
+    assert predicted_bytes(target, draft, 4096) == pytest.approx(measure(target, draft, 4096).total_bytes, rel=0.05)
 
 
 def test_buffers_that_were_replaced_do_not_count() -> None:
