@@ -136,6 +136,6 @@ def test_a_card_is_made_of_a_kept_run(tiny_pair: SyntheticPair, tmp_path: Path) 
     done = sparkdesk("bench", "card", "--from", str(tmp_path / "run.json"), "--out", str(out))
     assert (done.returncode, done.stdout.split()) == (0, [str(out), str(out.with_suffix(".json"))]), done.stderr
     text = out.read_text("utf-8")
-    assert "# Spark Tiny with Spark Tiny DSpark" in text and "| counting | 1 |" in text
+    assert "# Spark Tiny with Spark Tiny-DSpark" in text and "| counting | 1 |" in text
     assert sha256(tiny_pair.target.read_bytes()).hexdigest() in text
     assert str(tmp_path) not in text + out.with_suffix(".json").read_text("utf-8")
