@@ -71,8 +71,9 @@ class GgufTarget:
             block_values, block_bytes = GGML_QUANT_SIZES[type_]
             shape = place.shape[0], place.shape[1] // block_values * block_bytes  # (vocab, bytes of a row)
             stored = np.ndarray(shape, np.uint8, self._mapped, place.start)
-            rows: NDArray[np.float32] = dequantize(stored[list(ids)], type_)
-        except (ValueError, TypeError, NotImplementedError) as error:
+            with np.errstate(invalid="ignore"):  # damaged scales
+                rows: NDArray[np.float32] = dequantize(stored[list(ids)], type_)
+        except (ValueError, TypeError, NotImplementedError, OverflowError) as error:
             raise _unreadable(self._path) from error
         return rows
 

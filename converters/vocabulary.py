@@ -74,8 +74,8 @@ def token_table(
 
 def merges(bpe: Config) -> tuple[str, ...]:
     stated = bpe.raw("merges")
-    if not isinstance(stated, list):
-        raise bpe.fault("merges", "a list", stated)
+    if not isinstance(stated, list) or not stated:  # a GGUF holds no empty list
+        raise bpe.fault("merges", "a list of pairs of tokens", stated)
     # Older files write "a b", newer ones ["a", "b"]; no token this package knows contains a space.
     return tuple(merge if isinstance(merge, str) else " ".join(_pair(merge, bpe)) for merge in stated)
 

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from converters import ConversionError, convert_target
+from converters.gguf_target import GgufTarget
+from sparkdesk.errors import ModelLoadError
+from sparkdesk.gguf_file import read_gguf
 from tests.converters.checkpoints import make_target, split_into_shards
 
 if sys.platform == "win32":
@@ -62,7 +65,7 @@ def test_what_the_fuzzer_found_is_refused(tmp_path: Path, file: str, change: dic
     assert caught.value.message.isprintable()
 
 
-@pytest.mark.parametrize("merges", [[["a", 1]], [0.5], [["a"]], [["a", "b", "c"]], [{}]])
+@pytest.mark.parametrize("merges", [[], [["a", 1]], [0.5], [["a"]], [["a", "b", "c"]], [{}]])
 def test_merges_that_are_no_pairs_are_refused(tmp_path: Path, merges: list[Any]) -> None:
     made = make_target(tmp_path / "target", tied=True)
     path = made.folder / "tokenizer.json"
@@ -71,6 +74,20 @@ def test_merges_that_are_no_pairs_are_refused(tmp_path: Path, merges: list[Any])
     path.write_text(json.dumps(tokenizer))
     with pytest.raises(ConversionError, match="'merges' should be a list of pairs"):
         list(convert_target(made.folder, tmp_path / "out.gguf", output_type="F16"))
+
+
+def test_a_tensor_beyond_all_addresses_is_refused(tmp_path: Path) -> None:
+    made = make_target(tmp_path / "target", tied=True)
+    path = tmp_path / "target.gguf"
+    list(convert_target(made.folder, path, output_type="F16"))
+    content = path.read_bytes()
+    name = b"token_embd.weight"
+    offset_at = content.index(name) + len(name) + 4 + 2 * 8 + 4  # dimension count, dimensions, type
+    path.write_bytes(content[:offset_at] + b"\xff" * 8 + content[offset_at + 8 :])
+    with pytest.raises(ConversionError, match="not a GGUF file this converter can read"):
+        GgufTarget(path).embedding_rows([0])
+    with pytest.raises(ModelLoadError, match="cut short"):
+        read_gguf(path)
 
 
 def test_an_error_never_becomes_a_page(tmp_path: Path) -> None:
