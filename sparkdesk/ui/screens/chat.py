@@ -1,26 +1,21 @@
-"""The chat screen: owns the worker that makes replies, and decides what its widgets show."""
+"""The chat screen: composes the desk's widgets, and decides what its keys do."""
 
 from dataclasses import replace
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 from textual.widgets import Footer
-from textual.worker import Worker, WorkerState, get_current_worker
 
-from sparkdesk.chat.events import ReplyBroken, ReplyFinished
 from sparkdesk.engine.settings import SpeculationSettings
-from sparkdesk.errors import SparkDeskError
-from sparkdesk.ui import endings, messages
-from sparkdesk.ui.batches import Inbox, until
+from sparkdesk.ui import messages
 from sparkdesk.ui.choice import NO_CHOICE, DraftChoice
 from sparkdesk.ui.desk import Desk
 from sparkdesk.ui.meter import LiveFigures, Meter
-from sparkdesk.ui.pace import INTERVAL_S, Pace
-from sparkdesk.ui.screens.opening import OpeningScreen
+from sparkdesk.ui.screens.replying import ReplyingScreen
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.banner import Banner
 from sparkdesk.ui.widgets.empty import EmptyConversation
@@ -33,7 +28,7 @@ from sparkdesk.ui.widgets.top_bar import TopBar
 from sparkdesk.ui.widgets.transcript import Transcript
 
 
-class ChatScreen(OpeningScreen):
+class ChatScreen(ReplyingScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,f4", "toggle_speculation", "Speculation", tooltip="Switch speculation, also in mid-reply"),
         # With priority: the prompt, being a text area, would select a line on F6.
@@ -48,17 +43,12 @@ class ChatScreen(OpeningScreen):
     ]
 
     speculation: reactive[SpeculationSettings] = reactive(SpeculationSettings())
-    figures: reactive[LiveFigures] = reactive(LiveFigures())
     choice: reactive[DraftChoice] = reactive(NO_CHOICE)
     """The part of the figures that the top bar shows: it changes seldom, and moves what is beside it."""
     shows_live: reactive[bool] = reactive(True, init=False)
-    shows_thoughts: reactive[bool] = reactive(False, init=False)
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self._meter = Meter()
-        self._inbox = Inbox()
-        self._pace = Pace()
         self._clears_after_reply = False
         self.set_reactive(ChatScreen.speculation, desk.speculation)
 
@@ -78,7 +68,6 @@ class ChatScreen(OpeningScreen):
 
     def on_mount(self) -> None:
         self.query_one(Prompt).focus()
-        self.set_interval(INTERVAL_S, self.show_reply_at_pace)
         self.call_after_refresh(self.post_message, messages.Painted())
 
     async def when_open(self) -> None:
@@ -86,93 +75,7 @@ class ChatScreen(OpeningScreen):
         if not self.query_one(Transcript).has_turns:
             await self._show_empty()
 
-    # Replies
-
-    @on(messages.PromptSent)
-    async def send(self, message: messages.PromptSent) -> None:
-        if self.stage is not Stage.READY:
-            self.notify(self.stage.why_not_send, severity="warning")
-            return
-        prompt = self.query_one(Prompt)
-        prompt.accept(message.text)
-        prompt.examples = ()
-        prompt.focus()
-        self.stage = Stage.REPLYING
-        self.query_one(Banner).rest()
-        await self.query_one(Transcript).add_turn(message.text, shows_thought=self.shows_thoughts)
-        self._meter.begin_reply()
-        self.figures = self._meter.figures()
-        self.query_one(Transcript).newest.say("reading the prompt …")
-        self.reply(message.text)
-
-    @work(thread=True, exclusive=True, group="chat", exit_on_error=False)
-    def reply(self, text: str) -> None:
-        worker = get_current_worker()
-        try:
-            for event in until(self.desk.conversation.reply(text), has_ended=lambda: worker.is_cancelled):
-                self._inbox.put(event)
-        except SparkDeskError as error:
-            self.post_message(messages.ReplyRefused(text, error.message, error.hint))
-
-    async def show_reply_at_pace(self) -> None:
-        if self._pace.is_due and not self._inbox.is_empty:
-            self._pace.begin()
-            await self.show_reply()
-
-    async def show_reply(self) -> None:
-        """Take in what the worker has brought since the last time."""
-        batch = self._inbox.take()
-        if batch is None:
-            return
-        reply = self.query_one(Transcript).newest
-        if batch.prefill:
-            self._meter.read_prompt(batch.prefill)
-        self._meter.add(batch.advances)
-        await reply.write(batch.text)
-        if batch.end is None:
-            self.figures = self._meter.figures()
-            reply.say(endings.running_line(self.figures))
-            self.query_one(Transcript).follow()
-        elif isinstance(batch.end, ReplyFinished):
-            await reply.finish(batch.end.text)
-            reply.say(endings.finished_line(batch.end, parked_rounds=self._meter.parked_rounds))
-            await self._settle(batch.end)
-        else:
-            await self._break_reply(batch.end)
-
-    @on(messages.ReplyRefused)
-    async def give_back(self, message: messages.ReplyRefused) -> None:
-        """Nothing came of it: the words go back to where they can be changed."""
-        await self.show_reply()
-        needs_reload = self.desk.model is None
-        await self._break_reply(ReplyBroken("", message.cause, message.hint, needs_reload=needs_reload))
-        prompt = self.query_one(Prompt)
-        if not prompt.text:
-            prompt.show(message.text)
-
-    @on(Worker.StateChanged)
-    async def show_failed_reply(self, event: Worker.StateChanged) -> None:
-        error = event.worker.error
-        if event.worker.group == "chat" and event.state is WorkerState.ERROR and error is not None:
-            hint = "This is a bug in SparkDesk."
-            await self.show_reply()
-            await self._break_reply(ReplyBroken("", endings.unexpected(error), hint, needs_reload=True))
-
-    async def _break_reply(self, broken: ReplyBroken) -> None:
-        reply = self.query_one(Transcript).newest
-        await reply.finish(broken.text or reply.text)
-        reply.mark(broken.cause, broken.hint)
-        stats = self._meter.reply if reply.text else None
-        reply.say(endings.broken_line(stats, parked_rounds=self._meter.parked_rounds))
-        if broken.needs_reload:
-            self.go_down(broken.cause, "What came so far is kept.", "Ctrl+R reloads")
-        await self._settle(None)
-
-    async def _settle(self, end: ReplyFinished | None) -> None:
-        self._meter.end_reply(end.stats if end else None)
-        self.figures = self._meter.figures()
-        if self.stage is Stage.REPLYING:
-            self.stage = Stage.READY
+    async def when_settled(self) -> None:
         if self._clears_after_reply:
             self._clears_after_reply = False
             await self.action_new_conversation()
@@ -195,7 +98,7 @@ class ChatScreen(OpeningScreen):
             return
         if wanted.draft_length != self.speculation.draft_length:
             self.notify(f"Speculation with {draft_words(wanted.draft_length)}", timeout=2)
-            self._meter.forget_choice()
+            self.meter.forget_choice()
         self.speculation = wanted
         self._tell_speculation()
 
@@ -235,8 +138,8 @@ class ChatScreen(OpeningScreen):
         if self.model is None:
             return
         self.desk.conversation.clear()
-        self._meter = Meter()
-        self.figures = self._meter.figures()
+        self.meter = Meter()
+        self.figures = self.meter.figures()
         await self._show_empty()
 
     def action_toggle_live(self) -> None:

@@ -1,0 +1,142 @@
+"""The half of the chat screen that makes replies: one way of streaming them, whatever they begin with."""
+
+from collections.abc import Callable, Iterator
+
+from textual import on, work
+from textual.reactive import reactive
+from textual.worker import Worker, WorkerState, get_current_worker
+
+from sparkdesk.chat.events import ReplyBroken, ReplyEvent, ReplyFinished
+from sparkdesk.errors import SparkDeskError
+from sparkdesk.ui import endings, messages
+from sparkdesk.ui.batches import Inbox, until
+from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.meter import LiveFigures, Meter
+from sparkdesk.ui.pace import INTERVAL_S, Pace
+from sparkdesk.ui.screens.opening import OpeningScreen
+from sparkdesk.ui.stage import Stage
+from sparkdesk.ui.widgets.banner import Banner
+from sparkdesk.ui.widgets.prompt import Prompt
+from sparkdesk.ui.widgets.transcript import Transcript
+
+
+class ReplyingScreen(OpeningScreen):
+    """Owns the worker that makes replies, and the figures they bring."""
+
+    figures: reactive[LiveFigures] = reactive(LiveFigures())
+    shows_thoughts: reactive[bool] = reactive(False, init=False)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self.meter = Meter()
+        self._inbox = Inbox()
+        self._pace = Pace()
+
+    def on_mount(self) -> None:
+        self.set_interval(INTERVAL_S, self.show_reply_at_pace)
+
+    async def when_settled(self) -> None:
+        """A reply has ended, however it did."""
+
+    # Ways to begin
+
+    @on(messages.PromptSent)
+    async def send(self, message: messages.PromptSent) -> None:
+        if not self.can_reply():
+            return
+        prompt = self.query_one(Prompt)
+        prompt.accept(message.text)
+        prompt.examples = ()
+        prompt.focus()
+        await self.query_one(Transcript).add_turn(message.text, shows_thought=self.shows_thoughts)
+        self.stream(lambda: self.desk.conversation.reply(message.text), message.text)
+
+    def can_reply(self) -> bool:
+        """When not, the user is told why."""
+        if self.stage is Stage.READY:
+            return True
+        self.notify(self.stage.why_not_send, severity="warning")
+        return False
+
+    def stream(self, events: Callable[[], Iterator[ReplyEvent]], words: str = "") -> None:
+        """Make a reply, into the newest of the transcript. `words` go back to the prompt when they are refused."""
+        self.stage = Stage.REPLYING
+        self.query_one(Banner).rest()
+        self.meter.begin_reply()
+        self.figures = self.meter.figures()
+        self.query_one(Transcript).newest.say("reading the prompt …")
+        self.make_reply(events, words)
+
+    @work(thread=True, exclusive=True, group="chat", exit_on_error=False)
+    def make_reply(self, events: Callable[[], Iterator[ReplyEvent]], words: str) -> None:
+        worker = get_current_worker()
+        try:
+            for event in until(events(), has_ended=lambda: worker.is_cancelled):
+                self._inbox.put(event)
+        except SparkDeskError as error:
+            self.post_message(messages.ReplyRefused(words, error.message, error.hint))
+
+    # While it comes
+
+    async def show_reply_at_pace(self) -> None:
+        if self._pace.is_due and not self._inbox.is_empty:
+            self._pace.begin()
+            await self.show_reply()
+
+    async def show_reply(self) -> None:
+        """Take in what the worker has brought since the last time."""
+        batch = self._inbox.take()
+        if batch is None:
+            return
+        reply = self.query_one(Transcript).newest
+        if batch.prefill:
+            self.meter.read_prompt(batch.prefill)
+        self.meter.add(batch.advances)
+        await reply.write(batch.text)
+        if batch.end is None:
+            self.figures = self.meter.figures()
+            reply.say(endings.running_line(self.figures))
+            self.query_one(Transcript).follow()
+        elif isinstance(batch.end, ReplyFinished):
+            await reply.finish(batch.end.text)
+            reply.say(endings.finished_line(batch.end, parked_rounds=self.meter.parked_rounds))
+            await self._settle(batch.end)
+        else:
+            await self._break_reply(batch.end)
+
+    # Its end
+
+    @on(messages.ReplyRefused)
+    async def give_back(self, message: messages.ReplyRefused) -> None:
+        """Nothing came of it: the words go back to where they can be changed."""
+        await self.show_reply()
+        needs_reload = self.desk.model is None
+        await self._break_reply(ReplyBroken("", message.cause, message.hint, needs_reload=needs_reload))
+        prompt = self.query_one(Prompt)
+        if not prompt.text:
+            prompt.show(message.text)
+
+    @on(Worker.StateChanged)
+    async def show_failed_reply(self, event: Worker.StateChanged) -> None:
+        error = event.worker.error
+        if event.worker.group == "chat" and event.state is WorkerState.ERROR and error is not None:
+            hint = "This is a bug in SparkDesk."
+            await self.show_reply()
+            await self._break_reply(ReplyBroken("", endings.unexpected(error), hint, needs_reload=True))
+
+    async def _break_reply(self, broken: ReplyBroken) -> None:
+        reply = self.query_one(Transcript).newest
+        await reply.finish(broken.text or reply.text)
+        reply.mark(broken.cause, broken.hint)
+        stats = self.meter.reply if reply.text else None
+        reply.say(endings.broken_line(stats, parked_rounds=self.meter.parked_rounds))
+        if broken.needs_reload:
+            self.go_down(broken.cause, "What came so far is kept.", "Ctrl+R reloads")
+        await self._settle(None)
+
+    async def _settle(self, end: ReplyFinished | None) -> None:
+        self.meter.end_reply(end.stats if end else None)
+        self.figures = self.meter.figures()
+        if self.stage is Stage.REPLYING:
+            self.stage = Stage.READY
+        await self.when_settled()
