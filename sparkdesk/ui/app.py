@@ -13,6 +13,7 @@ from textual.screen import Screen
 
 from sparkdesk.ui import commands, messages, themes
 from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.routes import ROUTES, Route, route
 from sparkdesk.ui.screens.chat import ChatScreen
 
 EXIT_AFTER_FIRST_PAINT = "SPARKDESK_EXIT_AFTER_FIRST_PAINT"
@@ -26,14 +27,16 @@ class SparkDeskApp(App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-middling"), (40, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "Help", tooltip="Show all keys"),
-        Binding("ctrl+q", "quit", "Quit", tooltip="Stop everything and leave", priority=True),
+        *(each.binding for each in ROUTES),
+        Binding("ctrl+q", "quit", "Quit", tooltip="Stop everything and leave", priority=True, id="desk.quit"),
     ]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
-        self._desk = desk
+        self.desk = desk
         self._is_closed = False
+        self._routed: dict[str, Screen[Any]] = {}
+        """What was opened last under each name of the table."""
         for theme in (themes.DARK, themes.LIGHT):
             self.register_theme(theme)
         self.theme = themes.DARK.name
@@ -42,7 +45,7 @@ class SparkDeskApp(App[None]):
         return themes.FOREIGN
 
     def get_default_screen(self) -> Screen[None]:
-        return ChatScreen(self._desk)
+        return ChatScreen(self.desk)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         return commands.of_screen(screen)
@@ -55,11 +58,29 @@ class SparkDeskApp(App[None]):
             _collect_garbage_rarely()
             await self.screen.start()
 
-    def action_help(self) -> None:
-        from sparkdesk.ui.screens.help import HelpScreen
+    async def action_open_screen(self, name: str) -> None:
+        """Go to a screen of the table, or back to the chat when it is the one in front."""
+        is_in_front = self._routed.get(name) is self.screen
+        with self.batch_update():
+            await self.action_go_back()
+            if not is_in_front:
+                await self.push_screen(self._screen_of(route(name)))
 
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.screen.active_bindings.values()))
+    async def action_go_back(self) -> None:
+        """To the chat, which is below everything."""
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not (action == "open_screen" and self.screen.is_modal)  # what asks in front waits for its answer
+
+    def _screen_of(self, chosen: Route) -> Screen[Any]:
+        screen = self._routed.get(chosen.name)
+        if screen is None or not chosen.stays:
+            screen = self._routed[chosen.name] = chosen.make(self)
+            if chosen.stays:
+                self.install_screen(screen, chosen.name)
+        return screen
 
     async def action_quit(self) -> None:
         await self._close_desk()
@@ -72,7 +93,7 @@ class SparkDeskApp(App[None]):
         """Ends an opening or a reply in another thread too; without that, leaving would wait for it."""
         if not self._is_closed:
             self._is_closed = True
-            await asyncio.to_thread(self._desk.close)
+            await asyncio.to_thread(self.desk.close)
 
 
 def _collect_garbage_rarely() -> None:

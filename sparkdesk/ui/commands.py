@@ -1,48 +1,41 @@
-"""The entries of the command palette. They call the screen's own actions, so that a key and its entry cannot differ."""
+"""The entries of the command palette: what the screen in front offers, its keys, and the way to every other screen.
 
-from collections.abc import Iterator
-from dataclasses import replace
+A screen that can do more than its keys say has a method `commands`; see OffersCommands. Everything else follows from
+the bindings and the routes, so that a key and its entry cannot differ.
+"""
+
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from textual.app import SystemCommand
 from textual.screen import Screen
 
-from sparkdesk.ui.screens.chat import ChatScreen
-from sparkdesk.ui.stage import Stage
+from sparkdesk.ui.routes import ROUTES
+
+
+@runtime_checkable
+class OffersCommands(Protocol):
+    """A screen with entries of its own. One whose callback is `action_x` stands in for the key of that action."""
+
+    def commands(self) -> Iterable[SystemCommand]: ...
 
 
 def of_screen(screen: Screen[Any]) -> Iterator[SystemCommand]:
     app = screen.app
-    if isinstance(screen, ChatScreen):
-        yield from _of_chat(screen)
+    own = list(screen.commands()) if isinstance(screen, OffersCommands) else []
+    yield from own
+    yield from _of_keys(screen, said={getattr(command.callback, "__name__", "") for command in own})
+    for each in ROUTES:
+        yield SystemCommand(each.title, each.summary, partial(app.run_action, f"open_screen({each.name!r})"))
     yield SystemCommand("Theme", "Change the colours", app.action_change_theme)
-    yield SystemCommand("Help", "Show all keys", partial(app.run_action, "help"))
     yield SystemCommand("Quit", "Stop everything and leave", app.action_quit)
 
 
-def _of_chat(screen: ChatScreen) -> Iterator[SystemCommand]:
-    if not screen.problem:
-        yield from _of_speculation(screen)
-    if screen.stage.allows("stop"):
-        what = "Stop the reply" if screen.stage is Stage.REPLYING else "Cancel loading"
-        yield SystemCommand(what, "What came so far is kept", screen.action_stop)
-    if screen.stage.allows("new_conversation"):
-        yield SystemCommand("New conversation", "Forget this one and start afresh", screen.action_new_conversation)
-    if screen.stage.allows("reload"):
-        yield SystemCommand("Reload the model", "The conversation stays", screen.action_reload)
-    yield SystemCommand("Copy the last reply", "To the clipboard", screen.action_copy_reply)
-    yield SystemCommand("Show or hide live figures", "Speed, acceptance, gain", screen.action_toggle_live)
-    yield SystemCommand("Show or hide thoughts", "What the model thought first", screen.action_toggle_thoughts)
-
-
-def _of_speculation(screen: ChatScreen) -> Iterator[SystemCommand]:
-    now = screen.speculation
-    title = "Switch speculation off" if now.is_enabled else "Switch speculation on"
-    yield SystemCommand(title, "Takes effect at once, also in mid-reply", screen.action_toggle_speculation)
-    longest = screen.model.block_size if screen.model else 0
-    for length in (None, *range(1, longest + 1)):
-        name = "auto" if length is None else str(length)
-        help_text = "Left to the engine, which may park" if length is None else f"Draft {length} tokens a round"
-        set_length = partial(screen.set_speculation, replace(now, draft_length=length))
-        yield SystemCommand(f"Draft length: {name}", help_text, set_length)
+def _of_keys(screen: Screen[Any], said: set[str]) -> Iterator[SystemCommand]:
+    """The screen's own keys that can be used now, and those of the part that has the focus."""
+    for node, binding, is_enabled, tooltip in screen.active_bindings.values():
+        is_told = bool(tooltip and binding.description) and f"action_{binding.action}" not in said
+        if node is not screen.app and is_enabled and is_told:
+            said.add(f"action_{binding.action}")
+            yield SystemCommand(binding.description, tooltip, partial(screen.app.run_action, binding.action, node))

@@ -55,6 +55,20 @@ async def test_the_palette_offers_what_the_keys_do() -> None:
         assert "Stop the reply" not in titles
 
 
+async def test_the_palette_offers_every_key_of_the_screen_in_front_once() -> None:
+    async with at_open_desk() as sitting:
+        titles = [command.title for command in of_screen(sitting.chat)]
+        assert len(titles) == len(set(titles))
+        assert "Longer draft" in titles
+
+
+async def test_the_key_of_a_screen_leads_back_from_it_too() -> None:
+    async with at_open_desk() as sitting:
+        await sitting.pilot.press("f1", "f1")
+        assert isinstance(sitting.app.screen, ChatScreen)
+        assert len(sitting.app.screen_stack) == 1
+
+
 async def test_a_palette_entry_acts_on_the_desk() -> None:
     async with at_open_desk() as sitting:
         await sitting.pilot.press("ctrl+p")

@@ -1,17 +1,18 @@
 """The chat screen: composes the desk's widgets, and decides what its keys do."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 from textual.widgets import Footer
 
 from sparkdesk.engine.settings import SpeculationSettings
-from sparkdesk.ui import messages
+from sparkdesk.ui import chat_commands, messages
 from sparkdesk.ui.choice import NO_CHOICE, DraftChoice
 from sparkdesk.ui.desk import Desk
 from sparkdesk.ui.meter import LiveFigures, Meter
@@ -107,6 +108,10 @@ class ChatScreen(ReplyingScreen):
             self.desk.conversation.set_speculation(self.speculation.is_enabled, self.speculation.draft_length)
 
     # Other keys
+
+    def commands(self) -> Iterator[SystemCommand]:
+        """For the palette."""
+        return chat_commands.of_chat(self)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return True if self.stage.allows(action) else None

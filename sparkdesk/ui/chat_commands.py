@@ -1,0 +1,40 @@
+"""What the palette offers of the chat beside its keys."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.app import SystemCommand
+
+from sparkdesk.ui.stage import Stage
+
+if TYPE_CHECKING:
+    from sparkdesk.ui.screens.chat import ChatScreen
+
+
+def of_chat(screen: "ChatScreen") -> Iterator[SystemCommand]:
+    if not screen.problem:
+        yield from _of_speculation(screen)
+    if screen.stage.allows("stop"):
+        what = "Stop the reply" if screen.stage is Stage.REPLYING else "Cancel loading"
+        yield SystemCommand(what, "What came so far is kept", screen.action_stop)
+    if screen.stage.allows("new_conversation"):
+        yield SystemCommand("New conversation", "Forget this one and start afresh", screen.action_new_conversation)
+    if screen.stage.allows("reload"):
+        yield SystemCommand("Reload the model", "The conversation stays", screen.action_reload)
+    yield SystemCommand("Copy the last reply", "To the clipboard", screen.action_copy_reply)
+    yield SystemCommand("Show or hide live figures", "Speed, acceptance, gain", screen.action_toggle_live)
+    yield SystemCommand("Show or hide thoughts", "What the model thought first", screen.action_toggle_thoughts)
+
+
+def _of_speculation(screen: "ChatScreen") -> Iterator[SystemCommand]:
+    now = screen.speculation
+    title = "Switch speculation off" if now.is_enabled else "Switch speculation on"
+    yield SystemCommand(title, "Takes effect at once, also in mid-reply", screen.action_toggle_speculation)
+    longest = screen.model.block_size if screen.model else 0
+    for length in (None, *range(1, longest + 1)):
+        name = "auto" if length is None else str(length)
+        help_text = "Left to the engine, which may park" if length is None else f"Draft {length} tokens a round"
+        set_length = partial(screen.set_speculation, replace(now, draft_length=length))
+        yield SystemCommand(f"Draft length: {name}", help_text, set_length)

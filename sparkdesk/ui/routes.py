@@ -1,0 +1,51 @@
+"""The screens one can go to from anywhere: one line each makes its key and its entry in the palette.
+
+To add one, write a function that imports the screen and makes it, and a line in ROUTES. What imports a screen here runs
+when it is first opened, not before the first paint. A screen that stays keeps its state and its workers while it is out
+of sight, so that a download or a measurement goes on; Esc (action `app.go_back`) returns to the chat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from textual.binding import Binding
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from sparkdesk.ui.app import SparkDeskApp
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    name: str
+    key: str
+    title: str
+    """One word: the footer is short."""
+    summary: str
+    make: Callable[[SparkDeskApp], Screen[Any]]
+    """Given the app for its `desk`, and for what the screen in front can tell."""
+    stays: bool = True
+    """Whether the screen is made once and kept, or made anew each time."""
+
+    @property
+    def binding(self) -> Binding:
+        # With priority: the prompt, being a text area, would take F7 for itself.
+        action = f"open_screen({self.name!r})"
+        return Binding(self.key, action, self.title, tooltip=self.summary, priority=True, id=f"desk.{self.name}")
+
+
+def _help(app: SparkDeskApp) -> Screen[Any]:
+    from sparkdesk.ui.screens.help import HelpScreen
+
+    return HelpScreen(app.screen.active_bindings.values())
+
+
+ROUTES = (Route("help", "f1", "Help", "Show all keys", _help, stays=False),)
+
+
+def route(name: str) -> Route:
+    return next(each for each in ROUTES if each.name == name)
