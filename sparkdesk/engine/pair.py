@@ -104,9 +104,9 @@ class Pair:
     def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
         return self._model.tokenize(text, parse_special=parse_special)
 
-    def piece(self, token: int) -> bytes:
-        """The bytes of a token; b"" for control tokens."""
-        return self._model.piece(token)
+    def piece(self, token: int, *, show_control: bool = False) -> bytes:
+        """The bytes of a token; b"" for control tokens unless they are asked for."""
+        return self._model.piece(token, show_control=show_control)
 
     def compare(self, tokens: tuple[int, ...], first: int, second: int) -> Margin:
         """How sure the target is of `first` against `second` after `tokens`, and how noisy that figure is."""
@@ -157,7 +157,7 @@ class Pair:
     ) -> tuple[int, ...]:
         """Open the drafter beside the target's context; returns the layers it listens to, none if it cannot be used."""
         try:
-            model = self._open_model(file.path, gpu_layers=-1, report=report, stage="draft")
+            model = self._open_model(file.path, gpu_layers=self.settings.draft_gpu_layers, report=report, stage="draft")
             self.draft_problem = pairing.layer_problem(self._file, model.target_layers, self._model.layer_count)
             if self.draft_problem:
                 return ()

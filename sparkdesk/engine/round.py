@@ -16,6 +16,21 @@ class Prefilled:
 
 
 @dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How likely a token was to the target, by its own distribution.
+
+    That is the softmax of its logits as they are: no temperature, no penalty, no filter and no grammar.
+    """
+
+    logprob: float
+    """Natural logarithm of the token's probability."""
+    top_tokens: tuple[int, ...] = ()
+    """The likeliest tokens at its place, the likeliest first; the token itself need not be among them."""
+    top_logprobs: tuple[float, ...] = ()
+    """One for each of these."""
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
     """Tokens that became text together, and what they cost.
 
@@ -52,6 +67,8 @@ class Round:
     is_first: bool = False
     has_end: bool = False
     """Whether the end-of-turn token came out of this round too, after `tokens`."""
+    likelihoods: tuple[Likelihood, ...] = ()
+    """One a token where they were asked for, else empty."""
 
     @property
     def elapsed_ms(self) -> float:

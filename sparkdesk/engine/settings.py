@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 ALL_LAYERS = -1
+MOST_LOGPROBS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class LoadSettings:
     """0 leaves the choice to the engine: the physical cores."""
     gpu_layers: int = ALL_LAYERS
     """Target layers on the GPU; -1 is all that there are. Ignored by a build without a GPU backend."""
+    draft_gpu_layers: int = ALL_LAYERS
+    """Layers of the draft on the GPU, likewise."""
     use_extra_buffers: bool = True
     """False avoids repacked weights: the safe setting where AMX code was miscompiled."""
 
@@ -59,8 +62,26 @@ class SpeculationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GrammarSettings:
+    """What a reply must look like: one of the two, from its first token on or after a trigger.
+
+    Tokens that the grammar does not allow have no probability; those that end a turn have some only where the grammar
+    may end. The distribution is exact: the softmax over the allowed tokens, then the sampler's own settings.
+    """
+
+    gbnf: str = ""
+    """In llama.cpp's notation, starting at the rule `root`. Text of special tokens counts as text."""
+    json_schema: str = ""
+    """The schema as JSON text; "{}" asks for any JSON object."""
+    triggers: tuple[str, ...] = ()
+    """The reply is free until it has said one of these texts, such as "<tool_call>": the grammar holds for what comes
+    next. Where the grammar can only end, the reply is free again, until the next trigger. Empty: it holds from the
+    start, and the reply ends with it."""
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationSettings:
-    """One reply: when it ends, how it is sampled, how it is sped up."""
+    """One reply: when it ends, how it is sampled, how it is sped up, what it must look like, what is told of it."""
 
     max_tokens: int = 0
     """0 is until the context is full."""
@@ -68,3 +89,6 @@ class GenerationSettings:
     """End-of-turn tokens; the reply ends before the first of them."""
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     speculation: SpeculationSettings = field(default_factory=SpeculationSettings)
+    grammar: GrammarSettings | None = None
+    top_logprobs: int | None = None
+    """How many alternatives each token is told with, 0..MOST_LOGPROBS; None tells no probabilities at all."""

@@ -13,9 +13,10 @@ from sparkdesk.engine import prefill, proposal
 from sparkdesk.engine.accept import Verdict, accept
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
+from sparkdesk.engine.likelihood import likelihoods
 from sparkdesk.engine.parts import DrafterPart, PairParts
 from sparkdesk.engine.proposal import NOTHING, Proposal
-from sparkdesk.engine.round import Prefilled, Round
+from sparkdesk.engine.round import Likelihood, Prefilled, Round
 from sparkdesk.engine.sampling import Sampler
 from sparkdesk.engine.scheduling.costs import MOST_ROWS
 from sparkdesk.engine.scheduling.echo import EchoIndex
@@ -30,8 +31,9 @@ from sparkdesk.engine.scheduling.lengths import (
     Situation,
 )
 from sparkdesk.engine.scheduling.tuner import Played, Tuner
-from sparkdesk.engine.settings import GenerationSettings, SpeculationSettings
+from sparkdesk.engine.settings import MOST_LOGPROBS, GenerationSettings, SpeculationSettings
 from sparkdesk.engine.stats import Outcome, ReplyStats
+from sparkdesk.errors import EngineError
 
 
 def generate(
@@ -43,6 +45,8 @@ def generate(
     when the prompt leaves no room for an answer, EngineError when a pass fails. May be closed early.
     """
     prefill.check(pair.target, tokens)
+    if settings.grammar is not None:
+        raise EngineError("This version of the engine knows no grammars yet.", "Ask without one.")
     yield from _Reply(pair, tokens, settings, control).events()
 
 
@@ -88,6 +92,9 @@ class _Reply:
         self.round_began = perf_counter()
 
     def events(self) -> Iterator[Prefilled | Round | Outcome]:
+        if self.control.is_cancelled:  # while it waited: what the caches hold may be worth something to the next one
+            yield Outcome("cancelled", self.stats)
+            return
         began = perf_counter()
         settings, tuner = self.control.speculation, self.pair.tuner
         ready = yield from prefill.run(
@@ -119,7 +126,7 @@ class _Reply:
         kept = self.commit(verdict.tokens)
         self.round_began = perf_counter()
         if kept:
-            first = Round(kept, (False,), is_first=True)
+            first = Round(kept, (False,), is_first=True, likelihoods=self.likelihoods(row.reshape(1, -1), kept))
             self.stats = self.stats.after(first)
             yield first
 
@@ -141,14 +148,22 @@ class _Reply:
             logits, offer.tokens, history=self.committed, sampler=self.sampler, unverified=offer.unverified
         )
         kept = self.commit(verdict.tokens)
+        told = self.likelihoods(logits, kept)
         self.settle(verdict, len(kept))
         self.round_began = perf_counter()
         elapsed_ms = 1e3 * (self.round_began - began)
         self.learn(offer, verdict, elapsed_ms)
-        return self.report(offer, verdict, kept, verify_ms=verify_ms, elapsed_ms=elapsed_ms)
+        return self.report(offer, verdict, kept, likelihoods=told, verify_ms=verify_ms, elapsed_ms=elapsed_ms)
 
     def report(
-        self, offer: _Offer, verdict: Verdict, kept: tuple[int, ...], *, verify_ms: float, elapsed_ms: float
+        self,
+        offer: _Offer,
+        verdict: Verdict,
+        kept: tuple[int, ...],
+        *,
+        likelihoods: tuple[Likelihood, ...],
+        verify_ms: float,
+        elapsed_ms: float,
     ) -> Round:
         draft, tuner = offer.draft, self.pair.tuner
         has_end = self.stop_reason == "end"
@@ -172,6 +187,7 @@ class _Reply:
             other_ms=max(0.0, elapsed_ms - draft.draft_ms - draft.absorb_ms - verify_ms),
             plain_ms_per_token=tuner.costs.plain_ms(offer.situation.context_tokens),
             has_end=has_end,
+            likelihoods=likelihoods,
         )
 
     def offer(self) -> _Offer:
@@ -229,6 +245,10 @@ class _Reply:
             verify_ms=elapsed_ms - draft.absorb_ms - draft.draft_ms - draft.chain_ms,
         )
         self.pair.tuner.learn(offer.situation, played)
+
+    def likelihoods(self, logits: FloatArray, tokens: tuple[int, ...]) -> tuple[Likelihood, ...]:
+        top = self.settings.top_logprobs
+        return () if top is None else likelihoods(logits, tokens, top=min(top, MOST_LOGPROBS))
 
     def room(self) -> int:
         """Most tokens worth verifying: the rest of the context, and what is still asked for."""

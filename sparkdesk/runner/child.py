@@ -20,7 +20,6 @@ from sparkdesk.engine.control import Control
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings
 from sparkdesk.engine.stats import Outcome
-from sparkdesk.errors import EngineError
 from sparkdesk.runner import wire
 from sparkdesk.runner.learnt import Learnt
 from sparkdesk.runner.protocol import Response
@@ -54,7 +53,7 @@ def main(engine: PairEngine) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the whole terminal; the desk answers it with Cancel
     faulthandler.enable()  # the last words of a crash then say which call it was
     requests, responses = _claim_wire()
-    service = Service(engine, lambda response: _send(responses, response))
+    service = Service(engine, _Sender(responses))
     threading.Thread(target=_read, args=(requests, service), name="requests", daemon=True).start()
     service.run()
     # Past the interpreter's own teardown, where a library's destructors may hang; the pair is closed already.
@@ -74,20 +73,29 @@ def _read(requests: BinaryIO, service: Service) -> None:
     try:
         for line in requests:
             try:
-                service.receive(wire.decode_request(line))
-            except EngineError as error:
-                service.refuse(error)
+                request_id, request = wire.decode_request(line)
+            except wire.WireError as error:
+                service.refuse(error, error.request_id)
+            else:
+                service.receive(request, request_id)
     finally:
         os._exit(0)  # the parent is gone: nobody wants the rest
 
 
-def _send(responses: BinaryIO, response: Response) -> None:
-    rest = memoryview(wire.encode(response))
-    try:
-        while rest:
-            rest = rest[responses.write(rest) :]
-    except BrokenPipeError:
-        os._exit(0)
+class _Sender:
+    """Writes answers of both threads, one whole line at a time."""
+
+    def __init__(self, responses: BinaryIO) -> None:
+        self._responses, self._lock = responses, threading.Lock()
+
+    def __call__(self, response: Response, request_id: int) -> None:
+        rest = memoryview(wire.encode(response, request_id))
+        try:
+            with self._lock:
+                while rest:
+                    rest = rest[self._responses.write(rest) :]
+        except BrokenPipeError:
+            os._exit(0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The desk's handle on the engine: starts its process, asks it, stops it, and says why it died.
 
-All methods may be called from any thread. One reply at a time: a second request waits for the reply in progress to end.
+All methods may be called from any thread. One reply at a time: a second waits for the reply in progress to end.
 """
 
 import sys
@@ -10,12 +10,11 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
-from sparkdesk import errors
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SpeculationSettings
-from sparkdesk.errors import EngineError, OutOfMemory, SparkDeskError
+from sparkdesk.errors import EngineError, OutOfMemory
 from sparkdesk.runner.attempts import WITHOUT_DRAFT, WITHOUT_REPACKING, Attempt, attempts, crash_in_all
 from sparkdesk.runner.crash import Death
 from sparkdesk.runner.machine_memory import MachineMemory
@@ -24,22 +23,19 @@ from sparkdesk.runner.protocol import (
     Cancel,
     Compare,
     Compared,
-    Failed,
     Finished,
     Generate,
     Load,
     Loaded,
     Loading,
     Prefilling,
-    Response,
     RoundDone,
     SetSpeculation,
     Tokenize,
     Tokens,
 )
+from sparkdesk.runner.reply import Answer, Reply, expected
 from sparkdesk.runner.smaller import ran_out_of_memory, smaller_loads
-
-Answer = TypeVar("Answer", bound=Response)
 
 HEARTBEAT_SECONDS = 0.4
 """While it loads, an event comes at least this often, so that whoever cancels between two events need not wait."""
@@ -117,25 +113,25 @@ class EngineClient:
         self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
     ) -> Generator[Prefilling | RoundDone | Finished, None, None]:
         """The reply as it comes, `Finished` last. Closing the iterator early, or Ctrl+C, cancels after the round."""
-        child = self._living_child()
-        exchange = child.ask(Generate(tuple(tokens), settings, ignore_end))
+        reply = self.ask_for_reply(tokens, settings, ignore_end)
         try:
-            while True:
-                answer = _checked(exchange.next_answer())
-                assert isinstance(answer, Prefilling | RoundDone | Finished), answer
-                yield answer
-                if isinstance(answer, Finished):
-                    return
+            yield from reply.events()
         finally:
-            if not exchange.is_over:
-                child.tell(Cancel())
+            reply.cancel()
+
+    def ask_for_reply(self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False) -> Reply:
+        """The same as a handle, for whoever reads in one thread and may have to cancel in another.
+
+        The question is asked when this returns, and takes its turn behind those asked before it.
+        """
+        return Reply(self._living_child(), Generate(tuple(tokens), settings, ignore_end))
 
     def set_speculation(self, settings: SpeculationSettings) -> None:
         """From the next round on, for the reply in progress; later ones bring their own settings."""
         self._tell(SetSpeculation(settings))
 
     def cancel(self) -> None:
-        """End the reply in progress after its current round; its iterator still comes to `Finished`."""
+        """End the reply in progress after its current round, and those that wait; each still comes to `Finished`."""
         self._tell(Cancel())
 
     def close(self) -> None:
@@ -199,7 +195,7 @@ class EngineClient:
                 return answer
             else:
                 try:
-                    return _expected(answer, Loaded)
+                    return expected(answer, Loaded)
                 except OutOfMemory as error:
                     return error
 
@@ -218,7 +214,7 @@ class EngineClient:
         return child
 
     def _ask(self, request: Tokenize | Compare, kind: type[Answer]) -> Answer:
-        return _expected(self._living_child().ask(request).next_answer(), kind)
+        return expected(self._living_child().ask(request).next_answer(), kind)
 
     def _tell(self, request: Cancel | SetSpeculation) -> None:
         child = self._child
@@ -232,23 +228,6 @@ def _told_apart(loaded: Loaded, attempt: Attempt, deaths: list[tuple[Attempt, De
     if attempt.way == WITHOUT_DRAFT:
         model = replace(model, draft_problem=f"With the draft, the engine crashes. {deaths[-1][1].sentence()}")
     return replace(loaded, model=model)
-
-
-def _expected(answer: Response | Death, kind: type[Answer]) -> Answer:
-    response = _checked(answer)
-    assert isinstance(response, kind), response
-    return response
-
-
-def _checked(answer: Response | Death) -> Response:
-    """Raise what the child says went wrong, under the class it names."""
-    if isinstance(answer, Death):
-        raise answer.error()
-    if isinstance(answer, Failed):
-        kind = getattr(errors, answer.kind, EngineError)
-        known = kind if isinstance(kind, type) and issubclass(kind, SparkDeskError) else EngineError
-        raise known(answer.message, answer.hint)
-    return answer
 
 
 def _said(learnt_folder: Path | None) -> tuple[str, ...]:

@@ -1,16 +1,16 @@
 """One child process and the lines to and from it; knows nothing of models.
 
-Every request gets an Exchange of its own, and answers come in the order of requests. So an exchange may be abandoned
-at any moment, and the next request still reads only its own answers. Threads of this module do all the reading: a
-Ctrl+C in the main thread never tears a line apart, and a child that dies wakes whoever waits for it.
+Every request gets an Exchange and a number of its own, and every answer carries that number. So an exchange may be
+abandoned at any moment, and the next request still reads only its own answers. Threads of this module do all the
+reading: a Ctrl+C in the main thread never tears a line apart, and a child that dies wakes whoever waits for it.
 """
 
 import contextlib
+import itertools
 import os
 import queue
 import subprocess
 import threading
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -45,7 +45,8 @@ _ACTIVITIES: dict[type[Request], str] = {
 class Exchange:
     """One request's answers, as they come in."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, request_id: int) -> None:
+        self.request_id = request_id
         self.activity = _ACTIVITIES.get(type(request), "working")
         self.is_over = False
         self._answers: queue.SimpleQueue[Response | Death] = queue.SimpleQueue()
@@ -78,7 +79,8 @@ class ChildProcess:
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=_environment())
         self._write_lock = threading.Lock()
         self._lock = threading.Lock()
-        self._pending: deque[Exchange] = deque()
+        self._pending: dict[int, Exchange] = {}  # the oldest first
+        self._numbers = itertools.count(1)
         self._is_ending = False
         self._death: Death | None = None
         self._last_words = b""
@@ -102,14 +104,14 @@ class ChildProcess:
 
     def ask(self, request: Request) -> Exchange:
         """Send a request that will be answered."""
-        exchange = Exchange(request)
+        exchange = Exchange(request, next(self._numbers))
         with self._write_lock:
             with self._lock:
                 if self._death is not None:
                     exchange.put(self._death)
                     return exchange
-                self._pending.append(exchange)
-            self._write(request)
+                self._pending[exchange.request_id] = exchange
+            self._write(request, exchange.request_id)
         return exchange
 
     def tell(self, request: Request) -> None:
@@ -137,9 +139,9 @@ class ChildProcess:
             self._process.wait(timeout_s)
         return self._process.poll() is not None
 
-    def _write(self, request: Request) -> None:
+    def _write(self, request: Request, request_id: int = 0) -> None:
         try:
-            self._requests.write(wire.encode(request))
+            self._requests.write(wire.encode(request, request_id))
             self._requests.flush()
         except (OSError, ValueError):
             return  # it is dead or closed: `_listen` says so to whoever waits
@@ -157,31 +159,31 @@ class ChildProcess:
         with responses:
             for line in responses:
                 try:
-                    self._deliver(wire.decode_response(line))
+                    self._deliver(*wire.decode_response(line))
                 except wire.WireError as error:
                     garbage = error.message
                     self._process.kill()
                     break
         self._bury(garbage)
 
-    def _deliver(self, response: Response) -> None:
+    def _deliver(self, request_id: int, response: Response) -> None:
         with self._lock:
-            if not self._pending:
+            exchange = self._pending.get(request_id)
+            if exchange is None:
                 raise wire.WireError(f"{type(response).__name__}, which nobody asked for")
-            exchange = self._pending[0]
             exchange.put(response)
             if exchange.is_over:
-                self._pending.popleft()
+                del self._pending[request_id]
 
     def _bury(self, garbage: str) -> None:
         exit_code = self._process.wait()
         self._overhearing.join(POLITE_SECONDS)
         with self._lock:
-            activity = self._pending[0].activity if self._pending else ""
+            activity = next((exchange.activity for exchange in self._pending.values()), "")
             self._death = Death(
                 exit_code, activity, self.last_words, was_asked=self._is_ending and not garbage, garbage=garbage
             )
-            for exchange in self._pending:
+            for exchange in self._pending.values():
                 exchange.put(self._death)
             self._pending.clear()
 

@@ -1,7 +1,8 @@
 """The typed messages between the desk and the engine's child process, and their form on the wire.
 
-One message is one line of JSON: {"type": "Generate", ...fields}. Bytes travel as latin-1 text. Token pieces are bytes
-because a token may be half a character; putting them together is the business of whoever shows text.
+One message is one line of JSON: {"type": "Generate", "id": 7, ...fields}. The id is the request's own, and that of the
+request an answer belongs to; messages that get no answer have none. Bytes travel as latin-1 text. Token pieces are
+bytes because a token may be half a character; putting them together is the business of whoever shows text.
 """
 
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Tokenize:
+    """Answered at once where a pair is loaded, in mid-reply too."""
+
     text: str
     parse_special: bool = True
     """Whether <|im_start|> and its like become their own token."""
@@ -43,7 +46,10 @@ class SetSpeculation:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """End the reply in progress after the current round."""
+    """End replies after their current round; one that waits its turn ends without a round."""
+
+    request_id: int = 0
+    """Of the Generate meant; 0 is every one asked for so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,8 @@ class RoundDone:
     """The text of each token of the round, as bytes."""
     is_speculating: bool = False
     """Whether this round was made with speculation switched on."""
+    top_pieces: tuple[tuple[bytes, ...], ...] = ()
+    """The text of each of `round.likelihoods`' top tokens, control tokens spelled out; empty where none were asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Answers the desk's requests with one engine, one after the other; knows neither pipes nor processes.
 
-`receive` is called by the thread that reads requests, `run` by the thread that works. A Cancel or a SetSpeculation
-acts at once on every reply asked for before it, running or waiting; the choice of speculation is not kept for later
-replies, because each Generate brings its own.
+`receive` is called by the thread that reads requests, `run` by the thread that works. A Cancel acts at once on the
+reply it names, running or waiting, and a SetSpeculation on every reply asked for before it; the choice of speculation
+is not kept for later replies, because each Generate brings its own. Text is cut into tokens at once too, so that
+whoever counts tokens need not wait for a reply to end.
 """
 
 import queue
@@ -41,7 +42,9 @@ from sparkdesk.runner.protocol import (
 PROGRESS_INTERVAL_S = 0.05
 """llama.cpp reports its progress once a tensor; a screen needs twenty a second."""
 
-Send = Callable[[Response], None]
+Send = Callable[[Response, int], None]
+"""Takes an answer and the id of its request."""
+Answering = Callable[[Response], None]
 OnProgress = Callable[[str, float], None]
 
 
@@ -51,7 +54,7 @@ class LoadedPair(Protocol):
     @property
     def info(self) -> ModelInfo: ...
     def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]: ...
-    def piece(self, token: int) -> bytes: ...
+    def piece(self, token: int, *, show_control: bool = False) -> bytes: ...
     def compare(self, tokens: tuple[int, ...], first: int, second: int) -> tuple[float, float]: ...
     def close(self) -> None: ...
 
@@ -72,71 +75,97 @@ class Service:
         self._engine = engine
         self._send = send
         self._pair: LoadedPair | None = None
-        self._waiting: queue.SimpleQueue[tuple[Request | SparkDeskError, Control | None]] = queue.SimpleQueue()
+        self._pair_lock = threading.Lock()
+        """Held while a pair is replaced, and while text is cut into tokens beside a reply."""
+        self._waiting: queue.SimpleQueue[tuple[Request | SparkDeskError, int, Control | None]] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._unfinished: list[Control] = []
+        self._unfinished: list[tuple[int, Control]] = []
 
-    def receive(self, request: Request) -> None:
+    def receive(self, request: Request, request_id: int) -> None:
         """Take a request; what concerns replies already asked for acts now, the rest waits its turn."""
         control = None
         with self._lock:
             match request:
-                case Cancel() | Shutdown():
-                    for unfinished in self._unfinished:
-                        unfinished.is_cancelled = True
+                case Cancel(chosen):
+                    self._cancel(chosen)
+                case Shutdown():
+                    self._cancel(0)
                 case SetSpeculation(settings):
-                    for unfinished in self._unfinished:
+                    for _, unfinished in self._unfinished:
                         unfinished.speculation = settings
                 case Generate():
                     control = Control(request.settings.speculation)
-                    self._unfinished.append(control)
+                    self._unfinished.append((request_id, control))
                 case _:
                     pass
+        if isinstance(request, Tokenize) and self._tokenize_now(request, request_id):
+            return
         if not isinstance(request, Cancel | SetSpeculation):
-            self._waiting.put((request, control))
+            self._waiting.put((request, request_id, control))
 
-    def refuse(self, error: SparkDeskError) -> None:
+    def refuse(self, error: SparkDeskError, request_id: int) -> None:
         """Answer, in its turn, a request that could not be read."""
-        self._waiting.put((error, None))
+        self._waiting.put((error, request_id, None))
 
     def run(self) -> None:
         """Serve until Shutdown; every request but that one is answered, at the latest by Failed."""
         try:
             while True:
-                request, control = self._waiting.get()
+                request, request_id, control = self._waiting.get()
                 if isinstance(request, Shutdown):
                     return
-                self._serve(request, control)
+                self._serve(request, self._answering(request_id), control)
         finally:
-            if self._pair is not None:
-                self._pair.close()
+            with self._pair_lock:
+                if self._pair is not None:
+                    self._pair.close()
 
-    def _serve(self, request: Request | SparkDeskError, control: Control | None) -> None:
+    def _answering(self, request_id: int) -> Answering:
+        return lambda response: self._send(response, request_id)
+
+    def _cancel(self, chosen: int) -> None:
+        for request_id, unfinished in self._unfinished:
+            if chosen in (0, request_id):
+                unfinished.is_cancelled = True
+
+    def _tokenize_now(self, request: Tokenize, request_id: int) -> bool:
+        """False where no pair is loaded yet, or one is being replaced: then it waits its turn."""
+        if not self._pair_lock.acquire(blocking=False):
+            return False
+        try:
+            if self._pair is None:
+                return False
+            self._serve(request, self._answering(request_id), None)
+            return True
+        finally:
+            self._pair_lock.release()
+
+    def _serve(self, request: Request | SparkDeskError, reply: Answering, control: Control | None) -> None:
         try:
             if isinstance(request, SparkDeskError):
                 raise request
-            self._answer(request, control)
+            self._answer(request, reply, control)
         except SparkDeskError as error:
-            self._send(Failed(type(error).__name__, error.message, error.hint))
+            reply(Failed(type(error).__name__, error.message, error.hint))
         except MemoryError:
-            self._send(Failed("OutOfMemory", "The engine ran out of memory.", "Choose a shorter context (--ctx)."))
+            reply(Failed("OutOfMemory", "The engine ran out of memory.", "Choose a shorter context (--ctx)."))
         except Exception as error:  # a bug of ours must reach the user as an answer, not as silence
-            self._send(Failed("EngineError", f"The engine failed unexpectedly ({type(error).__name__}: {error})."))
+            reply(Failed("EngineError", f"The engine failed unexpectedly ({type(error).__name__}: {error})."))
         finally:
             if control is not None:
                 with self._lock:
-                    self._unfinished.remove(control)
+                    self._unfinished = [each for each in self._unfinished if each[1] is not control]
 
-    def _answer(self, request: Request, control: Control | None) -> None:
+    def _answer(self, request: Request, reply: Answering, control: Control | None) -> None:
         match request:
             case Load(settings):
-                self._load(settings)
+                self._load(settings, reply)
             case Tokenize(text, parse_special):
-                self._send(Tokens(self._loaded().tokenize(text, parse_special)))
+                reply(Tokens(self._loaded().tokenize(text, parse_special)))
             case Compare(tokens, first, second):
-                self._send(Compared(*self._loaded().compare(tokens, first, second)))
+                reply(Compared(*self._loaded().compare(tokens, first, second)))
             case Generate() if control is not None:
-                self._generate(request, control)
+                self._generate(request, reply, control)
             case _:
                 raise EngineError(f"The engine cannot answer {type(request).__name__}.")
 
@@ -145,22 +174,23 @@ class Service:
             raise EngineError("No model is loaded.", "Load one first.")
         return self._pair
 
-    def _load(self, settings: LoadSettings) -> None:
-        if self._pair is not None:
-            self._pair.close()
-            self._pair = None
-        began = perf_counter()
-        self._pair = self._engine.open(settings, on_progress=_spaced(self._send))
-        self._send(Loaded(self._pair.info, load_ms=1e3 * (perf_counter() - began)))
+    def _load(self, settings: LoadSettings, reply: Answering) -> None:
+        with self._pair_lock:
+            if self._pair is not None:
+                self._pair.close()
+                self._pair = None
+            began = perf_counter()
+            self._pair = self._engine.open(settings, on_progress=_spaced(reply))
+            reply(Loaded(self._pair.info, load_ms=1e3 * (perf_counter() - began)))
 
-    def _generate(self, request: Generate, control: Control) -> None:
+    def _generate(self, request: Generate, reply: Answering, control: Control) -> None:
         pair = self._loaded()
         settings = request.settings
         if not request.ignore_end:
             settings = replace(settings, stop_tokens=settings.stop_tokens | frozenset(pair.info.end_tokens))
         events = self._engine.generate(pair, request.tokens, settings, control)
         for response in _responses(pair, events, control):
-            self._send(response)
+            reply(response)
 
 
 def _responses(
@@ -173,14 +203,18 @@ def _responses(
             case Prefilled() as progress:
                 yield Prefilling(progress)
             case Round() as done:
-                yield RoundDone(done, tuple(map(pair.piece, done.tokens)), is_speculating)
+                yield RoundDone(done, tuple(map(pair.piece, done.tokens)), is_speculating, _top_pieces(pair, done))
             case Outcome(stop_reason, stats):
                 yield Finished(stop_reason, stats)
             case None:
                 return
 
 
-def _spaced(send: Send) -> OnProgress:
+def _top_pieces(pair: LoadedPair, done: Round) -> tuple[tuple[bytes, ...], ...]:
+    return tuple(tuple(pair.piece(token, show_control=True) for token in each.top_tokens) for each in done.likelihoods)
+
+
+def _spaced(reply: Answering) -> OnProgress:
     """Pass on each new stage, each end of a stage, and otherwise one report per interval."""
     last_stage, last_sent_s = "", 0.0
 
@@ -189,6 +223,6 @@ def _spaced(send: Send) -> OnProgress:
         now_s = perf_counter()
         if stage != last_stage or fraction >= 1.0 or now_s - last_sent_s >= PROGRESS_INTERVAL_S:
             last_stage, last_sent_s = stage, now_s
-            send(Loading(stage, fraction))
+            reply(Loading(stage, fraction))
 
     return on_progress

@@ -24,18 +24,26 @@ Reader = Callable[[typing.Any], typing.Any]
 class WireError(EngineError):
     """A line that is not a message."""
 
-
-def encode(message: Request | Response) -> bytes:
-    """One message as one line, newline included."""
-    return _to_json({"type": type(message).__name__, **_fields_of(message)}).encode("ascii") + b"\n"
+    request_id = 0
+    """Where even so the line tells whose answer this is."""
 
 
-def decode_request(line: bytes) -> Request:
-    return typing.cast(Request, _decode(line, _classes(Request)))
+def encode(message: Request | Response, request_id: int = 0) -> bytes:
+    """One message as one line, newline included; the id is that of the request it is or answers."""
+    envelope = {"type": type(message).__name__, "id": request_id, **_fields_of(message)}
+    return _to_json(envelope).encode("ascii") + b"\n"
 
 
-def decode_response(line: bytes) -> Response:
-    return typing.cast(Response, _decode(line, _classes(Response)))
+def decode_request(line: bytes) -> tuple[int, Request]:
+    """Its id and itself."""
+    request_id, request = _decode(line, _classes(Request))
+    return request_id, typing.cast(Request, request)
+
+
+def decode_response(line: bytes) -> tuple[int, Response]:
+    """The id of the request it answers, and itself."""
+    request_id, response = _decode(line, _classes(Response))
+    return request_id, typing.cast(Response, response)
 
 
 def _fields_of(value: object) -> dict[str, object]:
@@ -69,14 +77,17 @@ def _classes(union: object) -> dict[str, Reader]:
     return {kind.__name__: _reader(kind) for kind in typing.get_args(union)}
 
 
-def _decode(line: bytes, classes: dict[str, Reader]) -> object:
+def _decode(line: bytes, classes: dict[str, Reader]) -> tuple[int, object]:
+    request_id = 0
     try:
         fields = json.loads(line)
-        kind = fields.pop("type")
-        return classes[kind](fields)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        request_id = int(fields.pop("id"))
+        return request_id, classes[fields.pop("type")](fields)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         start = line[:SHOWN_CHARACTERS].decode("utf-8", "replace").rstrip()
-        raise WireError(f"Not a message between the desk and its engine ({type(error).__name__}): {start!r}.") from None
+        refusal = WireError(f"Not a message between the desk and its engine ({type(error).__name__}): {start!r}.")
+        refusal.request_id = request_id
+        raise refusal from None
 
 
 @cache

@@ -8,6 +8,7 @@ from sparkdesk.engine.control import Control
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
+from sparkdesk.engine.stats import Outcome
 from sparkdesk.errors import ContextFull, EngineError
 from tests.engine.scripted import ScriptedPair, collect, cycle_pair, run
 
@@ -172,3 +173,15 @@ def test_penalties_apply_inside_a_block_as_they_do_in_plain_decoding() -> None:
     for length in range(1, 8):
         drafted = run(cycle_pair(5), [1], length=length, max_tokens=60, sampling=sampling).tokens
         assert drafted == run(cycle_pair(5), [1], length=0, max_tokens=60, sampling=sampling).tokens
+
+
+def test_a_reply_cancelled_while_it_waited_leaves_the_caches_alone() -> None:
+    """Somebody else's conversation is in them, and it goes on."""
+    pair = cycle_pair()
+    run(pair, [1, 2, 3], length=3, max_tokens=5)
+    held = list(pair.target.tokens)
+    control = Control(SpeculationSettings())
+    control.is_cancelled = True
+    (only,) = generate(pair, [9, 9], GenerationSettings(), control)
+    assert isinstance(only, Outcome) and only.stop_reason == "cancelled"
+    assert pair.target.tokens == held

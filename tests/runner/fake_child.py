@@ -65,7 +65,7 @@ class FakePair:
     def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
         return tuple(text.encode())
 
-    def piece(self, token: int) -> bytes:
+    def piece(self, token: int, *, show_control: bool = False) -> bytes:
         return bytes([token % 256])
 
     def compare(self, tokens: tuple[int, ...], first: int, second: int) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SpeculationSettings
+from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import ContextFull, EngineCrashed, EngineError, ModelLoadError
 from sparkdesk.runner.client import EngineClient
 from sparkdesk.runner.protocol import Compared, Finished, Loaded, Loading, Prefilling, RoundDone
@@ -132,6 +133,37 @@ def test_cancel_without_a_reply_does_not_touch_the_next_one(client: EngineClient
 def test_cancel_comes_from_any_thread(client: EngineClient) -> None:
     threading.Timer(0.1, client.cancel).start()
     assert finished(client.generate([fake_child.ENDLESS], UNTIL_CANCELLED)).stop_reason == "cancelled"
+
+
+def test_cancelling_one_reply_leaves_those_that_wait(client: EngineClient) -> None:
+    """A server's client that goes away must not take another one's answer with it."""
+    first = client.ask_for_reply([fake_child.ENDLESS], UNTIL_CANCELLED)
+    second = client.ask_for_reply([fake_child.SLOWLY], UNTIL_CANCELLED)
+    third = client.ask_for_reply([fake_child.COUNT], TEN)
+    second.cancel()
+    threading.Timer(0.1, first.cancel).start()
+    assert finished(first.events()).stop_reason == "cancelled"
+    assert finished(second.events()) == Finished("cancelled", ReplyStats(prompt_tokens=1))
+    assert finished(third.events()).stop_reason == "length"
+
+
+def test_a_reply_that_is_over_cannot_be_cancelled(client: EngineClient) -> None:
+    """Its number must not reach a later one."""
+    reply = client.ask_for_reply([fake_child.COUNT], TEN)
+    assert finished(reply.events()).stop_reason == "length"
+    reply.cancel()
+    assert finished(client.generate([fake_child.COUNT], TEN)).stop_reason == "length"
+
+
+def test_text_is_tokenized_in_mid_reply(client: EngineClient) -> None:
+    """Counting what is being typed must not wait for the answer to what was typed before."""
+    events = client.generate([fake_child.SLOWLY], GenerationSettings(max_tokens=100))
+    for _ in range(3):
+        next(events)
+    began = time.perf_counter()
+    assert client.tokenize("count me") == tuple(b"count me")
+    assert time.perf_counter() - began < 20 * fake_child.ROUND_SECONDS
+    assert finished(events).stats.generated == 100
 
 
 def test_a_reply_closed_early_stops_and_leaves_the_next_request_clean(client: EngineClient) -> None:
