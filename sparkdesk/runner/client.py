@@ -119,12 +119,18 @@ class EngineClient:
         finally:
             reply.cancel()
 
-    def ask_for_reply(self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False) -> Reply:
+    def ask_for_reply(
+        self,
+        tokens: Sequence[int],
+        settings: GenerationSettings,
+        ignore_end: bool = False,
+        spells_control: bool = False,
+    ) -> Reply:
         """The same as a handle, for whoever reads in one thread and may have to cancel in another.
 
         The question is asked when this returns, and takes its turn behind those asked before it.
         """
-        return Reply(self._living_child(), Generate(tuple(tokens), settings, ignore_end))
+        return Reply(self._living_child(), Generate(tuple(tokens), settings, ignore_end, spells_control))
 
     def set_speculation(self, settings: SpeculationSettings) -> None:
         """From the next round on, for the reply in progress; later ones bring their own settings."""

@@ -35,6 +35,8 @@ class Generate:
     settings: GenerationSettings
     ignore_end: bool = False
     """Go on through the model's end-of-turn tokens."""
+    spells_control: bool = False
+    """Pieces spell out control tokens, such as those a model writes a tool call with; else they are empty."""
 
 
 @dataclass(frozen=True, slots=True)

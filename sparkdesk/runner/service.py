@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Protocol
 
@@ -189,12 +190,16 @@ class Service:
         if not request.ignore_end:
             settings = replace(settings, stop_tokens=settings.stop_tokens | frozenset(pair.info.end_tokens))
         events = self._engine.generate(pair, request.tokens, settings, control)
-        for response in _responses(pair, events, control):
+        piece = partial(pair.piece, show_control=request.spells_control)
+        for response in _responses(pair, events, control, piece):
             reply(response)
 
 
 def _responses(
-    pair: LoadedPair, events: Iterator[Prefilled | Round | Outcome], control: Control
+    pair: LoadedPair,
+    events: Iterator[Prefilled | Round | Outcome],
+    control: Control,
+    piece: Callable[[int], bytes],
 ) -> Iterator[Prefilling | RoundDone | Finished]:
     while True:
         # Read before the round begins, as the loop does: the switch may be thrown while the round is under way.
@@ -203,7 +208,7 @@ def _responses(
             case Prefilled() as progress:
                 yield Prefilling(progress)
             case Round() as done:
-                yield RoundDone(done, tuple(map(pair.piece, done.tokens)), is_speculating, _top_pieces(pair, done))
+                yield RoundDone(done, tuple(map(piece, done.tokens)), is_speculating, _top_pieces(pair, done))
             case Outcome(stop_reason, stats):
                 yield Finished(stop_reason, stats)
             case None:

@@ -66,7 +66,7 @@ class FakePair:
         return tuple(text.encode())
 
     def piece(self, token: int, *, show_control: bool = False) -> bytes:
-        return bytes([token % 256])
+        return b"<%d>" % token if show_control else bytes([token % 256])
 
     def compare(self, tokens: tuple[int, ...], first: int, second: int) -> tuple[float, float]:
         return float(first - second), 0.5

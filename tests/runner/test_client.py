@@ -58,6 +58,13 @@ def test_a_reply_comes_round_by_round(client: EngineClient) -> None:
     assert isinstance(last, Finished) and last.stop_reason == "length" and last.stats.generated == 10
 
 
+def test_control_tokens_are_spelled_out_for_whoever_asks(client: EngineClient) -> None:
+    """Some models write their tool calls with control tokens, which are empty pieces for everyone else."""
+    reply = client.ask_for_reply([fake_child.COUNT], GenerationSettings(max_tokens=2), spells_control=True)
+    pieces = [event.pieces for event in reply.events() if isinstance(event, RoundDone)]
+    assert pieces == [(b"<100>",), (b"<101>",)]
+
+
 def test_text_is_tokenized_and_tokens_compared(client: EngineClient) -> None:
     assert client.tokenize("aé") == tuple("aé".encode())
     assert client.compare([1, 2], 9, 5) == Compared(4.0, 0.5)
