@@ -7,11 +7,14 @@ speculation = true       # whether a conversation starts with it
 draft_length = "auto"    # or a number of tokens
 theme = "spark-dark"     # or "spark-light", or any theme of Textual's
 model_folders = []       # where other programs keep GGUF files, such as ["~/models"]
+
+[keys]                   # other keys for what F1 lists
+chat.reload = "ctrl+l,f12"
 """
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,8 @@ class Settings:
     """Empty is the screen's own choice."""
     model_folders: tuple[str, ...] = ()
     """Where to look for models beside our own folder, the hub's cache and LM Studio's."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Keys of the screen by action, "ctrl+l,f12" by "chat.reload"; which actions there are, the screen knows."""
 
 
 def read_settings(path: Path) -> Settings:
@@ -93,6 +98,15 @@ def _folders(value: object) -> tuple[str, ...]:
     return tuple(_word(each) for each in value) if isinstance(value, list) else _refuse()
 
 
+def _keys(value: object) -> dict[str, str]:
+    """TOML makes a table of the dots in chat.reload; the names are whole again here."""
+    flat: dict[str, str] = {}
+    for name, keys in (value if isinstance(value, dict) else _refuse()).items():
+        inner = _keys(keys) if isinstance(keys, dict) else {"": _word(keys)}
+        flat |= {f"{name}.{last}".rstrip("."): key for last, key in inner.items()}
+    return flat
+
+
 def _refuse() -> Any:
     raise ValueError
 
@@ -105,4 +119,5 @@ _CHECKS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "draft_length": ('"auto" or a whole number of 1 or more', _draft_length),
     "theme": ("the name of a theme", _word),
     "model_folders": ('a list of folders such as ["~/models"]', _folders),
+    "keys": ('a table such as chat.reload = "ctrl+l"', _keys),
 }

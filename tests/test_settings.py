@@ -48,6 +48,14 @@ def test_the_example_in_the_module_s_text_is_valid(tmp_path: Path) -> None:
 
     example = (sparkdesk.settings.__doc__ or "").partition("\n\n")[2]
     assert read_settings(write(tmp_path, example)).theme == "spark-dark"
+    assert read_settings(write(tmp_path, example)).keys == {"chat.reload": "ctrl+l,f12"}
+
+
+@pytest.mark.parametrize(
+    "text", ['[keys]\nchat.reload = "f12"', '[keys.chat]\nreload = "f12"', 'keys."chat.reload" = "f12"']
+)
+def test_keys_are_known_by_their_whole_name_however_they_are_written(text: str, tmp_path: Path) -> None:
+    assert read_settings(write(tmp_path, text)).keys == {"chat.reload": "f12"}
 
 
 @pytest.mark.parametrize(
@@ -62,6 +70,8 @@ def test_the_example_in_the_module_s_text_is_valid(tmp_path: Path) -> None:
         ("speculation = 1", "speculation is 1, but must be true or false"),
         ("theme = 3", "theme is 3, but must be the name of a theme"),
         ("threads = ", "is not valid TOML"),
+        ('keys = "ctrl+l"', "keys is 'ctrl+l', but must be a table"),
+        ("[keys]\nchat.reload = 4", "but must be a table"),
     ],
 )
 def test_what_is_wrong_is_named_in_one_sentence(text: str, said: str, tmp_path: Path) -> None:

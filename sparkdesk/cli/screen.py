@@ -45,6 +45,10 @@ def check_terminal() -> None:
 
 
 def _dress(app: "SparkDeskApp", settings: Settings) -> None:
+    if settings.keys:
+        from sparkdesk.ui import keys
+
+        app.set_keymap(keys.checked(settings.keys, keys.everything()))
     if settings.theme:
         if settings.theme not in app.available_themes:
             known = ", ".join(sorted(app.available_themes))

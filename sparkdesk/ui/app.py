@@ -28,6 +28,15 @@ class SparkDeskApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-middling"), (40, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *(each.binding for each in ROUTES),
+        Binding(
+            "ctrl+p",
+            "command_palette",
+            "Palette",
+            show=False,
+            priority=True,
+            tooltip="Find what can be done by its name",
+            id="desk.palette",
+        ),
         Binding("ctrl+q", "quit", "Quit", tooltip="Stop everything and leave", priority=True, id="desk.quit"),
     ]
 
@@ -72,7 +81,9 @@ class SparkDeskApp(App[None]):
             await self.pop_screen()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return not (action == "open_screen" and self.screen.is_modal)  # what asks in front waits for its answer
+        if action != "open_screen" or not self.screen.is_modal:
+            return True
+        return self._routed.get(str(parameters[0])) is self.screen  # what else asks in front waits for its answer
 
     def _screen_of(self, chosen: Route) -> Screen[Any]:
         screen = self._routed.get(chosen.name)

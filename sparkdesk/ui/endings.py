@@ -10,20 +10,21 @@ from sparkdesk.ui.meter import LiveFigures
 _REASONS = {
     "cancelled": "■ stopped",
     "length": "■ cut off at the token limit",
-    "context": "■ the context is full: Ctrl+N starts a new conversation",
+    "context": "■ the context is full: {new_key} starts a new conversation",
 }
 
 
-def finished_line(end: ReplyFinished, *, parked_rounds: int) -> str:
-    parts = (_REASONS.get(end.stop_reason, ""), figures.reply_line(end.stats, parked_rounds=parked_rounds))
+def finished_line(end: ReplyFinished, *, parked_rounds: int, new_key: str) -> str:
+    reason = _REASONS.get(end.stop_reason, "")
+    parts = (reason.format(new_key=new_key), figures.reply_line(end.stats, parked_rounds=parked_rounds))
     return " · ".join(part for part in parts if part)
 
 
-def running_line(shown: LiveFigures) -> str:
+def running_line(shown: LiveFigures, *, stop_key: str) -> str:
     """Below a reply that is being made."""
     if shown.prefill:
         return f"reading the prompt … {shown.prefill.done} / {shown.prefill.total} tokens"
-    return f"… {figures.tokens(shown.reply.generated)} · {figures.speed(shown.now)} tok/s · Esc stops"
+    return f"… {figures.tokens(shown.reply.generated)} · {figures.speed(shown.now)} tok/s · {stop_key} stops"
 
 
 def broken_line(stats: ReplyStats | None, *, parked_rounds: int) -> str:

@@ -1,5 +1,6 @@
 """How far the desk is, and what may be done there. Pure; the screen asks before it acts."""
 
+from collections.abc import Callable
 from enum import Enum, auto
 
 
@@ -12,20 +13,20 @@ class Stage(Enum):
     DOWN = auto()
     """No engine: opening failed or was cancelled, or the engine died."""
 
-    @property
-    def why_not_send(self) -> str:
-        """What to tell a user who sends a prompt now; empty when it can be sent."""
-        return _WHY_NOT_SEND[self]
+    def why_not_send(self, key_name: Callable[[str], str]) -> str:
+        """What to tell a user who sends a prompt now; empty when it can be sent. `key_name` says an action's key."""
+        reason, key_id = _WHY_NOT_SEND[self]
+        return reason.format(key_name(key_id)) if key_id else reason
 
     def allows(self, action: str) -> bool:
         return self in _STAGES_OF.get(action, tuple(Stage))
 
 
 _WHY_NOT_SEND = {
-    Stage.OPENING: "The model is still loading. Your prompt stays where it is.",
-    Stage.READY: "",
-    Stage.REPLYING: "A reply is being written. Esc stops it.",
-    Stage.DOWN: "There is no model to answer. Ctrl+R loads it.",
+    Stage.OPENING: ("The model is still loading. Your prompt stays where it is.", ""),
+    Stage.READY: ("", ""),
+    Stage.REPLYING: ("A reply is being written. {} stops it.", "chat.stop"),
+    Stage.DOWN: ("There is no model to answer. {} loads it.", "chat.reload"),
 }
 
 _STAGES_OF = {

@@ -1,7 +1,7 @@
 """A running desk for the Pilot tests, and a patient way to look at it."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -77,17 +77,22 @@ def _no_blink_no_colour_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def at_desk(desk: FakeDesk | None = None, *, size: tuple[int, int] = WIDE) -> AsyncIterator[Sitting]:
+async def at_desk(
+    desk: FakeDesk | None = None, *, size: tuple[int, int] = WIDE, keymap: Mapping[str, str] | None = None
+) -> AsyncIterator[Sitting]:
     """The desk while it is opening."""
     desk = desk or FakeDesk()
     app = SparkDeskApp(desk)
+    app.set_keymap(keymap or {})
     async with app.run_test(size=size) as pilot:
         yield Sitting(desk, app, pilot)
 
 
 @asynccontextmanager
-async def at_open_desk(desk: FakeDesk | None = None, *, size: tuple[int, int] = WIDE) -> AsyncIterator[Sitting]:
+async def at_open_desk(
+    desk: FakeDesk | None = None, *, size: tuple[int, int] = WIDE, keymap: Mapping[str, str] | None = None
+) -> AsyncIterator[Sitting]:
     """The desk once its model is loaded."""
-    async with at_desk(desk, size=size) as sitting:
+    async with at_desk(desk, size=size, keymap=keymap) as sitting:
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
         yield sitting

@@ -208,7 +208,7 @@ async def test_a_refused_prompt_comes_back_with_the_reason() -> None:
 async def test_copy_puts_the_answer_on_the_clipboard() -> None:
     async with at_open_desk() as sitting:
         await sitting.ask()
-        await sitting.pilot.press("f2")
+        await sitting.pilot.press("ctrl+y")
         assert sitting.app.clipboard == STORY
 
 

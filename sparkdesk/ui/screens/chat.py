@@ -31,16 +31,60 @@ from sparkdesk.ui.widgets.transcript import Transcript
 
 class ChatScreen(ReplyingScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s,f4", "toggle_speculation", "Speculation", tooltip="Switch speculation, also in mid-reply"),
+        Binding(
+            "ctrl+s,f4",
+            "toggle_speculation",
+            "Speculation",
+            tooltip="Switch speculation, also in mid-reply",
+            id="chat.speculation",
+        ),
         # With priority: the prompt, being a text area, would select a line on F6.
-        Binding("f5", "change_draft(-1)", "Shorter draft", show=False, priority=True, tooltip="Draft a token less"),
-        Binding("f6", "change_draft(1)", "Longer draft", show=False, priority=True, tooltip="Draft a token more"),
-        Binding("escape", "stop", "Stop", tooltip="Stop the reply, or cancel loading"),
-        Binding("ctrl+n", "new_conversation", "New", tooltip="Start a new conversation"),
-        Binding("ctrl+r", "reload", "Reload", show=False, tooltip="Load the model again; the conversation stays"),
-        Binding("ctrl+t", "toggle_thoughts", "Thoughts", show=False, tooltip="Unfold or fold what the model thought"),
-        Binding("f3", "toggle_live", "Live", tooltip="Show or hide the live figures"),
-        Binding("f2", "copy_reply", "Copy reply", show=False, tooltip="Copy the last reply to the clipboard"),
+        Binding(
+            "f5",
+            "change_draft(-1)",
+            "Shorter draft",
+            show=False,
+            priority=True,
+            tooltip="Draft a token less",
+            id="chat.shorter_draft",
+        ),
+        Binding(
+            "f6",
+            "change_draft(1)",
+            "Longer draft",
+            show=False,
+            priority=True,
+            tooltip="Draft a token more",
+            id="chat.longer_draft",
+        ),
+        Binding("escape", "stop", "Stop", tooltip="Stop the reply, or cancel loading", id="chat.stop"),
+        Binding("ctrl+n", "new_conversation", "New", tooltip="Start a new conversation", id="chat.new"),
+        Binding(
+            "ctrl+r",
+            "reload",
+            "Reload",
+            show=False,
+            tooltip="Load the model again; the conversation stays",
+            id="chat.reload",
+        ),
+        Binding(
+            "ctrl+t",
+            "toggle_thoughts",
+            "Thoughts",
+            show=False,
+            tooltip="Unfold or fold what the model thought",
+            id="chat.thoughts",
+        ),
+        Binding("f3", "toggle_live", "Live", tooltip="Show or hide the live figures", id="chat.live"),
+        Binding(
+            "ctrl+y",
+            "copy_reply",
+            "Copy reply",
+            show=False,
+            priority=True,  # or the prompt would redo
+            tooltip="Copy the last reply to the clipboard",
+            id="chat.copy_reply",
+        ),
     ]
 
     speculation: reactive[SpeculationSettings] = reactive(SpeculationSettings())

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from sparkdesk.ui.keys import in_words
 from sparkdesk.ui.widgets.prompt import Prompt
 
 _AUTO = "Draft auto: the engine chooses, and parks where drafts would cost time."
@@ -17,7 +18,7 @@ _AUTO = "Draft auto: the engine chooses, and parks where drafts would cost time.
 
 class HelpScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,f1,q", "dismiss", "Close", show=False),
+        Binding("escape,q", "dismiss", "Close", show=False, id="help.close"),
     ]
 
     def __init__(self, bindings: Iterable[ActiveBinding]) -> None:
@@ -37,7 +38,7 @@ class HelpScreen(ModalScreen[None]):
         keys: dict[str, tuple[list[str], str]] = {}
         for binding in _worth_showing(own):
             words = binding.tooltip or binding.description
-            keys.setdefault(binding.action, ([], words))[0].append(self.app.get_key_display(binding))
+            keys.setdefault(binding.action, ([], words))[0].append(in_words(binding.key))
         return [Content.assemble((f"{', '.join(names):>20}  ", "$primary"), words) for names, words in keys.values()]
 
 

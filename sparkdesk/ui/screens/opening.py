@@ -12,6 +12,7 @@ from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui import endings, messages
 from sparkdesk.ui.batches import calm_progress
 from sparkdesk.ui.desk import Desk, OpenEvent
+from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.banner import Banner
 from sparkdesk.ui.widgets.opening import Opening
@@ -79,7 +80,7 @@ class OpeningScreen(Screen[None]):
     async def welcome(self) -> None:
         model = self.desk.model
         if model is None:
-            self.go_down("The desk opened without a model.", "This is a bug in SparkDesk.", "Ctrl+R tries again")
+            self.go_down("The desk opened without a model.", "This is a bug in SparkDesk.", self._key("tries again"))
             return
         self.model, self.pair = model, model.name
         self.problem = model.draft_problem or ("" if model.draft_name else NO_DRAFT)
@@ -90,12 +91,12 @@ class OpeningScreen(Screen[None]):
     @on(messages.OpenCancelled)
     def settle_after_cancel(self) -> None:
         self._end_view("cancelled")
-        self.go_down("Loading was cancelled.", "", "Ctrl+R loads the model")
+        self.go_down("Loading was cancelled.", "", self._key("loads the model"))
 
     @on(messages.OpenFailed)
     def settle_after_failure(self, message: messages.OpenFailed) -> None:
         self._end_view("failed")
-        self.go_down(message.cause, message.hint, "Ctrl+R tries again")
+        self.go_down(message.cause, message.hint, self._key("tries again"))
 
     @on(Worker.StateChanged)
     def show_failed_opening(self, event: Worker.StateChanged) -> None:
@@ -103,7 +104,10 @@ class OpeningScreen(Screen[None]):
         error = event.worker.error
         if event.worker.group == "open" and event.state is WorkerState.ERROR and error is not None:
             self._end_view("failed")
-            self.go_down(endings.unexpected(error), "This is a bug in SparkDesk.", "Ctrl+R tries again")
+            self.go_down(endings.unexpected(error), "This is a bug in SparkDesk.", self._key("tries again"))
+
+    def _key(self, what_it_does: str) -> str:
+        return f"{key_name(self, 'chat.reload')} {what_it_does}"
 
     def _end_view(self, how: str) -> None:
         for view in self.query(Opening):

@@ -1,6 +1,7 @@
 """The half of the chat screen that makes replies: one way of streaming them, whatever they begin with."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from textual import on, work
 from textual.reactive import reactive
@@ -11,6 +12,7 @@ from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui import endings, messages
 from sparkdesk.ui.batches import Inbox, until
 from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.meter import LiveFigures, Meter
 from sparkdesk.ui.pace import INTERVAL_S, Pace
 from sparkdesk.ui.screens.opening import OpeningScreen
@@ -55,7 +57,7 @@ class ReplyingScreen(OpeningScreen):
         """When not, the user is told why."""
         if self.stage is Stage.READY:
             return True
-        self.notify(self.stage.why_not_send, severity="warning")
+        self.notify(self.stage.why_not_send(partial(key_name, self)), severity="warning")
         return False
 
     def stream(self, events: Callable[[], Iterator[ReplyEvent]], words: str = "") -> None:
@@ -95,11 +97,12 @@ class ReplyingScreen(OpeningScreen):
         await reply.write(batch.text)
         if batch.end is None:
             self.figures = self.meter.figures()
-            reply.say(endings.running_line(self.figures))
+            reply.say(endings.running_line(self.figures, stop_key=key_name(self, "chat.stop")))
             self.query_one(Transcript).follow()
         elif isinstance(batch.end, ReplyFinished):
             await reply.finish(batch.end.text)
-            reply.say(endings.finished_line(batch.end, parked_rounds=self.meter.parked_rounds))
+            new_key = key_name(self, "chat.new")
+            reply.say(endings.finished_line(batch.end, parked_rounds=self.meter.parked_rounds, new_key=new_key))
             await self._settle(batch.end)
         else:
             await self._break_reply(batch.end)
@@ -131,7 +134,7 @@ class ReplyingScreen(OpeningScreen):
         stats = self.meter.reply if reply.text else None
         reply.say(endings.broken_line(stats, parked_rounds=self.meter.parked_rounds))
         if broken.needs_reload:
-            self.go_down(broken.cause, "What came so far is kept.", "Ctrl+R reloads")
+            self.go_down(broken.cause, "What came so far is kept.", f"{key_name(self, 'chat.reload')} reloads")
         await self._settle(None)
 
     async def _settle(self, end: ReplyFinished | None) -> None:

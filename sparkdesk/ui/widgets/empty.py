@@ -7,6 +7,7 @@ from textual.widgets import Static
 
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.ui import figures
+from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.messages import PromptSent
 
 
@@ -33,12 +34,15 @@ class EmptyConversation(Vertical):
         yield Static(Content(_facts(self._model)), classes="facts")
         if self._problem:
             yield Static(Content.assemble(("⊘ no speculation: ", "$warning"), self._problem), classes="facts")
-        yield Static("Write below, or try one of these (click, or Tab):", classes="lead")
+        yield Static(
+            f"Write below, or try one of these (click, or {key_name(self, 'prompt.example')}):", classes="lead"
+        )
         for example in self._examples:
             yield Example(example)
         if not self._problem:
+            key = key_name(self, "chat.speculation")
             yield Static(
-                "Ctrl+S switches speculation at any time, also while a reply is being written.", classes="lead"
+                f"{key} switches speculation at any time, also while a reply is being written.", classes="lead"
             )
 
 

@@ -6,6 +6,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
 
+from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.thinking import Parts, split_reply
 from sparkdesk.ui.widgets.reply_text import ReplyText
 
@@ -36,7 +37,7 @@ class Thought(Static):
         if self.is_unfolded:
             self.update(Content.assemble((f"▾ {title}\n", "bold"), self.parts.thought))
         else:
-            self.update(Content.assemble((f"▸ {title}", "bold"), "  Ctrl+T shows them"))
+            self.update(Content.assemble((f"▸ {title}", "bold"), f"  {key_name(self, 'chat.thoughts')} shows them"))
 
 
 class ReplyMessage(Vertical):

@@ -11,6 +11,7 @@ from textual.widgets import Static
 from sparkdesk.events import Notice, Progress
 from sparkdesk.ui import bars, figures
 from sparkdesk.ui.desk import OpenEvent
+from sparkdesk.ui.keys import key_name
 
 _BAR = 16
 _STEP = 22
@@ -31,7 +32,7 @@ class Opening(Vertical):
     def compose(self) -> ComposeResult:
         yield Static(Content.assemble(("✦ ", "$primary"), (f"Opening {self._title}", "bold")), classes="name")
         yield Static(id="steps")
-        yield Static("Esc cancels. You can write your first prompt already.", classes="lead")
+        yield Static(f"{key_name(self, 'chat.stop')} cancels. You can write your first prompt already.", classes="lead")
 
     def on_mount(self) -> None:
         self._redraw()

@@ -7,9 +7,8 @@ from textual.binding import Binding, BindingType
 from textual.widgets import TextArea
 
 from sparkdesk.ui.history import PromptHistory
+from sparkdesk.ui.keys import key_name, keys_of
 from sparkdesk.ui.messages import PageTurned, PromptSent
-
-PLACEHOLDER = "Write here. Enter sends, Ctrl+J starts a new line."
 
 # Ctrl+J is what every terminal can send; the others reach us only where the terminal tells them from Enter.
 _NEW_LINE_KEYS = "ctrl+j,shift+enter,alt+enter"
@@ -19,20 +18,24 @@ class Prompt(TextArea):
     """Sends what was written as PromptSent; whoever takes it clears the prompt."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", show=False),
-        Binding(_NEW_LINE_KEYS, "new_line", "New line", show=False),
-        Binding("up", "older", "Older prompt (on the first line)", show=False),
-        Binding("down", "newer", "Newer prompt (on the last line)", show=False),
-        Binding("tab", "example", "Next example (in a new conversation)", show=False),
-        Binding("pageup", "scroll_transcript(-1)", "Scroll the conversation up", show=False),
-        Binding("pagedown", "scroll_transcript(1)", "Scroll the conversation down", show=False),
+        Binding("enter", "send", "Send", show=False, id="prompt.send"),
+        Binding(_NEW_LINE_KEYS, "new_line", "New line", show=False, id="prompt.new_line"),
+        Binding("up", "older", "Older prompt (on the first line)", show=False, id="prompt.older"),
+        Binding("down", "newer", "Newer prompt (on the last line)", show=False, id="prompt.newer"),
+        Binding("tab", "example", "Next example (in a new conversation)", show=False, id="prompt.example"),
+        Binding("pageup", "scroll_transcript(-1)", "Scroll the conversation up", show=False, id="prompt.page_up"),
+        Binding("pagedown", "scroll_transcript(1)", "Scroll the conversation down", show=False, id="prompt.page_down"),
     ]
 
     def __init__(self, examples: tuple[str, ...] = ()) -> None:
-        super().__init__(compact=True, highlight_cursor_line=False, placeholder=PLACEHOLDER)
+        super().__init__(compact=True, highlight_cursor_line=False)
         self.examples = examples
         """Prompts that Tab offers; none once a conversation has begun."""
         self._history = PromptHistory()
+
+    def on_mount(self) -> None:
+        send, new_line = key_name(self, "prompt.send"), key_name(self, "prompt.new_line")
+        self.placeholder = f"Write here. {send} sends, {new_line} starts a new line."
 
     def accept(self, text: str) -> None:
         """A prompt was taken: remember it, and make room if it was the one written here."""
@@ -48,14 +51,13 @@ class Prompt(TextArea):
     async def _on_key(self, event: events.Key) -> None:
         """Take these keys in the order they were struck: as bindings they would overtake, or be overtaken by, letters
         that arrive in the same burst (a fast typist, a terminal's replay)."""
-        actions = {"enter": self.action_send, **dict.fromkeys(_NEW_LINE_KEYS.split(","), self.action_new_line)}
-        action = actions.get(event.key)
-        if action is None:
-            await super()._on_key(event)
-            return
-        event.stop()
-        event.prevent_default()
-        action()
+        for key_id, action in (("prompt.send", self.action_send), ("prompt.new_line", self.action_new_line)):
+            if event.key in keys_of(self, key_id):
+                event.stop()
+                event.prevent_default()
+                action()
+                return
+        await super()._on_key(event)
 
     def action_send(self) -> None:
         if self.text.strip():

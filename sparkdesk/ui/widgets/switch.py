@@ -8,10 +8,11 @@ from textual.widget import Widget
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.ui import figures
 from sparkdesk.ui.choice import NO_CHOICE, DraftChoice
+from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.messages import SwitchPressed
 
 ON, OFF, NONE, PARKED = "●", "○", "⊘", "◐"
-_HOW = "Click or press Ctrl+S to switch, also while a reply is being written."
+_HOW = "Click or press {} to switch, also while a reply is being written."
 _WHY_PARKED = "Parked: drafting would cost time here, so the engine decodes plainly and tries again now and then."
 
 
@@ -64,7 +65,8 @@ class SpeculationSwitch(Widget):
         self._explain()
 
     def _explain(self) -> None:
-        self.tooltip = self.problem or (f"{_WHY_PARKED} {_HOW}" if self.is_parked else _HOW)
+        how = _HOW.format(key_name(self, "chat.speculation"))
+        self.tooltip = self.problem or (f"{_WHY_PARKED} {how}" if self.is_parked else how)
 
     def on_click(self) -> None:
         self.post_message(SwitchPressed())
