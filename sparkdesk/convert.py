@@ -24,6 +24,7 @@ __all__ = [
     "OUTPUT_TYPES",
     "KeptPair",
     "PairSource",
+    "bytes_of_weights",
     "convert_draft",
     "convert_target",
     "keep_pair",
@@ -82,6 +83,12 @@ def needed_bytes(source_bytes: int, output_type: str) -> int:
         type_ = output_type_named(output_type)
     file_bytes = int(source_bytes / 2 * type_.bits_per_weight / 8)
     return file_bytes if type_.is_direct else source_bytes + file_bytes
+
+
+def bytes_of_weights(count: int, output_type: str) -> int:
+    """About what a file of that type takes for so many weights."""
+    with _in_our_words():
+        return int(count * output_type_named(output_type).bits_per_weight / 8)
 
 
 def convert_target(

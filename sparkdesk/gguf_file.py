@@ -93,11 +93,25 @@ def read_gguf(path: Path) -> GgufFile:
         raise ModelLoadError(f"{path} has a broken GGUF header.", "Download or convert it again.") from error
 
 
-class HeaderWalk:
-    """A cursor over the mapped header."""
+def read_head(head: bytes, path: Path, size_bytes: int) -> GgufFile | None:
+    """The header out of the first bytes of a file of that size; None where it goes on behind them.
 
-    def __init__(self, path: Path, data: mmap.mmap) -> None:
+    Raises ModelLoadError where it cannot be the beginning of a GGUF file.
+    """
+    try:
+        return HeaderWalk(path, head, size_bytes).header()
+    except (struct.error, IndexError):
+        return None
+    except (ValueError, KeyError, OverflowError) as error:
+        raise ModelLoadError(f"{path} has a broken GGUF header.", "Name another file.") from error
+
+
+class HeaderWalk:
+    """A cursor over the header: of a mapped file, or of the first bytes of one that has `size_bytes`."""
+
+    def __init__(self, path: Path, data: mmap.mmap | bytes, size_bytes: int | None = None) -> None:
         self.path, self.data, self.at = path, data, 0
+        self._size_bytes = len(data) if size_bytes is None else size_bytes
 
     def header(self) -> GgufFile:
         if self.data[:4] != MAGIC:
@@ -126,10 +140,10 @@ class HeaderWalk:
             count *= dimension
         size_bytes = count // elements * block_bytes
         end = start + offset + size_bytes
-        if end > len(self.data):
+        if end > self._size_bytes:
             raise ModelLoadError(
                 f"{self.path} is cut short: tensor {name[:60]!r} ends at byte {end:,}, "
-                f"the file has {len(self.data):,}.",
+                f"the file has {self._size_bytes:,}.",
                 "Download or convert it again.",
             )
         return TensorPlace(name, shape, ggml_type, start + offset, size_bytes)

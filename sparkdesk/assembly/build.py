@@ -46,8 +46,7 @@ def build(hub: Hub, plan: Plan, models: Path) -> Generator[Told, None, Built]:
     """`models` is our folder of pairs. Closing it keeps the finished steps, and what came of a download."""
     folder, cache = models / plan.name, HubCache(hub.cache_folder)
     _make(folder)
-    wanted = {TARGET: _stamp(plan.target, plan.target_type), DRAFT: _stamp(plan.draft, plan.draft_type)}
-    wanted[DRAFT] = replace(wanted[DRAFT], partner=_partner(wanted[TARGET]))
+    wanted = _stamps(plan)
     sources = {TARGET: plan.target, DRAFT: plan.draft}
     open_steps = {role: source for role, source in sources.items() if not _is_made(folder, role, source, wanted[role])}
     later = [_room(role, source, wanted[role], folder) for role, source in open_steps.items()]
@@ -58,6 +57,14 @@ def build(hub: Hub, plan: Plan, models: Path) -> Generator[Told, None, Built]:
     if said:
         raise PairMismatch(said)
     return Built(plan, folder, target, draft)
+
+
+def made_files(plan: Plan, models: Path) -> dict[str, Path]:
+    """By role, what was converted for this very plan before."""
+    folder, wanted = models / plan.name, _stamps(plan)
+    done = {role: _done(folder, role, stamp) for role, stamp in wanted.items()}
+    kinds = {TARGET: plan.target.kind, DRAFT: plan.draft.kind}
+    return {role: path for role, path in done.items() if path is not None and kinds[role] == CHECKPOINT}
 
 
 def note_tested(built: Built) -> None:
@@ -121,6 +128,11 @@ def _done(folder: Path, role: str, wanted: MadeFile) -> Path | None:
 def _note_made(folder: Path, role: str, wanted: MadeFile, out: Path) -> None:
     made = replace(wanted, file=out.name, size_bytes=out.stat().st_size)
     write_record(folder, Record({**read_record(folder).made, role: made}))
+
+
+def _stamps(plan: Plan) -> dict[str, MadeFile]:
+    target, draft = _stamp(plan.target, plan.target_type), _stamp(plan.draft, plan.draft_type)
+    return {TARGET: target, DRAFT: replace(draft, partner=_partner(target))}
 
 
 def _stamp(source: ModelSource, type_: str) -> MadeFile:

@@ -1,7 +1,7 @@
 """What is to be built: a name, a target, a draft, and the types they get."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sparkdesk.catalog import Catalog
 from sparkdesk.catalog.entry import PairEntry
@@ -10,7 +10,7 @@ from sparkdesk.errors import UsageError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.choose import DEFAULT_QUANTIZATION
 from sparkdesk.hub.look_up import LookUp
-from sparkdesk.hub.model import CHECKPOINT, ModelSource, find_model
+from sparkdesk.hub.model import CHECKPOINT, GGUF, ModelSource, find_model
 from sparkdesk.hub.pair import find_draft, find_target
 from sparkdesk.hub.pull import named_pair
 
@@ -38,6 +38,9 @@ class Wish:
     target_type: str = ""
     draft_type: str = ""
 
+    def as_type(self, target_type: str) -> "Wish":
+        return replace(self, target_type=target_type)
+
 
 def plan_pair(look_up: LookUp, catalog: Catalog, wish: Wish) -> Generator[Progress | Notice, None, Plan]:
     """Asks the hub what there is; downloads nothing."""
@@ -46,7 +49,7 @@ def plan_pair(look_up: LookUp, catalog: Catalog, wish: Wish) -> Generator[Progre
     entry = _entry(catalog, wish)
     target = yield from _target(look_up, entry, wish)
     draft = yield from _draft(look_up, entry, wish)
-    target_type = target.quantization or (wish.target_type or DEFAULT_QUANTIZATION).upper()
+    target_type = target.quantization if target.kind == GGUF else (wish.target_type or DEFAULT_QUANTIZATION).upper()
     plan = Plan(wish.name, target, draft, target_type, (wish.draft_type or DRAFT_TYPE).upper(), _notes(entry))
     for model, type_ in ((plan.target, plan.target_type), (plan.draft, plan.draft_type)):
         if model.kind == CHECKPOINT and type_ not in OUTPUT_TYPES:

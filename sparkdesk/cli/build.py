@@ -4,21 +4,28 @@ import json
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from sparkdesk.cli import speaking
+from sparkdesk.cli import foreseeing, speaking
+from sparkdesk.cli.foreseeing import fit_as_json, settled
 from sparkdesk.cli.talk import follow, say
 from sparkdesk.paths import user_paths
 
 if TYPE_CHECKING:
     from sparkdesk.assembly.build import Built
+    from sparkdesk.assembly.forecast import Forecast
+    from sparkdesk.assembly.plan import Plan
+    from sparkdesk.hub.client import Hub
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a pair of the catalogue, or a name for --target and --draft")
     parser.add_argument("--target", metavar="SRC", help="Owner/Repository[:QUANT], a GGUF file or a checkpoint folder")
     parser.add_argument("--draft", metavar="SRC", help="the same for its draft")
-    parser.add_argument("--quant", default="", metavar="QUANT", help="quantization of the target; default: Q4_K_M")
+    parser.add_argument(
+        "--quant", default="", metavar="QUANT", help="quantization of the target; default: Q4_K_M, or what fits"
+    )
     parser.add_argument("--draft-quant", default="", metavar="QUANT", help="of the draft; default: Q8_0")
     parser.add_argument("--no-test", action="store_true", help="do not load the pair and let it answer")
+    foreseeing.add_dry_run(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.epilog = "Finished steps are recognised and not done again; a cut download goes on where it was cut."
     speaking.add_loading(parser)
@@ -26,7 +33,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     try:
-        built = _build(options)
+        hub, plan, forecast = _planned(options)
+        if options.dry_run:
+            if options.json:
+                print(json.dumps({"name": plan.name, "fit": fit_as_json(forecast)}, indent=2))
+            return 0
+        built = _built(hub, plan)
         if not options.no_test and not built.is_tested:
             _test(built, options)
     except KeyboardInterrupt:
@@ -35,24 +47,30 @@ def run(options: Namespace) -> int:
     from sparkdesk.assembly.build import keep
 
     keep(built)
-    print(json.dumps(_as_json(built), indent=2) if options.json else f"{built.target}\n{built.draft}")
+    print(json.dumps(_as_json(built, forecast), indent=2) if options.json else f"{built.target}\n{built.draft}")
     say(f"Chat with it: sparkdesk chat {built.plan.name}")
     return 0
 
 
-def _build(options: Namespace) -> "Built":
-    from sparkdesk.assembly.build import build
-    from sparkdesk.assembly.plan import Wish, plan_pair
+def _planned(options: Namespace) -> "tuple[Hub, Plan, Forecast | None]":
+    from sparkdesk.assembly.plan import Wish
+    from sparkdesk.assembly.planning import Planning
     from sparkdesk.catalog import read_catalog
     from sparkdesk.hub.client import Hub
-    from sparkdesk.hub.look_up import LookUp
 
     paths, hub = user_paths(), Hub()
     wish = Wish(options.name, options.target or "", options.draft or "", options.quant, options.draft_quant)
-    plan = follow(plan_pair(LookUp(hub), read_catalog(paths.catalog_file), wish))
+    planning = Planning(hub, read_catalog(paths.catalog_file), wish, paths.models)
+    _, forecast = settled(hub, planning.find, options)
+    return hub, planning.plan, forecast
+
+
+def _built(hub: "Hub", plan: "Plan") -> "Built":
+    from sparkdesk.assembly.build import build
+
     for note in plan.notes:
         say(note)
-    return follow(build(hub, plan, paths.models))
+    return follow(build(hub, plan, user_paths().models))
 
 
 def _test(built: "Built", options: Namespace) -> None:
@@ -67,7 +85,7 @@ def _test(built: "Built", options: Namespace) -> None:
     say(found.warning or f"Tested: {found.verdict}, accepted length {found.accepted_length:.2f}.")
 
 
-def _as_json(built: "Built") -> dict[str, object]:
+def _as_json(built: "Built", forecast: "Forecast | None") -> dict[str, object]:
     plan = built.plan
     return {
         "name": plan.name,
@@ -77,4 +95,5 @@ def _as_json(built: "Built") -> dict[str, object]:
         "quantization": plan.target_type,
         "is_tested": built.is_tested,
         "notes": plan.notes,
+        "fit": fit_as_json(forecast),
     }

@@ -2,12 +2,19 @@
 
 import json
 from argparse import ArgumentParser, Namespace
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+from sparkdesk.cli import foreseeing
+from sparkdesk.cli.foreseeing import find_models_wanted, fit_as_json, settled
 from sparkdesk.cli.talk import follow, say
 from sparkdesk.paths import user_paths
 
 if TYPE_CHECKING:
+    from sparkdesk.assembly.forecast import Forecast, Told, Wanted
+    from sparkdesk.catalog import PairEntry
+    from sparkdesk.hub.client import Hub
+    from sparkdesk.hub.model import ModelSource
     from sparkdesk.hub.pull import Pulled
 
 
@@ -15,7 +22,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "name", metavar="NAME|REPO", help="a pair such as qwen3-8b, Owner/Repository[:QUANT], or a path"
     )
-    parser.add_argument("--quant", default="", metavar="QUANT", help="quantization of the target; default: Q4_K_M")
+    parser.add_argument(
+        "--quant", default="", metavar="QUANT", help="quantization of the target; default: Q4_K_M, or what fits"
+    )
+    foreseeing.add_dry_run(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.epilog = (
         "Files go to the cache that hf uses too (HF_HOME, HF_HUB_CACHE). A download that was cut goes on when the same "
@@ -27,18 +37,46 @@ def run(options: Namespace) -> int:
     from sparkdesk.catalog import read_catalog
     from sparkdesk.hub.client import Hub
     from sparkdesk.hub.model import CHECKPOINT
-    from sparkdesk.hub.pull import MODEL, pull
+    from sparkdesk.hub.pull import MODEL, named_pair
 
-    catalog = read_catalog(user_paths().catalog_file)
+    entry, hub = named_pair(read_catalog(user_paths().catalog_file), options.name), Hub()
     try:
-        pulled = follow(pull(Hub(), catalog, options.name, quantization=options.quant))
+        models, forecast = _found(hub, entry, options)
+        pulled = () if options.dry_run else _fetched(hub, entry, models)
     except KeyboardInterrupt:
         say("Stopped. What was downloaded is kept: the same command goes on from there.")
         raise
     if any(each.source.kind == CHECKPOINT and each.role != MODEL for each in pulled):
         say(f"Convert and try it: sparkdesk build {options.name}")
-    print(json.dumps({"models": [as_json(each) for each in pulled]}, indent=2) if options.json else _in_words(pulled))
+    if options.json:
+        print(json.dumps({"models": [as_json(each) for each in pulled], "fit": fit_as_json(forecast)}, indent=2))
+    elif pulled:
+        print(_in_words(pulled))
     return 0
+
+
+def _found(
+    hub: "Hub", entry: "PairEntry | None", options: Namespace
+) -> "tuple[dict[str, ModelSource], Forecast | None]":
+    from sparkdesk.hub.look_up import LookUp
+
+    look_up, models = LookUp(hub), {}
+
+    def find(quantization: str) -> "Generator[Told, None, Wanted]":
+        wanted, found = yield from find_models_wanted(look_up, entry, options.name, quantization)
+        models.update(found)
+        return wanted
+
+    _, forecast = settled(hub, find, options)
+    return models, forecast
+
+
+def _fetched(hub: "Hub", entry: "PairEntry | None", models: "dict[str, ModelSource]") -> "tuple[Pulled, ...]":
+    from sparkdesk.hub.pull import fetch_models
+
+    for note in entry.notes if entry is not None else ():
+        say(note)
+    return follow(fetch_models(hub, models))
 
 
 def as_json(pulled: "Pulled") -> dict[str, object]:

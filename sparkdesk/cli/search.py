@@ -2,18 +2,33 @@
 
 import json
 from argparse import ArgumentParser, Namespace
+from collections.abc import Generator
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
+from sparkdesk.cli import speaking
+from sparkdesk.cli.foreseeing import fit_as_json
+from sparkdesk.cli.sizes import size_in_words
 from sparkdesk.cli.talk import follow, say
+from sparkdesk.errors import SparkDeskError
+from sparkdesk.events import Progress
 from sparkdesk.paths import user_paths
 
 if TYPE_CHECKING:
-    from sparkdesk.catalog import PairEntry
+    from sparkdesk.assembly.forecast import Forecast, Told
+    from sparkdesk.catalog import Catalog, PairEntry
+    from sparkdesk.hub.client import Hub
     from sparkdesk.hub.search import Hit
+
+    Forecasts = dict[str, Forecast | None]
+
+_MOST_LOOKED_AT = 10
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("text", metavar="TEXT", help="part of a name, such as qwen3-8b; empty finds everything")
+    parser.add_argument("--fit", action="store_true", help="ask for sizes too, and say what fits into memory here")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.epilog = "Finds GGUF files of Qwen3 and Gemma 4, DSpark and DFlash drafts, and pairs of the catalogue."
 
@@ -26,21 +41,67 @@ def run(options: Namespace) -> int:
     words = options.text.lower().split()
     catalog = read_catalog(user_paths().catalog_file)
     pairs = [pair for pair in catalog.pairs if all(word in f"{pair.name} {pair.title}".lower() for word in words)]
-    hits = follow(search(Hub(), options.text))
+    hub = Hub()
+    hits = follow(search(hub, options.text))
+    forecasts = follow(_looked(hub, catalog, pairs, hits)) if options.fit else {}
     if options.json:
-        print(json.dumps({"pairs": [_pair_as_json(pair) for pair in pairs], "models": [_as_json(hit) for hit in hits]}))
+        told = {
+            "pairs": [_pair_as_json(pair) | _fit(forecasts, pair.name) for pair in pairs],
+            "models": [_as_json(hit) | _fit(forecasts, hit.model.name) for hit in hits],
+        }
+        print(json.dumps(told))
     else:
-        print(_in_words(pairs, hits), end="")
+        print(_in_words(pairs, hits, forecasts), end="")
     if not hits and not pairs:
         say(f"The hub has nothing called {options.text!r} that SparkDesk can run.")
     return 0
 
 
-def _in_words(pairs: "list[PairEntry]", hits: "list[Hit]") -> str:
-    rows = [("pair", pair.name, pair.title, pair.kind) for pair in pairs]
+def _looked(
+    hub: "Hub", catalog: "Catalog", pairs: "list[PairEntry]", hits: "list[Hit]"
+) -> "Generator[Told, None, Forecasts]":
+    """By name. What the hub refuses is left out: a search is no place to stop for one of its finds."""
+    from sparkdesk.assembly.look import look_at_model, look_at_pair
+    from sparkdesk.doctor.room import free_room
+    from sparkdesk.hub.search import TARGET
+
+    settings = speaking.settings_file()
+    room, models = free_room(), user_paths().models
+    looks = {pair.name: partial(look_at_pair, hub, catalog, pair, models=models, room=room) for pair in pairs} | {
+        hit.model.name: partial(look_at_model, hub, hit.model, room=room)
+        for hit in [hit for hit in hits if hit.role == TARGET and hit.is_gguf][:_MOST_LOOKED_AT]
+    }
+    found = {}
+    for number, (name, look) in enumerate(looks.items()):
+        yield Progress("Asking what fits", number, len(looks), "")
+        with suppress(SparkDeskError):
+            found[name] = yield from look(context_tokens=settings.context_tokens)
+    return found
+
+
+def _fit(forecasts: "Forecasts", name: str) -> dict[str, object]:
+    return {"fit": fit_as_json(forecasts[name])} if name in forecasts else {}
+
+
+def _fit_in_words(forecasts: "Forecasts", name: str) -> str:
+    """ "Q4_K_M fits (5.0 GB)", or why not."""
+    forecast = forecasts.get(name)
+    if forecast is None:
+        return ""
+    chosen = forecast.chosen
+    if forecast.fits and not chosen.plan.advice:
+        return f"{chosen.quantization} fits ({size_in_words(chosen.size_bytes)})"
+    if forecast.best:
+        return f"{forecast.best} fits better than {chosen.quantization}" if forecast.fits else f"{forecast.best} fits"
+    return f"too large: {size_in_words(chosen.plan.need.total_bytes)}"
+
+
+def _in_words(pairs: "list[PairEntry]", hits: "list[Hit]", forecasts: "Forecasts") -> str:
+    rows = [("pair", pair.name, pair.title, f"{pair.kind}  {_fit_in_words(forecasts, pair.name)}") for pair in pairs]
     for hit in hits:
         gated = "gated" if hit.model.is_gated else ""
-        rows.append((hit.role, hit.model.name, f"{hit.model.downloads:,} downloads", _form(hit, gated)))
+        form = f"{_form(hit, gated)}  {_fit_in_words(forecasts, hit.model.name)}"
+        rows.append((hit.role, hit.model.name, f"{hit.model.downloads:,} downloads", form))
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = (
         "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3])) for row in rows

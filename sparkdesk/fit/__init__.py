@@ -1,6 +1,7 @@
 """What fits into memory: pure arithmetic over sizes from GGUF headers, or from the hub before a download."""
 
-from sparkdesk.fit.model_size import ModelSize, size_from_config, size_from_header
+from sparkdesk.fit.config_size import is_draft_config, size_from_config, weights_in_config
+from sparkdesk.fit.model_size import ModelSize, size_from_header
 from sparkdesk.fit.need import Need, Part, need_of
 from sparkdesk.fit.plan import Plan, Room, best_quantization, largest_context, plan_load
 
@@ -11,9 +12,11 @@ __all__ = [
     "Plan",
     "Room",
     "best_quantization",
+    "is_draft_config",
     "largest_context",
     "need_of",
     "plan_load",
     "size_from_config",
     "size_from_header",
+    "weights_in_config",
 ]

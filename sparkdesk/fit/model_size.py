@@ -1,13 +1,11 @@
 """The dimensions of a model and the bytes of its parts, as far as memory depends on them."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from sparkdesk.gguf_file import ArrayLength, GgufFile
 
-_KV_BYTES = 2  # of a float16
+KV_BYTES = 2  # of a float16
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +46,20 @@ class ModelSize:
     def weights_bytes(self) -> int:
         return sum(self.layer_bytes) + self.embedding_bytes + self.output_bytes
 
+    def in_a_file_of(self, size_bytes: int) -> "ModelSize":
+        """The same model in another quantization: every part takes its share of it."""
+        share = size_bytes / max(1, self.weights_bytes)
+        layer_bytes = tuple(int(each * share) for each in self.layer_bytes)
+        embedding_bytes = int(self.embedding_bytes * share)
+        output_bytes = max(0, size_bytes - sum(layer_bytes) - embedding_bytes)
+        return replace(self, layer_bytes=layer_bytes, embedding_bytes=embedding_bytes, output_bytes=output_bytes)
+
+    def with_even_layers(self, size_bytes: int) -> "ModelSize":
+        """Of a file in several parts, whose first part tells of its own tensors only."""
+        rest = max(0, size_bytes - self.embedding_bytes - self.output_bytes)
+        count = max(1, len(self.layers))
+        return replace(self, layer_bytes=(rest // count,) * len(self.layers))
+
 
 def size_from_header(header: GgufFile) -> ModelSize:
     read = _Reader(header)
@@ -77,55 +89,6 @@ def size_from_header(header: GgufFile) -> ModelSize:
         tapped_layers=taps.count if isinstance(taps, ArrayLength) else 0,
         block_size=read.number("block_size"),
     )
-
-
-def size_from_config(
-    config: Mapping[str, Any], file_bytes: int, *, name: str = "", has_embeddings: bool = True
-) -> ModelSize:
-    """Before a download: the numbers of a checkpoint's config.json, and the bytes the file has or will have.
-
-    The bytes are shared out as if every weight took the same room. A draft says its block_size, and brings no table of
-    its own where `has_embeddings` is false.
-    """
-    text = config.get("text_config", config)
-    width, layers = int(text["hidden_size"]), int(text["num_hidden_layers"])
-    vocabulary, feed_forward = int(text["vocab_size"]), int(text.get("intermediate_size", 0))
-    heads = int(text["num_attention_heads"])
-    head_dim = int(text.get("head_dim") or width // heads)
-    kinds = tuple(kind == "sliding_attention" for kind in text.get("layer_types") or (False,) * layers)
-    layer_weights = width * (2 * heads * head_dim + 2 * _config_kv(text, head_dim, False) + 3 * feed_forward)
-    is_tied = bool(text.get("tie_word_embeddings", config.get("tie_word_embeddings", False)))
-    tables = (1 if is_tied else 2) * has_embeddings
-    weights = layers * layer_weights + tables * vocabulary * width
-    taps = config.get("target_layer_ids") or config.get("dflash_config", {}).get("target_layer_ids") or ()
-    if taps:
-        weights += len(taps) * width * width
-    table_bytes = file_bytes * vocabulary * width // max(1, weights) if has_embeddings else 0
-    each_layer = file_bytes * layer_weights // max(1, weights)
-    return ModelSize(
-        name=name,
-        width=width,
-        vocabulary=vocabulary,
-        feed_forward=feed_forward,
-        attention=heads * head_dim,
-        layers=tuple(Layer(2 * _config_kv(text, head_dim, slides) * _KV_BYTES, slides) for slides in kinds),
-        layer_bytes=(each_layer,) * layers,
-        embedding_bytes=table_bytes,
-        output_bytes=max(0, file_bytes - table_bytes - each_layer * layers),
-        is_tied=is_tied and has_embeddings,
-        trained_context=int(text.get("max_position_embeddings", 0)),
-        window=int(text.get("sliding_window") or 0) if any(kinds) else 0,
-        tapped_layers=len(taps),
-        block_size=int(config.get("block_size", 0)) if taps else 0,
-    )
-
-
-def _config_kv(text: Mapping[str, Any], head_dim: int, is_sliding: bool) -> int:
-    """Numbers in a token's keys of one layer. Gemma 4 has other heads where it looks at everything."""
-    heads = int(text.get("num_key_value_heads") or text["num_attention_heads"])
-    if not is_sliding and text.get("num_global_key_value_heads"):
-        return int(text["num_global_key_value_heads"]) * int(text.get("global_head_dim") or head_dim)
-    return heads * head_dim
 
 
 def _vocabulary(header: GgufFile) -> int:
@@ -169,7 +132,7 @@ class _Reader:
             heads = self.per_layer("attention.head_count")
         slides = self._sliding()
         return tuple(
-            Layer(count * ((key_swa + value_swa) if sliding else (key + value)) * _KV_BYTES, sliding)
+            Layer(count * ((key_swa + value_swa) if sliding else (key + value)) * KV_BYTES, sliding)
             for count, sliding in zip(heads, slides, strict=False)
         )
 

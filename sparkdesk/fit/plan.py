@@ -45,6 +45,8 @@ class Plan:
     """One sentence, for the user."""
     advice: str = ""
     """What to change; empty where everything fits as asked."""
+    shorter_context: int = 0
+    """A context with which it would; 0 where there is none, or none is needed."""
 
 
 def plan_load(
@@ -58,7 +60,9 @@ def plan_load(
     layers = most_layers(target, draft, room, context_tokens=context_tokens, most=most) if room.has_gpu else 0
     need = _need(target, draft, room, context_tokens=context_tokens, gpu_layers=layers)
     fits = fits_in(need, room)
-    shorter = largest_context(target, draft, room, most=context_tokens, gpu_layers=most if room.has_gpu else 0)
+    shorter = 0
+    if not fits or (room.has_gpu and layers < most):
+        shorter = largest_context(target, draft, room, most=context_tokens, gpu_layers=most if room.has_gpu else 0)
     return Plan(
         layers,
         context_tokens,
@@ -67,6 +71,7 @@ def plan_load(
         fits,
         _why(need, room, layers=layers, most=most, context_tokens=context_tokens, fits=fits),
         _advice(room, layers=layers, most=most, shorter=shorter, context_tokens=context_tokens, fits=fits),
+        shorter if shorter < context_tokens else 0,
     )
 
 

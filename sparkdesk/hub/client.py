@@ -35,9 +35,9 @@ class Body:
 
 
 class Hub:
-    """One hub, as the environment names it."""
+    """One hub, as the environment names it where nothing else is said."""
 
-    def __init__(self) -> None:
+    def __init__(self, endpoint: str = "", cache_folder: Path | None = None) -> None:
         import httpx2
         import huggingface_hub
         from huggingface_hub import constants, utils
@@ -45,11 +45,11 @@ class Hub:
         self._http, self._library = httpx2, huggingface_hub
         self._utils: Any = utils
         self._utils.logging.set_verbosity_error()  # what it would warn of, we say ourselves
-        self._api = huggingface_hub.HfApi(library_name="sparkdesk")
+        self.endpoint = endpoint or constants.ENDPOINT
+        self._api = huggingface_hub.HfApi(endpoint=self.endpoint, library_name="sparkdesk")
         self._read_timeout_s = float(constants.HF_HUB_DOWNLOAD_TIMEOUT)
-        self.endpoint = constants.ENDPOINT
         self.is_offline = constants.HF_HUB_OFFLINE
-        self.cache_folder = Path(constants.HF_HUB_CACHE)
+        self.cache_folder = cache_folder or Path(constants.HF_HUB_CACHE)
 
     @property
     def has_token(self) -> bool:
@@ -70,13 +70,13 @@ class Hub:
     def check_access(self, repository: Repository, file: HubFile) -> None:
         """A gated repository tells everybody what it holds; only asking for a file shows whether it is given out."""
         with self._translated(repository.name, file.path):
-            url = self._library.hf_hub_url(repository.name, file.path, revision=repository.revision)
+            url = self._address(repository, file)
             self._library.get_hf_file_metadata(url, timeout=_ANSWER_TIMEOUT_S)
 
     @contextmanager
     def read(self, repository: Repository, file: HubFile, *, start: int) -> Iterator[Body]:
         """The bytes of `file` from `start` on. What fails while they are read is translated, too."""
-        url = self._library.hf_hub_url(repository.name, file.path, revision=repository.revision)
+        url = self._address(repository, file)
         headers = self._utils.build_hf_headers(library_name="sparkdesk") | {"Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
@@ -111,6 +111,12 @@ class Hub:
             yield True
         finally:
             lock.__exit__(None, None, None)
+
+    def _address(self, repository: Repository, file: HubFile) -> str:
+        url: str = self._library.hf_hub_url(
+            repository.name, file.path, revision=repository.revision, endpoint=self.endpoint
+        )
+        return url
 
     @contextmanager
     def _translated(self, repository: str, file: str = "") -> Iterator[None]:

@@ -44,7 +44,7 @@ def fetch(
     """Closing it keeps what has come. Raises DownloadError."""
     if cache.has(repository, file):
         return cache.place(repository, file)
-    with _disk_errors(cache.root):
+    with disk_errors(cache.root):
         yield from _with_lock(hub, cache, repository, file, patience)
         return cache.publish(repository, file)
 
@@ -142,7 +142,7 @@ def _again(file: HubFile, *, had_some: bool) -> str:
 
 
 @contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
+def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

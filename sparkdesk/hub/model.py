@@ -4,13 +4,15 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkdesk.errors import NotOnHub, UsageError
+from sparkdesk.errors import ModelLoadError, NotOnHub, UsageError
 from sparkdesk.events import Notice, Progress
+from sparkdesk.gguf_file import read_gguf
 from sparkdesk.hub.cache import HubCache
 from sparkdesk.hub.choose import checkpoint_files, choose_gguf, gguf_choices, has_gguf, quantization_of
 from sparkdesk.hub.download import Wanted
 from sparkdesk.hub.look_up import LookUp
 from sparkdesk.hub.source import HubSource, LocalSource, read_source
+from sparkdesk.library import quantization as library_quantization
 
 GGUF, CHECKPOINT = "gguf", "checkpoint"
 
@@ -82,7 +84,15 @@ def _local(path: Path) -> ModelSource:
         raise UsageError(f"{path} holds no config.json, so it is no checkpoint.", "Name a GGUF file or a checkpoint.")
     if path.is_dir():
         return ModelSource(CHECKPOINT, None, path)
-    return ModelSource(GGUF, None, path, quantization_of(path.name))
+    return ModelSource(GGUF, None, path, quantization_of(path.name) or _written_quantization(path))
+
+
+def _written_quantization(path: Path) -> str:
+    """What the file itself says; empty where it cannot be read, which is said later."""
+    try:
+        return library_quantization.quantization_of(read_gguf(path)).strip("?")
+    except ModelLoadError:
+        return ""
 
 
 def _named_file(source: HubSource, all_files: Wanted) -> ModelSource:

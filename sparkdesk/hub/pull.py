@@ -42,26 +42,22 @@ def named_pair(catalog: Catalog, given: str) -> PairEntry | None:
     return entry
 
 
-def pull(
-    hub: Hub, catalog: Catalog, given: str, *, quantization: str = ""
-) -> Generator[Progress | Notice, None, tuple[Pulled, ...]]:
-    """Closing it keeps what has come. Raises DownloadError or UsageError."""
-    entry, look_up = named_pair(catalog, given), LookUp(hub)
+def find_models(
+    look_up: LookUp, entry: PairEntry | None, given: str, *, quantization: str = ""
+) -> Generator[Progress | Notice, None, dict[str, ModelSource]]:
+    """By their roles: both of a pair, or the one model that `given` names. Raises DownloadError or UsageError."""
     if entry is None:
         read_source(given)  # before anybody is asked
-        model = yield from find_model(look_up, given, quantization=quantization)
-        return (yield from fetch_models(hub, {MODEL: model}))
+        return {MODEL: (yield from find_model(look_up, given, quantization=quantization))}
     target = yield from find_target(look_up, entry.target, quantization=quantization)
     draft = yield from find_draft(look_up, entry.draft)
-    for note in entry.notes:
-        yield Notice(note)
-    return (yield from fetch_models(hub, {TARGET: target, DRAFT: draft}))
+    return {TARGET: target, DRAFT: draft}
 
 
 def fetch_models(
     hub: Hub, models: dict[str, ModelSource], *, later: Sequence[Need] = ()
 ) -> Generator[Progress | Notice, None, tuple[Pulled, ...]]:
-    """By their roles."""
+    """By their roles. Closing it keeps what has come. Raises DownloadError."""
     wanted = [model.wanted for model in models.values() if model.wanted is not None]
     yield from download(hub, wanted, later=later)
     cache = HubCache(hub.cache_folder)
