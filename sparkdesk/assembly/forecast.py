@@ -30,6 +30,7 @@ from sparkdesk.hub.glance import config_in, read_config, read_header
 from sparkdesk.hub.look_up import LookUp
 from sparkdesk.hub.model import CHECKPOINT, GGUF, ModelSource
 from sparkdesk.hub.patience import Patience
+from sparkdesk.hub.space import Need, check_space
 
 Told = Progress | Notice
 
@@ -38,6 +39,8 @@ _MADE_TYPES = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M")
 _SOUND = re.compile(r"(UD-)?(I?Q[3-8]|BF16|F16|F32|MXFP4)")
 """Below three bits a weight the text suffers visibly: such a file is named, but never chosen for the user."""
 _USUAL_CONTEXT = 4096
+_SURE_TO_FIT_BYTES = 50_000_000
+"""A smaller GGUF file is there sooner than its header could be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +137,12 @@ class Forecast:
 def foresee(
     hub: Hub, wanted: Wanted, *, room: Room, context_tokens: int, patience: Patience | None = None
 ) -> Generator[Told, None, Forecast | None]:
-    """None where nothing can be said. A `context_tokens` of 0 is as many as the model was trained with."""
-    patience = patience or Patience()
+    """None where nothing can be said. A `context_tokens` of 0 is as many as the model was trained with.
+
+    Raises DownloadError, and DiskFull before anything is looked at.
+    """
+    patience, download_bytes = patience or Patience(), _download_bytes(hub, wanted)
+    check_space([Need("the download", hub.cache_folder, download_bytes)])
     found = None
     if wanted.shape:
         found = yield from _shaped(hub, wanted, patience)
@@ -162,7 +169,7 @@ def foresee(
         chosen=next(each for each in options if each.quantization == wanted.target_type),
         options=options,
         best=best[0] if best is not None else "",
-        download_bytes=_download_bytes(hub, wanted),
+        download_bytes=_download_bytes(hub, wanted),  # without what was looked at
         context_tokens=context,
     )
 
@@ -207,6 +214,8 @@ def _of_file(path: Path) -> ModelSize | None:
 
 def _of_hub_file(hub: Hub, source: ModelSource, patience: Patience) -> Generator[Told, None, ModelSize | None]:
     assert source.wanted is not None
+    if source.size_bytes < _SURE_TO_FIT_BYTES:
+        return None
     header: GgufFile | None
     header = yield from read_header(hub, source.wanted.repository, source.wanted.files[0], patience=patience)
     if header is None:

@@ -158,4 +158,4 @@ def _advice(room: Room, *, layers: int, most: int, shorter: int, context_tokens:
 
 
 def _gigabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:.1f} GB"
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 5e7 else f"{size_bytes / 1e6:.0f} MB"

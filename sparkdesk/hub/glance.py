@@ -109,7 +109,7 @@ def _header(head: bytearray, file: HubFile) -> GgufFile | None:
     try:
         return read_head(bytes(head), Path(file.name), file.size_bytes) if head else None
     except ModelLoadError as error:
-        raise BrokenDownload(f"{file.path} on the hub is no GGUF file that could be run.", error.hint) from error
+        raise BrokenDownload(f"{file.path} on the hub is no GGUF file.", "Name another file.") from error
 
 
 def _of_whole_file(path: Path) -> GgufFile | None:

@@ -9,12 +9,14 @@ import gguf
 import numpy as np
 import pytest
 
+from sparkdesk.assembly import forecast as forecast_room
 from sparkdesk.assembly.forecast import Forecast, Wanted, foresee
 from sparkdesk.assembly.look import look_at_model, look_at_pair
 from sparkdesk.assembly.plan import Wish
 from sparkdesk.assembly.planning import Planning
 from sparkdesk.assembly.settle import settle
 from sparkdesk.catalog import read_catalog
+from sparkdesk.cli.app import run
 from sparkdesk.demo import bundled
 from sparkdesk.errors import BrokenDownload, NotOnHub
 from sparkdesk.events import Notice
@@ -26,6 +28,7 @@ from sparkdesk.hub.model import find_model
 from sparkdesk.hub.patience import Patience
 from sparkdesk.hub.pull import fetch_models
 from sparkdesk.hub.repository import FoundModel
+from sparkdesk.paths import HOME_VARIABLE
 from tests.hub.pulling import Puller
 from tests.hub.server import Fault, Hub, Model
 
@@ -44,6 +47,11 @@ checkpoint = "Maker/spark_tiny_dspark"
 """
 NAMES = {"Q4_K_M": 1_500_000, "Q3_K_M": 900_000, "Q8_0": 3_000_000}
 IMPATIENT = Patience(tries=3, first_wait_s=0.01)
+
+
+@pytest.fixture(autouse=True)
+def _small_files_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forecast_room, "_SURE_TO_FIT_BYTES", 0)
 
 
 @pytest.fixture
@@ -71,7 +79,7 @@ def planning(hub: Hub, client: HubClient, tmp_path: Path, models: Path) -> Plann
 
 def told(journey: "Generator[object, None, Result]") -> tuple[list[str], Result]:
     """Its notices, and what it returns."""
-    said = []
+    said: list[str] = []
     while True:
         try:
             event = next(journey)
@@ -225,13 +233,24 @@ def test_a_missing_repository_is_the_same_error_as_ever(client: HubClient, plann
         settled(client, planning, PLENTY)
 
 
-def test_pull_says_it_first_and_in_json(puller: Puller, hub: Hub, planning: Planning) -> None:
-    done = puller.run("pull", "tiny", "--dry-run", "--json")
-    assert done.returncode == 0, done.stderr
-    fit = json.loads(done.stdout)["fit"]
+@pytest.mark.parametrize("command", ["pull", "build"])
+def test_the_commands_say_it_first_and_in_json(
+    command: str,
+    client: HubClient,
+    hub: Hub,
+    planning: Planning,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sparkdesk.hub.client.Hub", lambda: client)
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "desk"))
+    assert run([command, "tiny", "--dry-run", "--json"]) == 0
+    out, talk = capsys.readouterr()
+    fit = json.loads(out)["fit"]
     assert fit["fits"] and fit["download_bytes"] > 0 and len(fit["quantizations"]) == 3
-    assert fit["why"] in done.stderr and "Q4_K_M: " in done.stderr
-    assert "Tiny-Q8_0.gguf" not in {each.path for each in hub.served}
+    assert fit["why"] in talk and "Q4_K_M: " in talk
+    assert "model.safetensors" not in {each.path for each in hub.served}
 
 
 def test_a_search_says_what_fits(puller: Puller, hub: Hub, planning: Planning) -> None:
