@@ -9,6 +9,7 @@ SparkDeskError               exit code 1
 │   ├── ContextFull              the prompt is longer than the context
 │   ├── OutOfMemory              the device or the machine has no room for it
 │   └── EngineCrashed            the child process died; the reply so far is kept
+├── HistoryError             1   conversations could not be kept or read
 └── DownloadError            5   the hub, the network or the disk said no
     ├── NotOnHub                 there is no such repository or file
     ├── AccessRefused            gated or private, and this account may not read it
@@ -62,6 +63,10 @@ class OutOfMemory(EngineError):
 
 
 class EngineCrashed(EngineError):
+    pass
+
+
+class HistoryError(SparkDeskError):
     pass
 
 

@@ -2,8 +2,17 @@
 
 from dataclasses import dataclass
 
+from sparkdesk.chat.trace import Stretch
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.stats import ReplyStats
+
+
+@dataclass(frozen=True, slots=True)
+class ContextTrimmed:
+    """The conversation is longer than the context: its oldest messages are not read this time. Comes before the rest."""
+
+    left_out: int
+    """How many messages, from the first on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,8 @@ class ReplyAdvanced:
     stats: ReplyStats
     """Figures of the reply up to and including this round."""
     is_speculating: bool
+    stretches: tuple[Stretch, ...] = ()
+    """Where the characters of `text` came from; their lengths add up to its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +65,4 @@ class ReplyBroken:
     """True when the child process is gone; reloading brings it back with the same conversation."""
 
 
-ReplyEvent = PrefillAdvanced | ReplyAdvanced | ReplyFinished | ReplyBroken
+ReplyEvent = ContextTrimmed | PrefillAdvanced | ReplyAdvanced | ReplyFinished | ReplyBroken

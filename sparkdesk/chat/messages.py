@@ -2,7 +2,17 @@
 
 from dataclasses import dataclass
 
+from sparkdesk.chat.trace import Trace
 from sparkdesk.engine.stats import ReplyStats
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A text file that goes with a user's message."""
+
+    name: str
+    """Its file name, without the folder."""
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +27,18 @@ class Message:
     stats: ReplyStats | None = None
     note: str = ""
     """Why a reply ends where it does, when that was not the model's own choice."""
+    attachments: tuple[Attachment, ...] = ()
+    """Not part of `content`; the model reads them before it."""
+    trace: Trace | None = None
+    """Of a reply."""
+    model: str = ""
+    """Name of the model that replied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Which of the versions of a message is shown: an edited prompt, a reply that was made again."""
+
+    number: int
+    """From 1."""
+    count: int

@@ -1,29 +1,88 @@
-"""What the screen needs from below: a pair that opens and a conversation that replies. It knows of nothing else.
+"""What the screen needs from below: a pair that opens, a conversation that replies, and what is kept of them.
 
 The command line assembles the real one; tests and the screen's own development use a scripted one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from sparkdesk.chat.events import ReplyEvent
+from sparkdesk.chat.messages import Attachment, Branch, Message
+from sparkdesk.chat.settings import ChatSettings
+from sparkdesk.chat.summary import Count, Found, Summary
 from sparkdesk.engine.model_info import ModelInfo
-from sparkdesk.engine.settings import SpeculationSettings
+from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.events import Notice, Progress
 
 OpenEvent = Progress | Notice
 
 
 class Conversation(Protocol):
-    """One conversation with the loaded model. One reply at a time; the other methods come from any thread."""
+    """One conversation with the loaded model. One reply at a time; the other methods come from any thread.
 
-    def reply(self, text: str) -> Iterator[ReplyEvent]:
-        """Add the user's text and make a reply, in the thread that iterates.
+    The four ways of making a reply (`reply`, `edit`, `regenerate`, `go_on`) work alike: each runs in the thread that
+    iterates and ends with exactly one ReplyFinished or ReplyBroken. Failures of the engine are told as ReplyBroken; a
+    SparkDeskError may be raised before the first event (then nothing is kept). Closing the iterator early stops the
+    reply.
+    """
 
-        Ends with exactly one ReplyFinished or ReplyBroken. Failures of the engine are told as ReplyBroken; a
-        SparkDeskError may be raised before the first event (then the user's text is not kept). Closing the iterator
-        early stops the reply.
-        """
+    @property
+    def key(self) -> int | None:
+        """In the history; None for one that is empty or not kept."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """The user's own, else the first words; empty before the first message."""
+        ...
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Of the branch that is shown, from the first; without the system prompt, which is a setting."""
+        ...
+
+    @property
+    def left_out(self) -> int:
+        """How many of the first messages the model no longer reads, because the context is full."""
+        ...
+
+    @property
+    def settings(self) -> ChatSettings:
+        """What the next reply is made with; its `speculation` is what holds now."""
+        ...
+
+    def set_settings(self, settings: ChatSettings) -> None:
+        """From the next reply on. Its `speculation` is ignored: that is set_speculation's business."""
+        ...
+
+    def branch(self, index: int) -> Branch:
+        """Which version of the message at `index` is shown, and how many there are."""
+        ...
+
+    def switch_branch(self, index: int, step: int) -> None:
+        """Show the next (1) or the previous (-1) version of the message at `index`, with what followed it last."""
+        ...
+
+    def reply(self, text: str, attachments: Sequence[Attachment] = ()) -> Iterator[ReplyEvent]:
+        """Add the user's text and make a reply."""
+        ...
+
+    def edit(self, index: int, text: str) -> Iterator[ReplyEvent]:
+        """Another version of the user's message at `index`, with its attachments, and a reply to it."""
+        ...
+
+    def regenerate(self) -> Iterator[ReplyEvent]:
+        """Another reply to the last user's message."""
+        ...
+
+    def go_on(self) -> Iterator[ReplyEvent]:
+        """Go on with the last reply where it was stopped, cut or broken off; the texts of the events are what is new,
+        ReplyFinished.text is the whole."""
+        ...
+
+    def count(self, text: str, attachments: Sequence[Attachment] = ()) -> Count:
+        """What sending this would take, oldest messages left out as they would be. Takes a moment: not for the
+        screen's own thread. Raises EngineError."""
         ...
 
     def stop(self) -> None:
@@ -34,8 +93,31 @@ class Conversation(Protocol):
         """Hold from the next round on, also in mid-reply. Without a usable draft: no effect."""
         ...
 
-    def clear(self) -> None:
-        """Forget all messages; the next reply starts a new conversation."""
+
+class History(Protocol):
+    """The conversations that are kept on this machine. Methods may be called from any thread and take milliseconds.
+
+    All raise HistoryError where the disk or the file says no.
+    """
+
+    def newest(self, limit: int = 200) -> Sequence[Summary]:
+        """Newest first."""
+        ...
+
+    def search(self, text: str, limit: int = 50) -> Sequence[Found]:
+        """Conversations in which all words occur (the last may be begun only), best first."""
+        ...
+
+    def rename(self, key: int, title: str) -> None: ...
+
+    def delete(self, key: int) -> None:
+        """Can be undone until the program ends."""
+        ...
+
+    def undelete(self, key: int) -> None: ...
+
+    def export(self, key: int, form: str) -> str:
+        """`form` is "markdown" (the branch that is shown) or "json" (everything)."""
         ...
 
 
@@ -64,8 +146,27 @@ class Desk(Protocol):
         ...
 
     @property
+    def recommended(self) -> SamplingSettings:
+        """What the makers of the loaded model recommend, for thinking as it is switched now."""
+        ...
+
+    @property
     def conversation(self) -> Conversation:
-        """Asked for only once `open` is through. Stays the same object over `reload`."""
+        """The one on the screen. Stays the same object over `reload` and `switch`."""
+        ...
+
+    @property
+    def history(self) -> History: ...
+
+    def start_conversation(self) -> Conversation:
+        """A new, empty one becomes `conversation`; no reply may be in the making. System prompt and sampling go on."""
+        ...
+
+    def open_conversation(self, key: int) -> Conversation:
+        """One of the history becomes `conversation`, with its settings; no reply may be in the making.
+
+        Raises HistoryError.
+        """
         ...
 
     def open(self) -> Iterator[OpenEvent]:
@@ -79,6 +180,11 @@ class Desk(Protocol):
 
     def reload(self) -> Iterator[OpenEvent]:
         """Replace a dead or unwanted engine by a new one, like `open`; the conversation keeps its messages."""
+        ...
+
+    def switch(self, pair: str) -> Iterator[OpenEvent]:
+        """Load another pair of the library by its name, like `open`; the conversation goes on with it. When it fails
+        before the old engine was given up, the old pair stays loaded."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,45 @@
+"""Where every character of a reply came from, and what its rounds were worth: kept with the reply, to be shown on demand."""
+
+from dataclasses import dataclass
+
+DRAFTED, REPEATED, BONUS, PLAIN = "draft", "context", "bonus", "plain"
+"""Drafted and accepted; repeated from the context and accepted; the target's own in a round that verified something;
+the target's own in a plain round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Consecutive characters of a reply that one token brought."""
+
+    length: int
+    """In characters of the reply's text. A token that brought no whole character has no stretch of its own."""
+    source: str
+    """One of the four above."""
+    position: int = 0
+    """Its place in the block, from 1; 0 for what the target said itself."""
+    confidence: float | None = None
+    """What the draft gave for it, 0..1, given that those before it survive."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundMark:
+    """One round of a reply, as far as pictures of it need."""
+
+    tokens: int
+    verified: int = 0
+    accepted: int = 0
+    source: str = ""
+    """Of what was verified: "draft", "context", or "" in a plain round."""
+    is_speculating: bool = False
+    """Whether speculation was switched on."""
+    is_parked: bool = False
+    elapsed_ms: float = 0.0
+    """0 for the first token, which comes with the prefill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Of one reply. The stretches' lengths add up to the length of its text."""
+
+    stretches: tuple[Stretch, ...] = ()
+    rounds: tuple[RoundMark, ...] = ()
