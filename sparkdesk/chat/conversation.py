@@ -1,16 +1,21 @@
 """A conversation with a loaded pair: what was said, and the one reply that may be in the making."""
 
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import Protocol
 
 from sparkdesk.chat.engine import Engine
 from sparkdesk.chat.events import ReplyBroken, ReplyEvent, ReplyFinished
-from sparkdesk.chat.messages import Message
+from sparkdesk.chat.history.memory import title_of
+from sparkdesk.chat.messages import Attachment, Branch, Message
 from sparkdesk.chat.prompt import Spoken, loaded_model, make_prompt
 from sparkdesk.chat.reply import Reply
 from sparkdesk.chat.settings import ChatSettings
+from sparkdesk.chat.summary import Count
+from sparkdesk.chat.trace import Trace
+from sparkdesk.chat.tree import MessageTree
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import ContextFull, EngineCrashed, EngineError, UsageError
@@ -26,22 +31,23 @@ _NOTES = {
 }
 
 
-class _Timeline:
-    """What was said. `clear` puts a new one in its place, so a reply that is still ending writes into the old one."""
+class Keeper(Protocol):
+    """What keeps conversations; a history."""
 
-    def __init__(self, messages: Sequence[Message] = ()) -> None:
-        self.messages = list(messages)
-        self.spoken: Spoken | None = None
-        self.token_count = 0
+    def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int: ...
 
 
 class _Turn:
     """One reply in the making, as other threads see it."""
 
-    def __init__(self, text: str, timeline: _Timeline, settings: ChatSettings) -> None:
-        self.user = Message("user", text)
-        self.timeline = timeline
+    def __init__(self, parent: int | None, settings: ChatSettings) -> None:
+        self.parent = parent
+        """The message that is answered, or before the one that is sent."""
         self.settings = settings
+        self.user: Message | None = None
+        """Sent with this reply, and kept once something came of it."""
+        self.grows: int | None = None
+        """The reply that is gone on with."""
         self.is_stopped = False
         self.was_stop_sent = False
 
@@ -49,21 +55,47 @@ class _Turn:
 class Conversation:
     """One reply at a time; every method may be called from any thread.
 
-    `settings` may be replaced at any time and hold from the next reply on; `set_speculation` holds at once.
+    Settings hold from the next reply on; `set_speculation` holds at once.
     """
 
     def __init__(
-        self, engine: Engine, *, settings: ChatSettings | None = None, messages: Sequence[Message] = ()
+        self,
+        engine: Engine,
+        *,
+        settings: ChatSettings | None = None,
+        messages: Sequence[Message] = (),
+        tree: MessageTree | None = None,
+        keeper: Keeper | None = None,
+        key: int | None = None,
+        title: str = "",
     ) -> None:
+        """`tree`, `key` and `title` are those of a conversation kept before; without `keeper` nothing is kept."""
         self.settings = settings or ChatSettings()
         self._engine = engine
-        self._timeline = _Timeline(messages)
+        self._tree = tree or MessageTree()
+        for message in messages:
+            self._tree.add(message, self._tree.last)
+        self._keeper, self._key, self._title = keeper, key, title
+        self._spoken: Spoken | None = None
+        self._token_count = 0
         self._turn: _Turn | None = None
         self._changed = threading.Condition()
 
     @property
+    def key(self) -> int | None:
+        return self._key
+
+    @property
+    def title(self) -> str:
+        return self._title or title_of(self._tree)
+
+    @property
     def messages(self) -> tuple[Message, ...]:
-        return tuple(self._timeline.messages)
+        return self._tree.messages
+
+    @property
+    def left_out(self) -> int:
+        return 0
 
     @property
     def is_template_missing(self) -> bool:
@@ -72,18 +104,63 @@ class Conversation:
 
     def token_count(self) -> int:
         """Tokens of the context in use after the latest reply, or by the one in the making. Asks nobody."""
-        return self._timeline.token_count
+        return self._token_count
 
-    def reply(self, text: str) -> Iterator[ReplyEvent]:
+    def count(self, text: str, attachments: Sequence[Attachment] = ()) -> Count:
+        """What sending this would take. Raises EngineError."""
+        model = loaded_model(self._engine)
+        user = Message("user", text, attachments=tuple(attachments))
+        prompt = make_prompt(self._engine, (*self.messages, user), settings=self.settings, spoken=self._spoken)
+        without = make_prompt(self._engine, (*self.messages, Message("user", "")), settings=self.settings)
+        text_tokens = max(0, len(prompt.tokens) - len(without.tokens))
+        return Count(len(prompt.tokens), text_tokens, model.context_tokens)
+
+    def branch(self, index: int) -> Branch:
+        return self._tree.branch(index)
+
+    def switch_branch(self, index: int, step: int) -> None:
+        """Show a neighbouring version of the message at `index`. Raises UsageError while a reply comes in."""
+        with self._changed:
+            self._refuse_while_replying()
+            self._tree.switch(index, step)
+        self._save()
+
+    def reply(self, text: str, attachments: Sequence[Attachment] = ()) -> Iterator[ReplyEvent]:
         """Add the user's text and make a reply; ends with exactly one ReplyFinished or ReplyBroken.
 
         A turn of which nothing came is not kept, so the same text can be sent again. Closing the iterator early stops
         the reply and keeps what came. Raises UsageError for an empty text or while another reply is in the making, and
         ChatTemplateError.
         """
-        if not text.strip():
-            raise UsageError("There is nothing to send.", "Write a message first.")
-        return self._reply(text)
+        return self._answer_to(Message("user", _worth_sending(text), attachments=tuple(attachments)), None)
+
+    def edit(self, index: int, text: str) -> Iterator[ReplyEvent]:
+        """Another version of the user's message at `index`, and a reply to it."""
+        number = self._tree.shown[index]
+        before = self._tree.message(number)
+        if before.role != "user":
+            raise UsageError("Only what you wrote yourself can be edited.", "Regenerate a reply instead.")
+        return self._answer_to(replace(before, content=_worth_sending(text)), number)
+
+    def regenerate(self) -> Iterator[ReplyEvent]:
+        """Another reply to the last user's message."""
+        asked = next((n for n in reversed(self._tree.shown) if self._tree.message(n).role == "user"), None)
+        if asked is None:
+            raise UsageError("There is no reply to make again.", "Write a message first.")
+        return self._run(lambda: _Turn(asked, self.settings))
+
+    def go_on(self) -> Iterator[ReplyEvent]:
+        """Go on with the last reply where it ended."""
+        last = self._tree.last
+        if last is None or self._tree.message(last).role != "assistant":
+            raise UsageError("There is no reply to go on with.", "Write a message first.")
+
+        def turn() -> _Turn:
+            made = _Turn(self._tree.parent(last), self.settings)
+            made.grows = last
+            return made
+
+        return self._run(turn)
 
     def stop(self) -> None:
         """End the reply in the making after its current round; its iterator still ends with ReplyFinished."""
@@ -93,23 +170,33 @@ class Conversation:
             self._turn.is_stopped = True
         self._engine.cancel()
 
+    def set_settings(self, settings: ChatSettings) -> None:
+        """From the next reply on; its speculation is not looked at."""
+        self.settings = replace(settings, speculation=self.settings.speculation)
+        if self._key is not None:
+            self._save()
+
     def set_speculation(self, is_enabled: bool, draft_length: int | None = None) -> None:
         """From the next round on, also in mid-reply: no reload and no prefill."""
         speculation = SpeculationSettings(is_enabled, draft_length)
         self.settings = replace(self.settings, speculation=speculation)
         self._engine.set_speculation(speculation)
 
-    def clear(self) -> None:
-        """Forget everything that was said."""
-        self._timeline = _Timeline()
-
     def attach(self, engine: Engine) -> None:
         """Go on with another engine: a reload after a crash, or another model."""
         self._engine = engine
-        self._timeline.spoken = None  # its tokens may mean something else there
+        self._spoken = None  # its tokens may mean something else there
 
-    def _reply(self, text: str) -> Generator[ReplyEvent, None, None]:
-        turn = self._begin(text)
+    def _answer_to(self, user: Message, instead_of: int | None) -> Iterator[ReplyEvent]:
+        def turn() -> _Turn:
+            made = _Turn(self._tree.last if instead_of is None else self._tree.parent(instead_of), self.settings)
+            made.user = user
+            return made
+
+        return self._run(turn)
+
+    def _run(self, make_turn: Callable[[], _Turn]) -> Generator[ReplyEvent, None, None]:
+        turn = self._begin(make_turn)
         try:
             yield from self._make(turn)
         finally:
@@ -117,38 +204,44 @@ class Conversation:
                 self._turn = None
                 self._changed.notify_all()
 
-    def _begin(self, text: str) -> _Turn:
+    def _begin(self, make_turn: Callable[[], _Turn]) -> _Turn:
         """Wait for a stopped reply to end, but not for one that goes on."""
         with self._changed:
-            if self._turn is not None and not self._turn.is_stopped:
-                raise UsageError("A reply is still coming in.", "Stop it first, or wait for its end.")
+            self._refuse_while_replying()
             if not self._changed.wait_for(lambda: self._turn is None, STOPPED_REPLY_SECONDS):
                 raise EngineError("The stopped reply does not end.", "Load the model again.")
-            self._turn = _Turn(text, self._timeline, self.settings)
+            self._turn = make_turn()
             return self._turn
+
+    def _refuse_while_replying(self) -> None:
+        if self._turn is not None and not self._turn.is_stopped:
+            raise UsageError("A reply is still coming in.", "Stop it first, or wait for its end.")
 
     def _make(self, turn: _Turn) -> Generator[ReplyEvent, None, None]:
         reply = Reply(())
         try:
-            history = (*turn.timeline.messages, turn.user)
-            prompt = make_prompt(self._engine, history, settings=turn.settings, spoken=turn.timeline.spoken)
-            reply = Reply(prompt.tokens)
+            history = self._tree.line_to(turn.parent)
+            if turn.user is not None:
+                history = (*history, turn.user)
+            begun = self._tree.message(turn.grows).content if turn.grows is not None else ""
+            prompt = make_prompt(self._engine, history, settings=turn.settings, spoken=self._spoken, begun=begun)
+            reply = Reply(prompt.tokens, begun=begun)
             if turn.is_stopped:
-                yield ReplyFinished("", (), "cancelled", ReplyStats())
+                yield ReplyFinished(begun, (), "cancelled", ReplyStats())
                 return
             yield from self._events(turn, reply, prompt)
         except EngineError as error:
             yield from reply.flush()
             if reply.tokens:
                 self._keep(turn, reply, prompt, note=error.message, is_partial=True)
-            yield self._broken(error, reply, turn)
+            yield self._broken(error, reply)
 
     def _events(self, turn: _Turn, reply: Reply, prompt: Spoken) -> Generator[ReplyEvent, None, None]:
         is_kept = False
         try:
             with closing(reply.events(self._engine, turn.settings)) as events:
                 for event in events:
-                    turn.timeline.token_count = len(reply.prompt) + len(reply.tokens)
+                    self._token_count = len(reply.prompt) + len(reply.tokens)
                     self._catch_up(turn)
                     if isinstance(event, ReplyFinished):
                         is_kept = True
@@ -179,13 +272,46 @@ class Conversation:
             self._keep(turn, reply, prompt, note=note, is_partial=is_stopped)
 
     def _keep(self, turn: _Turn, reply: Reply, prompt: Spoken, *, note: str, is_partial: bool) -> None:
-        answer = Message("assistant", reply.text, is_partial=is_partial, stats=reply.stats, note=note)
-        turn.timeline.messages += [turn.user, answer]
-        turn.timeline.spoken = Spoken(prompt.text + reply.text, prompt.tokens + reply.tokens)
+        model = self._engine.model
+        answer = Message(
+            "assistant",
+            reply.text,
+            is_partial=is_partial,
+            stats=reply.stats,
+            note=note,
+            trace=reply.trace,
+            model=model.name if model is not None else "",
+        )
+        if turn.grows is not None:
+            self._tree.replace(turn.grows, _grown(self._tree.message(turn.grows), answer))
+        else:
+            parent = turn.parent if turn.user is None else self._tree.add(turn.user, turn.parent)
+            self._tree.add(answer, parent)
+        said = reply.text[len(reply.begun) :]
+        self._spoken = Spoken(prompt.text + said, prompt.tokens + reply.tokens)
+        self._save()
 
-    def _broken(self, error: EngineError, reply: Reply, turn: _Turn) -> ReplyBroken:
+    def _save(self) -> None:
+        if self._keeper is not None:
+            self._key = self._keeper.keep(self._key, self._tree, self.settings)
+
+    def _broken(self, error: EngineError, reply: Reply) -> ReplyBroken:
         hint = error.hint
-        if isinstance(error, ContextFull) and turn.timeline.messages:
-            hint = "Clear the conversation, or load the model with a longer context (--ctx)."
+        if isinstance(error, ContextFull) and self._tree.shown:
+            hint = "Start a new conversation, or load the model with a longer context (--ctx)."
         is_gone = isinstance(error, EngineCrashed) or self._engine.model is None
         return ReplyBroken(reply.text, error.message, hint, needs_reload=is_gone)
+
+
+def _worth_sending(text: str) -> str:
+    if not text.strip():
+        raise UsageError("There is nothing to send.", "Write a message first.")
+    return text
+
+
+def _grown(before: Message, after: Message) -> Message:
+    """Both parts' origins; the figures are those of the newer part, since rounds of both do not add up."""
+    if before.trace is None or after.trace is None:
+        return replace(after, trace=None)
+    trace = Trace(before.trace.stretches + after.trace.stretches, before.trace.rounds + after.trace.rounds)
+    return replace(after, trace=trace)

@@ -9,7 +9,7 @@ from sparkdesk.engine.stats import ReplyStats
 
 @dataclass(frozen=True, slots=True)
 class ContextTrimmed:
-    """The conversation is longer than the context: its oldest messages are not read this time. Comes before the rest."""
+    """The conversation is longer than the context, and its oldest messages are not read this time. Comes first."""
 
     left_out: int
     """How many messages, from the first on."""

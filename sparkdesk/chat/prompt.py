@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from sparkdesk.chat.attachments import with_attachments
 from sparkdesk.chat.engine import Engine
 from sparkdesk.chat.messages import Message
 from sparkdesk.chat.settings import ChatSettings
@@ -27,11 +28,19 @@ def loaded_model(engine: Engine) -> ModelInfo:
 
 
 def make_prompt(
-    engine: Engine, messages: Sequence[Message], *, settings: ChatSettings, spoken: Spoken | None = None
+    engine: Engine,
+    messages: Sequence[Message],
+    *,
+    settings: ChatSettings,
+    spoken: Spoken | None = None,
+    begun: str = "",
 ) -> Spoken:
-    """What the model is to continue. Raises ChatTemplateError or EngineError."""
+    """What the model is to continue: its reply from the start, or from where it was `begun`.
+
+    Raises ChatTemplateError or EngineError.
+    """
     model = loaded_model(engine)
-    text = _text(model, messages, settings)
+    text = _text(model, [with_attachments(message) for message in messages], settings) + begun
     opening = engine.tokenize("")  # what the vocabulary itself puts before every text
     if opening and model.bos_piece:
         text = text.removeprefix(model.bos_piece)  # else the model would begin twice

@@ -4,10 +4,12 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
+from sparkdesk.chat.attribution import Attribution, mark_of
 from sparkdesk.chat.engine import Engine
 from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyFinished
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.text_stream import TextStream
+from sparkdesk.chat.trace import RoundMark, Stretch, Trace
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
@@ -19,13 +21,23 @@ ProgressEvent = PrefillAdvanced | ReplyAdvanced
 class Reply:
     """What came so far can be read at any time, also after an error."""
 
-    def __init__(self, prompt: Sequence[int]) -> None:
+    def __init__(self, prompt: Sequence[int], *, begun: str = "") -> None:
+        """`begun` is the part of the reply that the prompt holds already."""
         self.prompt = tuple(prompt)
-        self.text = ""
+        self.begun = begun
+        self.text = begun
         self.tokens: tuple[int, ...] = ()
         self.stats = ReplyStats(prompt_tokens=len(self.prompt))
         self._stream = TextStream()
+        self._attribution = Attribution()
+        self._stretches: list[Stretch] = []
+        self._rounds: list[RoundMark] = []
         self._is_speculating = False
+
+    @property
+    def trace(self) -> Trace:
+        """Of what came, without what was `begun`."""
+        return Trace(tuple(self._stretches), tuple(self._rounds))
 
     def events(self, engine: Engine, settings: ChatSettings) -> Generator[ProgressEvent | ReplyFinished, None, None]:
         """Progress, and ReplyFinished last. Raises EngineError; text held back is then still to be had from `flush`."""
@@ -47,7 +59,12 @@ class Reply:
         rest = self._stream.finish()
         if rest:
             self.text += rest
-            yield ReplyAdvanced(rest, _NO_ROUND, self.stats, self._is_speculating)
+            yield ReplyAdvanced(rest, _NO_ROUND, self.stats, self._is_speculating, self._attributed(len(rest)))
+
+    def _attributed(self, count: int) -> tuple[Stretch, ...]:
+        stretches = self._attribution.take(count)
+        self._stretches += stretches
+        return stretches
 
     def _prefilled(self, progress: Prefilled) -> PrefillAdvanced:
         prefilled = progress.done - progress.reused
@@ -56,8 +73,11 @@ class Reply:
 
     def _advanced(self, event: RoundDone) -> ReplyAdvanced:
         shown = self._stream.feed(b"".join(event.pieces))
+        self._attribution.add(event.pieces, event.round)
+        self._rounds.append(mark_of(event.round, is_speculating=event.is_speculating))
         self.text += shown
         self.tokens += event.round.tokens
         self.stats = self.stats.after(event.round)
         self._is_speculating = event.is_speculating
-        return ReplyAdvanced(shown, event.round, self.stats, event.is_speculating)
+        stretches = self._attributed(len(shown))
+        return ReplyAdvanced(shown, event.round, self.stats, event.is_speculating, stretches)

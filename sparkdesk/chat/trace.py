@@ -1,4 +1,4 @@
-"""Where every character of a reply came from, and what its rounds were worth: kept with the reply, to be shown on demand."""
+"""Where every character of a reply came from, and what its rounds were worth: to be shown on demand."""
 
 from dataclasses import dataclass
 

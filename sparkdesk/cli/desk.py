@@ -3,19 +3,21 @@
 import os
 import sys
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.cli.opening import open_pair
-from sparkdesk.cli.pairs import ChosenPair
+from sparkdesk.cli.pairs import ChosenPair, library_pair
 from sparkdesk.engine.model_info import ModelInfo
-from sparkdesk.engine.settings import LoadSettings, SpeculationSettings
+from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.runner.client import EngineClient
 
 if TYPE_CHECKING:
     from sparkdesk.chat.conversation import Conversation
+    from sparkdesk.chat.history.memory import MemoryHistory
 
 _DRAWING_NICENESS = 5
 
@@ -26,6 +28,7 @@ class PairDesk:
     def __init__(self, pair: ChosenPair, engine: EngineClient, *, how: LoadSettings, chat: ChatSettings) -> None:
         self._pair, self._engine, self._how, self._chat = pair, engine, how, chat
         self._conversation: Conversation | None = None
+        self._history: MemoryHistory | None = None
         self._is_closed = False
 
     @property
@@ -45,13 +48,37 @@ class PairDesk:
         return self._engine.model if self._engine.is_alive else None
 
     @property
-    def conversation(self) -> "Conversation":
-        if self._conversation is None:
-            from sparkdesk.chat.conversation import (
-                Conversation,
-            )  # brings jinja2, which the first paint need not wait for
+    def recommended(self) -> SamplingSettings:
+        return SamplingSettings()
 
-            self._conversation = Conversation(self._engine, settings=self._chat)
+    @property
+    def conversation(self) -> "Conversation":
+        return self._conversation or self.start_conversation()
+
+    @property
+    def history(self) -> "MemoryHistory":
+        if self._history is None:
+            from sparkdesk.chat.history.memory import MemoryHistory
+
+            self._history = MemoryHistory()
+        return self._history
+
+    def start_conversation(self) -> "Conversation":
+        # Brings jinja2, which the first paint need not wait for.
+        from sparkdesk.chat.conversation import Conversation
+
+        settings = self._chat if self._conversation is None else self._conversation.settings
+        self._conversation = Conversation(self._engine, settings=settings, keeper=self.history)
+        return self._conversation
+
+    def open_conversation(self, key: int) -> "Conversation":
+        from sparkdesk.chat.conversation import Conversation
+
+        kept = self.history.read(key)
+        settings = replace(kept.settings, speculation=self.speculation)
+        self._conversation = Conversation(
+            self._engine, settings=settings, tree=kept.tree, keeper=self.history, key=key, title=kept.title
+        )
         return self._conversation
 
     def open(self) -> Generator[Progress | Notice, None, None]:
@@ -69,6 +96,10 @@ class PairDesk:
     def reload(self) -> Generator[Progress | Notice, None, None]:
         yield from self.open()
         self.conversation.attach(self._engine)
+
+    def switch(self, pair: str) -> Generator[Progress | Notice, None, None]:
+        self._pair = library_pair(pair)
+        yield from self.reload()
 
     def close(self) -> None:
         self._is_closed = True

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TypeVar
 
-from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
+from sparkdesk.chat.events import ContextTrimmed, PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
 from sparkdesk.events import Progress
 from sparkdesk.ui.desk import OpenEvent
 from sparkdesk.ui.pace import INTERVAL_S
@@ -18,6 +18,7 @@ Event = TypeVar("Event")
 class ReplyBatch:
     """What happened to the reply since the last batch."""
 
+    trimmed: ContextTrimmed | None = None
     prefill: PrefillAdvanced | None = None
     """The newest only."""
     advances: tuple[ReplyAdvanced, ...] = ()
@@ -46,16 +47,20 @@ class Inbox:
 
     def take(self) -> ReplyBatch | None:
         """Everything since the last time; None when that is nothing."""
-        prefill, advances, end = None, [], None
+        trimmed, prefill, advances, end = None, None, [], None
         for event in self._waiting():
             match event:
+                case ContextTrimmed():
+                    trimmed = event
                 case PrefillAdvanced():
                     prefill = event
                 case ReplyAdvanced():
                     advances.append(event)
                 case _:
                     end = event
-        return ReplyBatch(prefill, tuple(advances), end) if prefill or advances or end else None
+        if trimmed or prefill or advances or end:
+            return ReplyBatch(trimmed, prefill, tuple(advances), end)
+        return None
 
     def _waiting(self) -> Iterator[ReplyEvent]:
         while not self._events.empty():  # one reader, so what is there stays there

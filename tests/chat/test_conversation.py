@@ -34,7 +34,9 @@ def test_a_reply_is_told_round_by_round_and_kept() -> None:
     assert isinstance(last, ReplyFinished)
     assert (last.text, last.tokens, last.stop_reason) == ("Hi there", tuple(map(ord, "Hi there")), "end")
     assert said(conversation) == [("user", "Hello"), ("assistant", "Hi there")]
-    assert conversation.messages[-1] == Message("assistant", "Hi there", stats=last.stats)
+    kept = conversation.messages[-1]
+    assert kept.trace is not None and sum(each.length for each in kept.trace.stretches) == len(kept.content)
+    assert replace(kept, trace=None) == Message("assistant", "Hi there", stats=last.stats, model="Scripted")
     assert last.stats.plain_ms_per_token == 7.0, "the figures are the engine's own"
 
 
@@ -203,7 +205,7 @@ def test_a_full_context_is_said_with_what_to_try_and_nothing_is_kept() -> None:
     engine.script = failing(ContextFull("The prompt has 9 tokens, the context holds 8.", "Shorten it."))
     *_, last = conversation.reply("Much too long")
     assert isinstance(last, ReplyBroken) and not last.needs_reload
-    assert "context holds 8" in last.cause and "Clear the conversation" in last.hint
+    assert "context holds 8" in last.cause and "new conversation" in last.hint
     assert len(conversation.messages) == 2
 
 
@@ -249,17 +251,18 @@ def test_settings_hold_from_the_next_reply_on() -> None:
     assert engine.settings.max_tokens == 0 and engine.settings.sampling.temperature == 0
 
 
-def test_clear_forgets_and_a_reply_still_ending_does_not_come_back() -> None:
-    """The screen clears while the stopped reply is on its last round; its text must not open the new conversation."""
-    conversation = Conversation(FakeEngine(talking_on()))
+def test_a_reply_still_ending_stays_in_its_own_conversation() -> None:
+    """The screen starts a new one while the stopped reply is on its last round; its text must not open the new one."""
+    engine = FakeEngine(talking_on())
+    conversation = Conversation(engine)
     events: Iterator[ReplyEvent] = conversation.reply("Hello")
     for _ in range(3):
         next(events)
     conversation.stop()
-    conversation.clear()
+    other = Conversation(engine)
     list(events)
-    assert not conversation.messages
-    assert conversation.token_count() == 0
+    assert not other.messages and other.token_count() == 0
+    assert len(conversation.messages) == 2
 
 
 def test_tokens_are_counted_while_they_come() -> None:

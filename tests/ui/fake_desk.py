@@ -4,13 +4,20 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
+from sparkdesk.chat.attribution import Attribution, mark_of
+from sparkdesk.chat.events import ContextTrimmed, PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
+from sparkdesk.chat.history.memory import MemoryHistory, title_of
+from sparkdesk.chat.messages import Attachment, Branch, Message
+from sparkdesk.chat.settings import ChatSettings
+from sparkdesk.chat.summary import Count
+from sparkdesk.chat.trace import Trace
+from sparkdesk.chat.tree import MessageTree
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Round
-from sparkdesk.engine.settings import SpeculationSettings
+from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Notice, Progress
@@ -83,23 +90,62 @@ class Script:
     """Rounds for which it parks speculation."""
     parked_gain: float = 0.926
     """What it expects of drafting there."""
+    left_out: int = 0
+    """Messages at the beginning that no longer fit the context."""
     echo_every: int = 0
     """Verify repeated text in every so many rounds; 0 is never."""
 
 
 @dataclass
 class FakeConversation:
+    """Keeps what is said as the real one does; its replies are the script's."""
+
     script: Script
     speculation: SpeculationSettings = field(default_factory=SpeculationSettings)
+    history: MemoryHistory = field(default_factory=MemoryHistory)
+    tree: MessageTree = field(default_factory=MessageTree)
+    key: int | None = None
+    own_title: str = ""
+    chosen: ChatSettings = field(default_factory=ChatSettings)
     sent: list[str] = field(default_factory=list)
     switched: list[SpeculationSettings] = field(default_factory=list)
-    cleared: int = 0
     is_over: threading.Event = field(default_factory=threading.Event)
     """Set when a reply's iterator has ended, however it did."""
     has_draft: bool = True
     _stopped: threading.Event = field(default_factory=threading.Event)
     _gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     _context: int = 0
+    _trace: Trace = field(default_factory=Trace)
+
+    @property
+    def title(self) -> str:
+        return self.own_title or title_of(self.tree)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        return self.tree.messages
+
+    @property
+    def left_out(self) -> int:
+        return self.script.left_out
+
+    @property
+    def settings(self) -> ChatSettings:
+        return replace(self.chosen, speculation=self.speculation)
+
+    def set_settings(self, settings: ChatSettings) -> None:
+        self.chosen = settings
+
+    def branch(self, index: int) -> Branch:
+        return self.tree.branch(index)
+
+    def switch_branch(self, index: int, step: int) -> None:
+        self.tree.switch(index, step)
+
+    def count(self, text: str, attachments: Sequence[Attachment] = ()) -> Count:
+        words = len(text.split()) + sum(len(each.text.split()) for each in attachments)
+        said = sum(len(message.content.split()) for message in self.messages)
+        return Count(said + words + 12, words, 4096, self.script.left_out)
 
     def let(self, rounds: int) -> None:
         self._gate.release(rounds)
@@ -113,27 +159,68 @@ class FakeConversation:
         if self.has_draft:
             self.speculation = self.switched[-1]
 
-    def clear(self) -> None:
-        self.cleared += 1
-        self._context = 0
+    def reply(self, text: str, attachments: Sequence[Attachment] = ()) -> Iterator[ReplyEvent]:
+        user = Message("user", text, attachments=tuple(attachments))
+        return self._answer(text, lambda: self.tree.add(user, self.tree.last))
 
-    def reply(self, text: str) -> Iterator[ReplyEvent]:
+    def edit(self, index: int, text: str) -> Iterator[ReplyEvent]:
+        number = self.tree.shown[index]
+        user = replace(self.tree.message(number), content=text)
+        return self._answer(text, lambda: self.tree.add(user, self.tree.parent(number)))
+
+    def regenerate(self) -> Iterator[ReplyEvent]:
+        asked = next(n for n in reversed(self.tree.shown) if self.tree.message(n).role == "user")
+        return self._answer(self.tree.message(asked).content, lambda: asked)
+
+    def go_on(self) -> Iterator[ReplyEvent]:
+        last = self.tree.last
+        assert last is not None
+        return self._answer("", lambda: last, grows=last)
+
+    def _answer(self, text: str, ask: Callable[[], int], *, grows: int | None = None) -> Iterator[ReplyEvent]:
         if self.script.refusal:
             raise self.script.refusal
         self.sent.append(text)
         self._stopped.clear()
         self.is_over.clear()
+        begun = self.tree.message(grows).content if grows is not None else ""
         try:
-            yield from self._rounds(self._context + 3 * len(text.split()) + 12)
+            if self.script.left_out:
+                yield ContextTrimmed(self.script.left_out)
+            for event in self._rounds(self._context + 3 * len(text.split()) + 12, begun):
+                if isinstance(event, ReplyFinished | ReplyBroken):
+                    self._keep(event, ask(), grows=grows)
+                yield event
         finally:
             self.is_over.set()
 
-    def _rounds(self, prompt_tokens: int) -> Iterator[ReplyEvent]:
+    def _keep(self, event: ReplyFinished | ReplyBroken, asked: int, *, grows: int | None) -> None:
+        stats = event.stats if isinstance(event, ReplyFinished) else None
+        cause = event.cause if isinstance(event, ReplyBroken) else ""
+        is_stopped = stats is None or (isinstance(event, ReplyFinished) and event.stop_reason == "cancelled")
+        note = cause or ("Stopped." if is_stopped else "")
+        answer = Message(
+            "assistant",
+            event.text,
+            is_stopped,
+            stats,
+            note,
+            trace=self._trace if grows is None else None,
+            model=MODEL.name,
+        )
+        if grows is None:
+            self.tree.add(answer, asked)
+        else:
+            self.tree.replace(grows, answer)
+        self.key = self.history.keep(self.key, self.tree, self.settings)
+
+    def _rounds(self, prompt_tokens: int, begun: str) -> Iterator[ReplyEvent]:
         yield PrefillAdvanced(prompt_tokens, prompt_tokens, self._context)
         chance = random.Random(7)
         words = re.findall(r"\s*\S+|\s+", self.script.text)
         stats = ReplyStats(prompt_tokens=prompt_tokens, prefilled_tokens=prompt_tokens - self._context, prefill_ms=20)
-        said = ""
+        said, attribution = begun, Attribution()
+        self._trace = Trace()
         while words and not self._stopped.is_set():
             if self.script.is_gated:
                 self._gate.acquire()
@@ -144,14 +231,20 @@ class FakeConversation:
                 return
             if self.script.surprise and stats.rounds == 3:
                 raise self.script.surprise
-            done = self._round(chance, len(words), stats.rounds, is_first=not said)
+            done = self._round(chance, len(words), stats.rounds, is_first=said == begun)
             if self.script.is_paced:
                 time.sleep(done.elapsed_ms / 1e3)
-            piece = "".join(words[: len(done.tokens)])
+            pieces = words[: len(done.tokens)]
+            piece = "".join(pieces)
             del words[: len(done.tokens)]
             said += piece
             stats = stats.after(done)
-            yield ReplyAdvanced(piece, done, stats, self.speculation.is_enabled)
+            is_speculating = self.speculation.is_enabled
+            attribution.add([each.encode() for each in pieces], done)
+            stretches = attribution.take(len(piece))
+            mark = mark_of(done, is_speculating=is_speculating)
+            self._trace = Trace(self._trace.stretches + stretches, (*self._trace.rounds, mark))
+            yield ReplyAdvanced(piece, done, stats, is_speculating, stretches)
         self._context = prompt_tokens + stats.generated
         reason = "cancelled" if words else "end"
         yield ReplyFinished(said, tuple(range(stats.generated)), reason, stats)
@@ -210,7 +303,11 @@ class FakeDesk:
         self.script = script or Script()
         has_draft = model.draft_name is not None
         self.conversation = FakeConversation(self.script, SpeculationSettings(has_draft), has_draft=has_draft)
+        self.history = self.conversation.history
+        self.started = 0
+        self.switches: list[str] = []
         self.speculation = SpeculationSettings()
+        self.recommended = SamplingSettings()
         self.model: ModelInfo | None = None
         self.opened = 0
         self.reloaded = 0
@@ -236,6 +333,25 @@ class FakeDesk:
         self.reloaded += 1
         self.script.crash_after_rounds = None
         self.script.surprise = None
+        yield from self.open()
+
+    def start_conversation(self) -> FakeConversation:
+        self.started += 1
+        self._take(FakeConversation(self.script, chosen=self.conversation.chosen))
+        return self.conversation
+
+    def open_conversation(self, key: int) -> FakeConversation:
+        kept = self.history.read(key)
+        self._take(FakeConversation(self.script, tree=kept.tree, key=key, own_title=kept.title, chosen=kept.settings))
+        return self.conversation
+
+    def _take(self, other: FakeConversation) -> None:
+        before, self.conversation = self.conversation, other
+        other.history, other.speculation, other.has_draft = self.history, before.speculation, before.has_draft
+        other.switched = before.switched
+
+    def switch(self, pair: str) -> Iterator[OpenEvent]:
+        self.switches.append(pair)
         yield from self.open()
 
     def close(self) -> None:

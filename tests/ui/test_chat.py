@@ -75,7 +75,7 @@ async def test_new_conversation_in_mid_reply_stops_first_and_then_forgets() -> N
         await sitting.until(lambda: sitting.transcript.newest.text)
         await sitting.pilot.press("ctrl+n")
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
-        assert sitting.desk.conversation.cleared == 1
+        assert sitting.desk.started == 1
         assert not sitting.transcript.has_turns
         await sitting.until(lambda: "Write below" in sitting.picture())
 

@@ -186,7 +186,7 @@ class ChatScreen(ReplyingScreen):
             return
         if self.model is None:
             return
-        self.desk.conversation.clear()
+        self.desk.start_conversation()
         self.meter = Meter()
         self.figures = self.meter.figures()
         await self._show_empty()
