@@ -7,7 +7,9 @@ target's distribution after the user's settings and q the one the token was draw
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sparkdesk.engine import constrained
 from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.parts import ConstraintPart
 from sparkdesk.engine.proposal import NOTHING, Proposal
 from sparkdesk.engine.sampling import Distribution, Sampler, is_accepted, residual
 
@@ -28,41 +30,62 @@ def accept(
     history: Sequence[int],
     sampler: Sampler,
     unverified: Proposal = NOTHING,
+    constraint: ConstraintPart | None = None,
 ) -> Verdict:
     """Judge `offered` by the target's logits (n + 1, vocabulary), row i following `history` and i drafted tokens.
 
-    `unverified` was drafted after it; of its first token only the chance is told.
+    `unverified` was drafted after it; of its first token only the chance is told. The constraint stands after `history`
+    and follows the verdict's tokens.
     """
+    target = _Target(sampler, constraint, past=sampler.recent(history))
     if sampler.is_greedy:
-        return _greedy(logits, offered, history, sampler, unverified)
-    return _sampled(logits, offered, history, sampler, unverified)
+        return _greedy(logits, offered, target, unverified)
+    return _sampled(logits, offered, target, unverified)
 
 
-def _greedy(
-    logits: FloatArray, offered: Proposal, history: Sequence[int], sampler: Sampler, unverified: Proposal
-) -> Verdict:
-    past = sampler.recent(history)
+class _Target:
+    """What the target says after the tokens that stay: its sampler, and what the constraint lets it say."""
+
+    def __init__(self, sampler: Sampler, constraint: ConstraintPart | None, *, past: list[int]) -> None:
+        self.sampler, self.constraint, self.past = sampler, constraint, past
+
+    def best(self, row: FloatArray) -> int:
+        penalized = self.sampler.penalized(row, self.past)
+        return int(penalized.argmax()) if self.constraint is None else constrained.best(penalized, self.constraint)
+
+    def distribution(self, row: FloatArray) -> Distribution:
+        if self.constraint is None:
+            return self.sampler.distribution(row, self.past)
+        penalized = self.sampler.penalized(row, self.past)
+        return constrained.distribution(penalized, self.sampler.settings, self.constraint)
+
+    def keep(self, token: int) -> int:
+        self.past.append(token)
+        if self.constraint is not None:
+            self.constraint.accept(token)
+        return token
+
+
+def _greedy(logits: FloatArray, offered: Proposal, target: _Target, unverified: Proposal) -> Verdict:
     for i, drafted in enumerate(offered.tokens):
-        best = sampler.best(logits[i], past)
+        best = target.keep(target.best(logits[i]))
         if best != drafted:
             return Verdict((*offered.tokens[:i], best), i)
-        past.append(drafted)
-    bonus = sampler.best(logits[len(offered.tokens)], past)
+    bonus = target.keep(target.best(logits[len(offered.tokens)]))
     next_chance = float(unverified.tokens[0] == bonus) if unverified.tokens else None
     return Verdict((*offered.tokens, bonus), len(offered.tokens), next_chance)
 
 
-def _sampled(
-    logits: FloatArray, offered: Proposal, history: Sequence[int], sampler: Sampler, unverified: Proposal
-) -> Verdict:
-    past = sampler.recent(history)
+def _sampled(logits: FloatArray, offered: Proposal, target: _Target, unverified: Proposal) -> Verdict:
+    uniform = target.sampler.uniform
     for i, (drafted, q) in enumerate(zip(offered.tokens, offered.sources(), strict=True)):
-        p = sampler.distribution(logits[i], past)
-        if not is_accepted(p, q, drafted, sampler.uniform()):
-            return Verdict((*offered.tokens[:i], residual(p, q).draw(sampler.uniform())), i)
-        past.append(drafted)
-    p = sampler.distribution(logits[len(offered.tokens)], past)
-    return Verdict((*offered.tokens, p.draw(sampler.uniform())), len(offered.tokens), _chance(p, unverified))
+        p = target.distribution(logits[i])
+        if not is_accepted(p, q, drafted, uniform()):
+            return Verdict((*offered.tokens[:i], target.keep(residual(p, q).draw(uniform()))), i)
+        target.keep(drafted)
+    p = target.distribution(logits[len(offered.tokens)])
+    bonus = target.keep(p.draw(uniform()))
+    return Verdict((*offered.tokens, bonus), len(offered.tokens), _chance(p, unverified))
 
 
 def _chance(p: Distribution, unverified: Proposal) -> float | None:

@@ -10,15 +10,16 @@ from typing import Any
 
 from sparkdesk import pairing
 from sparkdesk.engine import llama
+from sparkdesk.engine.constraint import constraint_of
 from sparkdesk.engine.drafter import CONFIDENCE_WEIGHT, LOGIT_CAP, Drafter
 from sparkdesk.engine.llama import Context, Model
 from sparkdesk.engine.margin import Margin, measure
 from sparkdesk.engine.markov import W1, MarkovHead
 from sparkdesk.engine.model_info import ModelInfo
-from sparkdesk.engine.parts import BATCH_ROWS
+from sparkdesk.engine.parts import BATCH_ROWS, ConstraintPart
 from sparkdesk.engine.probe import probe_costs
 from sparkdesk.engine.scheduling.tuner import Tuner
-from sparkdesk.engine.settings import LoadSettings
+from sparkdesk.engine.settings import GrammarSettings, LoadSettings
 from sparkdesk.engine.target import Target
 from sparkdesk.engine.window import plan_window
 from sparkdesk.errors import EngineError
@@ -107,6 +108,10 @@ class Pair:
     def piece(self, token: int, *, show_control: bool = False) -> bytes:
         """The bytes of a token; b"" for control tokens unless they are asked for."""
         return self._model.piece(token, show_control=show_control)
+
+    def constraint(self, grammar: GrammarSettings) -> ConstraintPart:
+        """What `grammar` lets a reply say, from its first token on. Raises EngineError where it cannot be used."""
+        return constraint_of(self._model, grammar)
 
     def compare(self, tokens: tuple[int, ...], first: int, second: int) -> Margin:
         """How sure the target is of `first` against `second` after `tokens`, and how noisy that figure is."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.scheduling.tuner import Tuner
+from sparkdesk.engine.settings import GrammarSettings
 
 BATCH_ROWS = 512
 """Most rows in one pass, of the target and of the draft."""
@@ -61,6 +62,21 @@ class MarkovPart(Protocol):
         ...
 
 
+class ConstraintPart(Protocol):
+    """What a reply may go on with; it follows the committed tokens, and a copy of it the drafted ones."""
+
+    def allowed(self, ids: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """(len(ids),) which of these tokens may come next. Asking costs time for every one of them."""
+        ...
+
+    def accept(self, token: int) -> None:
+        """Go on after `token`, which must be allowed."""
+        ...
+
+    def copy(self) -> "ConstraintPart": ...
+    def close(self) -> None: ...
+
+
 class PairParts(Protocol):
     @property
     def target(self) -> TargetPart: ...
@@ -70,3 +86,6 @@ class PairParts(Protocol):
     def markov(self) -> MarkovPart | None: ...
     @property
     def tuner(self) -> Tuner: ...
+    def constraint(self, grammar: GrammarSettings) -> ConstraintPart:
+        """Raises EngineError where the grammar cannot be used. To be closed."""
+        ...

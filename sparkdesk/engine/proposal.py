@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.parts import Block, MarkovPart
+from sparkdesk.engine.parts import Block, ConstraintPart, MarkovPart
 from sparkdesk.engine.sampling import Distribution, Floats, Ids, Sampler, at_least_largest, certain, restricted
 
 KEPT_MASS = 0.999
@@ -15,6 +15,8 @@ _CANDIDATES_PER_TOP_K = 8
 _NEGLIGIBLE_NATS = 14.0
 _CAPPED_CANDIDATES, _SMALL_VOCABULARY = 512, 4096
 """A cap brings tokens closer together, and the Markov bias may then put another one on top."""
+_ASKED_TOKENS = 256
+"""How far down a draft is looked for tokens that a constraint allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,70 @@ def sampled(
     return Proposal(tuple(chain.tokens), tuple(distributions), block.confidences)
 
 
+def constrained_greedy(
+    block: Block, anchor: int, constraint: ConstraintPart, *, markov: MarkovPart | None = None
+) -> Proposal:
+    """At each place the likeliest token that is allowed; ends where none of the likely ones is.
+
+    `constraint` stands after the anchor and follows the tokens.
+    """
+    chain = _Chain(block, anchor, markov)
+    for i, row in enumerate(block.logits):
+        ids = row.argmax(keepdims=True)
+        if not (chain.is_as_assumed(i) and constraint.allowed(ids)[0]):
+            ids = _most_likely(row)
+            ids = ids[constraint.allowed(ids)]
+        logits = chain.logits(i, ids)
+        if not np.isfinite(logits).any():
+            break
+        chain.tokens.append(int(ids[int(logits.argmax())]))
+        constraint.accept(chain.tokens[-1])
+    return Proposal(tuple(chain.tokens), (), block.confidences)
+
+
+def constrained_sampled(
+    block: Block,
+    anchor: int,
+    constraint: ConstraintPart,
+    *,
+    history: Sequence[int],
+    sampler: Sampler,
+    markov: MarkovPart | None,
+) -> Proposal:
+    """Draw only tokens that are allowed; ends where none of the likely ones is.
+
+    Whether a place is drafted depends on the tokens before it alone, and q is what was drawn from: that is lossless.
+    """
+    chain = _Chain(block, anchor, markov)
+    distributions: list[Distribution] = []
+    past = sampler.recent(history)
+    for i, row in enumerate(block.logits):
+        ids = likely(row, sampler)[:_ASKED_TOKENS]
+        ids = ids[constraint.allowed(ids)]
+        if not len(ids):
+            ids = _most_likely(row)
+            ids = ids[constraint.allowed(ids)]
+        logits = chain.logits(i, ids)
+        if not np.isfinite(logits).any():
+            break
+        q = _restricted(ids, logits, past=past, sampler=sampler)
+        token = q.draw(sampler.uniform())
+        chain.tokens.append(token)
+        distributions.append(q)
+        past.append(token)
+        constraint.accept(token)
+    return Proposal(tuple(chain.tokens), tuple(distributions), block.confidences)
+
+
+def cut_to_allowed(offered: Proposal, constraint: ConstraintPart) -> Proposal:
+    """Its tokens as far as they are allowed, one after the other; `constraint` follows them."""
+    for i, token in enumerate(offered.tokens):
+        if not constraint.allowed(np.array([token]))[0]:
+            return offered.first(i)
+        constraint.accept(token)
+    return offered
+
+
 class _Chain:
     """The block's rows, conditioned on the tokens chosen so far instead of the graph's greedy ones.
 
@@ -133,6 +199,10 @@ def _candidates_under_cap(row: Floats) -> Ids:
     if len(row) <= _SMALL_VOCABULARY:
         return np.arange(len(row))
     return at_least_largest(row, _CAPPED_CANDIDATES)
+
+
+def _most_likely(row: Floats) -> Ids:
+    return at_least_largest(row, min(_ASKED_TOKENS, len(row)))
 
 
 def likely(row: Floats, sampler: Sampler) -> Ids:

@@ -6,6 +6,7 @@ target's cache than the drafter knows; the next prefill cuts both back to what t
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -14,7 +15,7 @@ from sparkdesk.engine.accept import Verdict, accept
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
 from sparkdesk.engine.likelihood import likelihoods
-from sparkdesk.engine.parts import DrafterPart, PairParts
+from sparkdesk.engine.parts import Block, DrafterPart, PairParts
 from sparkdesk.engine.proposal import NOTHING, Proposal
 from sparkdesk.engine.round import Likelihood, Prefilled, Round
 from sparkdesk.engine.sampling import Sampler
@@ -33,7 +34,6 @@ from sparkdesk.engine.scheduling.lengths import (
 from sparkdesk.engine.scheduling.tuner import Played, Tuner
 from sparkdesk.engine.settings import MOST_LOGPROBS, GenerationSettings, SpeculationSettings
 from sparkdesk.engine.stats import Outcome, ReplyStats
-from sparkdesk.errors import EngineError
 
 
 def generate(
@@ -42,12 +42,15 @@ def generate(
     """Answer the prompt `tokens`: Prefilled events, then Rounds, and an Outcome last.
 
     The first Round carries the token that comes with the prefill. `control` is read once a round. Raises ContextFull
-    when the prompt leaves no room for an answer, EngineError when a pass fails. May be closed early.
+    when the prompt leaves no room for an answer, EngineError when a pass fails or a grammar cannot be used. May be
+    closed early.
     """
     prefill.check(pair.target, tokens)
-    if settings.grammar is not None:
-        raise EngineError("This version of the engine knows no grammars yet.", "Ask without one.")
-    yield from _Reply(pair, tokens, settings, control).events()
+    reply = _Reply(pair, tokens, settings, control)
+    try:
+        yield from reply.events()
+    finally:
+        reply.close()
 
 
 MOST_WAITING = 4096
@@ -59,6 +62,8 @@ class _Draft:
     """What the draft model said, and what it cost."""
 
     whole: Proposal = NOTHING
+    rows: int = 0
+    """Places in the block: a constraint may have left the last of them without a token."""
     absorbed: int = 0
     absorb_ms: float = 0.0
     draft_ms: float = 0.0
@@ -90,6 +95,11 @@ class _Reply:
         self.stats = ReplyStats(prompt_tokens=len(prompt))
         self.stop_reason = ""
         self.round_began = perf_counter()
+        self.constraint = pair.constraint(settings.grammar) if settings.grammar is not None else None
+
+    def close(self) -> None:
+        if self.constraint is not None:
+            self.constraint.close()
 
     def events(self) -> Iterator[Prefilled | Round | Outcome]:
         if self.control.is_cancelled:  # while it waited: what the caches hold may be worth something to the next one
@@ -122,11 +132,12 @@ class _Reply:
         yield Outcome(self.stop_reason, self.stats)
 
     def first_token(self, row: FloatArray) -> Iterator[Round]:
-        verdict = accept(row.reshape(1, -1), NOTHING, history=self.committed, sampler=self.sampler)
+        logits = row.reshape(1, -1)
+        verdict = accept(logits, NOTHING, history=self.committed, sampler=self.sampler, constraint=self.constraint)
         kept = self.commit(verdict.tokens)
         self.round_began = perf_counter()
         if kept:
-            first = Round(kept, (False,), is_first=True, likelihoods=self.likelihoods(row.reshape(1, -1), kept))
+            first = Round(kept, (False,), is_first=True, likelihoods=self.likelihoods(logits, kept))
             self.stats = self.stats.after(first)
             yield first
 
@@ -145,7 +156,12 @@ class _Reply:
         logits = self.pair.target.decode([self.committed[-1], *offer.tokens.tokens], all_rows=True)
         verify_ms = _since(verify_began)
         verdict = accept(
-            logits, offer.tokens, history=self.committed, sampler=self.sampler, unverified=offer.unverified
+            logits,
+            offer.tokens,
+            history=self.committed,
+            sampler=self.sampler,
+            unverified=offer.unverified,
+            constraint=self.constraint,
         )
         kept = self.commit(verdict.tokens)
         told = self.likelihoods(logits, kept)
@@ -172,7 +188,7 @@ class _Reply:
         return Round(
             tokens=kept,
             is_drafted=tuple(i < accepted for i in range(len(kept))),
-            drafted=len(draft.whole.tokens),
+            drafted=draft.rows,
             absorbed=draft.absorbed,
             verified=offer.choice.length,
             accepted=accepted,
@@ -195,11 +211,20 @@ class _Reply:
         chooser, situation = chooser_for(settings, self.pair.tuner), self.situation()
         plan = chooser.plan(situation)
         draft = self.draft(drafter, plan.length) if drafter is not None and plan.length else _Draft()
-        choice = chooser.choose(situation, len(draft.whole.tokens), draft.whole.confidences)
+        # Told of every place, also of those a constraint left empty: whether a place is verified must depend on no
+        # token drawn for it or after it.
+        choice = chooser.choose(situation, draft.rows, draft.whole.confidences)
         if choice.source == CONTEXT and situation.echo is not None:
-            tokens = Proposal(situation.echo.tokens[: choice.length], (), ())
-            return _Offer(situation, choice, draft, tokens)
-        return _Offer(situation, choice, draft, draft.whole.first(choice.length), draft.whole.after(choice.length))
+            tokens = self.cut_to_allowed(Proposal(situation.echo.tokens[: choice.length], (), ()))
+            return _Offer(situation, choice.cut(len(tokens.tokens)), draft, tokens)
+        tokens = draft.whole.first(choice.length)
+        return _Offer(situation, choice.cut(len(tokens.tokens)), draft, tokens, draft.whole.after(choice.length))
+
+    def cut_to_allowed(self, offered: Proposal) -> Proposal:
+        if self.constraint is None:
+            return offered
+        with closing(self.constraint.copy()) as constraint:
+            return proposal.cut_to_allowed(offered, constraint)
 
     def situation(self) -> Situation:
         """What the scheduler is told; what it has no use for is not looked up."""
@@ -222,13 +247,23 @@ class _Reply:
         absorb_ms, began = _since(began), perf_counter()
         block = drafter.propose(self.committed[-1], length)
         draft_ms, began = _since(began), perf_counter()
-        if self.rule() == SAMPLED:
-            whole = proposal.sampled(
-                block, self.committed[-1], history=self.committed, sampler=self.sampler, markov=self.pair.markov
-            )
-        else:
-            whole = proposal.greedy(block, self.committed[-1], markov=self.pair.markov)
-        return _Draft(whole, waiting, absorb_ms, draft_ms, _since(began))
+        whole = self.chain(block)
+        return _Draft(whole, length, waiting, absorb_ms, draft_ms, _since(began))
+
+    def chain(self, block: Block) -> Proposal:
+        """The block's tokens, one conditioned on the other."""
+        anchor, markov, sampler = self.committed[-1], self.pair.markov, self.sampler
+        is_drawn = self.rule() == SAMPLED
+        if self.constraint is None:
+            if is_drawn:
+                return proposal.sampled(block, anchor, history=self.committed, sampler=sampler, markov=markov)
+            return proposal.greedy(block, anchor, markov=markov)
+        with closing(self.constraint.copy()) as constraint:
+            if is_drawn:
+                return proposal.constrained_sampled(
+                    block, anchor, constraint, history=self.committed, sampler=sampler, markov=markov
+                )
+            return proposal.constrained_greedy(block, anchor, constraint, markov=markov)
 
     def learn(self, offer: _Offer, verdict: Verdict, elapsed_ms: float) -> None:
         draft = offer.draft
@@ -236,7 +271,7 @@ class _Reply:
             offer.choice,
             accepted=verdict.accepted,
             tokens=len(verdict.tokens),
-            drafted=len(draft.whole.tokens),
+            drafted=draft.rows,
             absorbed=draft.absorbed,
             confidences=draft.whole.confidences,
             next_chance=verdict.next_chance,

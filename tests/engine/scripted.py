@@ -11,7 +11,7 @@ from sparkdesk.engine.control import Control
 from sparkdesk.engine.parts import Block
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.scheduling.tuner import Tuner
-from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import GenerationSettings, GrammarSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.stats import Outcome
 
@@ -103,12 +103,46 @@ class TableMarkov:
         return self.bias(previous, ids) - self.bias(instead_of, ids)
 
 
+class TableConstraint:
+    """Which token may come next depends on the last one, and is a row of `may_follow` (vocabulary, vocabulary)."""
+
+    def __init__(self, may_follow: NDArray[np.bool_], last: int, *, opened: list["TableConstraint"]) -> None:
+        self.may_follow, self.last, self.opened = may_follow, last, opened
+        self.is_closed, self.asked = False, 0
+        opened.append(self)
+
+    def allowed(self, ids: NDArray[np.intp]) -> NDArray[np.bool_]:
+        assert not self.is_closed, "asked after it was closed"
+        self.asked += len(ids)
+        found: NDArray[np.bool_] = self.may_follow[self.last][ids]
+        return found
+
+    def accept(self, token: int) -> None:
+        assert self.may_follow[self.last][token], "llama.cpp would have ended the process"
+        self.last = token
+
+    def copy(self) -> "TableConstraint":
+        return TableConstraint(self.may_follow, self.last, opened=self.opened)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
 @dataclass
 class ScriptedPair:
     target: TableTarget
     drafter: TableDrafter | None
     markov: TableMarkov | None
     tuner: Tuner = field(default_factory=lambda: Tuner(7))
+    may_follow: NDArray[np.bool_] | None = None
+    """What every grammar comes to."""
+    start: int = 0
+    """The token that the constraint takes for the last one of the prompt."""
+    opened: list[TableConstraint] = field(default_factory=list)
+
+    def constraint(self, grammar: GrammarSettings) -> TableConstraint:
+        assert self.may_follow is not None
+        return TableConstraint(self.may_follow, self.start, opened=self.opened)
 
 
 def cycle_pair(vocabulary: int = 16, *, wrong: Sequence[int] = (), context_tokens: int = 4096) -> ScriptedPair:
@@ -152,6 +186,7 @@ def run(
     stop_tokens: frozenset[int] = frozenset(),
     drafts_greedily: bool = False,
     speculation: SpeculationSettings | None = None,
+    grammar: GrammarSettings | None = None,
 ) -> Run:
     """One reply at a fixed draft length, or as `speculation` says."""
     speculation = speculation or SpeculationSettings(length > 0, length or None, drafts_greedily)
@@ -160,6 +195,7 @@ def run(
         stop_tokens=stop_tokens,
         sampling=sampling or SamplingSettings(temperature=0),
         speculation=speculation,
+        grammar=grammar,
     )
     return collect(generate(pair, prompt, settings, Control(speculation)))
 

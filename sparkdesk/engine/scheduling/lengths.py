@@ -45,6 +45,12 @@ class Choice:
     chances: tuple[float, ...] = ()
     """(length,) chance of each token to be accepted, given that those before it are; empty when nobody said."""
 
+    def cut(self, length: int) -> "Choice":
+        """The same with at most `length` tokens."""
+        if length >= self.length:
+            return self
+        return Choice(self.source, length, self.chances[:length]) if length else Choice()
+
 
 class LengthChooser(Protocol):
     """Decides from what was known before the tokens in question were drawn (DSpark paper, section 3.2.2)."""

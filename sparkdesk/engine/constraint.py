@@ -1,0 +1,21 @@
+"""From what the caller asks a reply to look like to what follows it token by token."""
+
+from sparkdesk.engine.llama import Grammar, Model, gbnf_of_schema
+from sparkdesk.engine.parts import ConstraintPart
+from sparkdesk.engine.settings import GrammarSettings
+from sparkdesk.errors import EngineError
+
+MOST_GBNF_CHARACTERS = 256 * 1024
+
+
+def constraint_of(model: Model, settings: GrammarSettings) -> ConstraintPart:
+    """Raises EngineError with one sentence where the grammar or the schema cannot be used."""
+    if bool(settings.gbnf) == bool(settings.json_schema):
+        raise EngineError("A grammar is either GBNF or a JSON schema.", "Give exactly one of the two.")
+    gbnf = settings.gbnf or gbnf_of_schema(settings.json_schema)
+    if len(gbnf) > MOST_GBNF_CHARACTERS:
+        raise EngineError(
+            f"The grammar is too large: {len(gbnf):,} characters, and {MOST_GBNF_CHARACTERS:,} are the most.",
+            "Ask for less at once.",
+        )
+    return Grammar(model, gbnf)
