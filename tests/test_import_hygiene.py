@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "llama_cpp", "textual", "rich", "huggingface_hub", "numpy", "gguf", "jinja2")
+HEAVY = ("torch", "llama_cpp", "textual", "rich", "huggingface_hub", "numpy", "gguf", "jinja2", "starlette", "uvicorn")
 _SHOW_LOADED = """
 import sys
 from sparkdesk.__main__ import main
@@ -33,6 +33,7 @@ def loaded_by(*arguments: str) -> list[str]:
         ("remove", "--unfinished"),
         ("chat", "--help"),
         ("demo", "--help"),
+        ("serve", "--help"),
         ("bench", "--help"),
         ("build", "--help"),
         ("pull", "--help"),

@@ -1,7 +1,7 @@
 """Renders a conversation with the model's own chat template, the way Hugging Face does; knows nothing of tokens."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -38,14 +38,30 @@ class ChatTemplate:
 
     def render(self, messages: Sequence[Message], *, is_thinking: bool = False) -> str:
         """The conversation up to the point where the model speaks. Raises ChatTemplateError."""
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        return self.render_turns(turns, values={"enable_thinking": is_thinking})
+
+    def render_turns(
+        self,
+        turns: Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Mapping[str, Any]] = (),
+        values: Mapping[str, Any] | None = None,
+    ) -> str:
+        """The same for turns as OpenAI's clients send them, calls of functions and their results included.
+
+        `values` are what the template may ask for by name. Raises ChatTemplateError.
+        """
         try:
             return self._template.render(
-                messages=[{"role": message.role, "content": message.content} for message in messages],
-                add_generation_prompt=True,
-                enable_thinking=is_thinking,
-                tools=None,
-                documents=None,
-                **self._specials,
+                {
+                    **(values or {}),
+                    "messages": turns,
+                    "tools": list(tools) or None,
+                    "documents": None,
+                    "add_generation_prompt": True,
+                    **self._specials,
+                }
             )
         except _MISTAKES as error:
             raise ChatTemplateError(_in_one_line(error)) from error

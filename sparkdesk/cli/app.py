@@ -13,6 +13,7 @@ from sparkdesk.errors import SparkDeskError
 COMMANDS = {
     "demo": "chat with Spark Tiny, the bundled pair",
     "chat": "chat with your own models, or answer one prompt",
+    "serve": "answer other programs: the pair behind an OpenAI-compatible API",
     "list": "show the models on this machine and what makes pairs",
     "remove": "delete a pair or a model, after saying what else would lose it",
     "pull": "download a pair, or one model, from the hub",

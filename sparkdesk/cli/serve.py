@@ -1,0 +1,165 @@
+"""`sparkdesk serve`: a pair behind an OpenAI-compatible API, until Ctrl+C."""
+
+import os
+import socket
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkdesk.cli import speaking, values
+from sparkdesk.cli.pairs import ChosenPair, chosen_pair
+from sparkdesk.cli.talk import say, show_progress
+from sparkdesk.errors import UsageError
+
+if TYPE_CHECKING:
+    from sparkdesk.chat.settings import ChatSettings
+    from sparkdesk.engine.model_info import ModelInfo
+    from sparkdesk.server.asks import Usual
+    from sparkdesk.server.security import Policy
+
+KEY_VARIABLE = "SPARKDESK_API_KEY"
+_USUAL_QUEUE = 64
+_USUAL_GRACE_S = 10.0
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.epilog = f"The key may be in {KEY_VARIABLE} too, where other users of this machine do not see it."
+    parser.add_argument("name", nargs="?", metavar="PAIR", help="a pair on this disk; without one, Spark Tiny")
+    parser.add_argument("--target", metavar="FILE", help="target model (GGUF), instead of a pair's name")
+    parser.add_argument("--draft", metavar="FILE", help="its DSpark draft (GGUF); without one, plain decoding")
+    parser.add_argument("--alias", action="append", default=[], metavar="NAME", help="another name for the model")
+    _add_network(parser)
+    parser.add_argument("--thinking", action="store_true", help="let the model think where a request does not say")
+    speaking.add_speculation(parser)
+    speaking.add_sampling(parser)
+    speaking.add_loading(parser)
+
+
+def _add_network(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("network")
+    group.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="default 127.0.0.1, this machine only")
+    group.add_argument(
+        "--port", type=values.whole_number(least=0), default=8080, metavar="N", help="default 8080; 0: a free one"
+    )
+    group.add_argument("--api-key", metavar="KEY", help="clients must know it; needed beyond this machine")
+    group.add_argument("--api-key-file", metavar="FILE", help="the key is the first line of this file")
+    group.add_argument(
+        "--allowed-host", action="append", default=[], metavar="NAME", help="a name clients may call this server by"
+    )
+    group.add_argument(
+        "--cors-origin", action="append", default=[], metavar="ORIGIN", help="a web page that may ask; * is every one"
+    )
+    group.add_argument(
+        "--queue", type=values.whole_number(least=1), default=_USUAL_QUEUE, metavar="N", help="requests that may wait"
+    )
+    group.add_argument(
+        "--grace", type=values.real_number(most=3600), default=_USUAL_GRACE_S, metavar="S", help="to end replies in"
+    )
+
+
+def run(options: Namespace) -> int:
+    pair = chosen_pair(options.target, options.draft or None, options.name)
+    from sparkdesk.server.serving import listen
+
+    policy = _policy(options)
+    with listen(options.host, options.port) as listener:
+        return _serve(pair, options, policy, listener)
+
+
+def _serve(pair: ChosenPair, options: Namespace, policy: "Policy", listener: socket.socket) -> int:
+    from sparkdesk.cli.opening import open_pair
+    from sparkdesk.paths import user_paths
+    from sparkdesk.runner.client import EngineClient
+    from sparkdesk.server.app import build_app
+    from sparkdesk.server.dispatcher import Dispatcher
+    from sparkdesk.server.serving import Running
+
+    settings = speaking.settings_file()
+    chat = speaking.chat_settings(options, settings)
+    how, paths = speaking.loading(options, settings), user_paths()
+    with EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt) as engine:
+
+        def load() -> None:
+            show_progress(open_pair(engine, pair, how=how, speculation=chat.speculation))
+
+        load()
+        assert engine.model is not None
+        usual = _usual(pair, options, chat, engine.model)
+        _warn(engine.model, policy)
+        dispatcher = Dispatcher(engine, reload=load, capacity=options.queue, say=say)
+        app = build_app(dispatcher, usual, policy, say=say)
+        address = _address(listener)
+        running = Running(app, dispatcher, grace_s=options.grace, on_ready=lambda: _greet(usual, policy, address))
+        running.run(listener)
+    say("Stopped.")
+    return 0
+
+
+def _policy(options: Namespace) -> "Policy":
+    from sparkdesk.server.security import Policy, host_names, is_loopback
+
+    key = _key(options)
+    if not key and not is_loopback(options.host):
+        raise UsageError(
+            f"Listening on {options.host} lets others ask, and there is no key.",
+            f"Give --api-key KEY, or put it into {KEY_VARIABLE}; or leave out --host.",
+        )
+    return Policy(options.host, key, host_names(options.allowed_host), tuple(options.cors_origin))
+
+
+def _key(options: Namespace) -> str:
+    if options.api_key is not None and options.api_key_file is not None:
+        raise UsageError("There are two keys.", "Give either --api-key or --api-key-file.")
+    key = options.api_key if options.api_key is not None else os.environ.get(KEY_VARIABLE, "")
+    if options.api_key_file is not None:
+        try:
+            key = (Path(options.api_key_file).read_text("utf-8").splitlines() or [""])[0]
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"The key file {options.api_key_file} cannot be read: {error}.") from None
+    key = key.strip()
+    if not key and (options.api_key is not None or options.api_key_file is not None):
+        raise UsageError("The key is empty.", "A key of many letters and digits keeps others out.")
+    return str(key)
+
+
+def _usual(pair: ChosenPair, options: Namespace, chat: "ChatSettings", model: "ModelInfo") -> "Usual":
+    from sparkdesk.server.asks import Usual
+
+    return Usual(
+        sampling=chat.sampling,
+        speculation=chat.speculation,
+        is_thinking=options.thinking,
+        names=("-".join(pair.name.split()), *options.alias),
+        block_size=model.block_size,
+        vocabulary_size=model.vocabulary_size,
+    )
+
+
+def _warn(model: "ModelInfo", policy: "Policy") -> None:
+    from sparkdesk.server.security import is_loopback
+
+    if model.draft_problem:
+        say(f"Without speculation: {model.draft_problem}")
+    if not model.chat_template:
+        say("This model brings no chat template: it continues messages as they stand.")
+    if not is_loopback(policy.host):
+        say(
+            f"Listening on {policy.host}: everyone who reaches this machine and knows the key can ask, "
+            "and the network can read along, because this is no HTTPS."
+        )
+    if "*" in policy.cors_origins and not policy.api_key:
+        say("Every web page may ask (--cors-origin '*'), and there is no key.")
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}"
+
+
+def _greet(usual: "Usual", policy: "Policy", address: str) -> None:
+    draft = f", drafting up to {usual.block_size} tokens at once" if usual.block_size else ""
+    say(f"Serving {usual.names[0]} at {address}/v1{draft}. Ctrl+C stops.")
+    key = f' -H "Authorization: Bearer ${KEY_VARIABLE}"' if policy.api_key else ""
+    say(f"  curl {address}/v1/chat/completions{key} \\")
+    say("""    -d '{"messages": [{"role": "user", "content": "Count from 1 to 10."}]}'""")

@@ -1,0 +1,1 @@
+"""The pair behind an OpenAI-compatible API. Only `sparkdesk serve` imports it; starlette and uvicorn live here."""

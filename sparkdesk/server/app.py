@@ -1,0 +1,178 @@
+"""The application: which path does what."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sparkdesk.server.asks import ChatAsk, TextAsk, Usual
+from sparkdesk.server.body import read_body
+from sparkdesk.server.chat_shape import ChatShape
+from sparkdesk.server.delivery import STALLED_S, Delivery, error_response
+from sparkdesk.server.dispatcher import CLOSING, LOADING, READY, Dispatcher
+from sparkdesk.server.errors import ApiError
+from sparkdesk.server.guard import AccessLog, Guard
+from sparkdesk.server.meters import CONTENT_TYPE
+from sparkdesk.server.read_chat import read_chat
+from sparkdesk.server.read_text import read_text
+from sparkdesk.server.security import Policy
+from sparkdesk.server.text_shape import TextShape
+from sparkdesk.server.wire import to_json
+
+CHAT, TEXT, MODELS, HEALTH, METRICS = "/v1/chat/completions", "/v1/completions", "/v1/models", "/health", "/metrics"
+_METHODS = "GET, POST, OPTIONS"
+
+
+class Api:
+    """The endpoints."""
+
+    def __init__(self, dispatcher: Dispatcher, usual: Usual, *, stalled_s: float = STALLED_S) -> None:
+        self._dispatcher, self._usual, self._stalled_s = dispatcher, usual, stalled_s
+        self._since = int(time.time())
+
+    async def chat(self, request: Request) -> Response:
+        ask = read_chat(await read_body(request), self._usual)
+        shape = ChatShape(self._usual.names[0], tells_usage=ask.common.tells_usage)
+        return self._delivery(request, ask, shape)
+
+    async def text(self, request: Request) -> Response:
+        ask = read_text(await read_body(request), self._usual)
+        shape = TextShape(self._usual.names[0], tells_usage=ask.common.tells_usage)
+        return self._delivery(request, ask, shape)
+
+    async def models(self, request: Request) -> Response:
+        return _json({"object": "list", "data": [self._model(name) for name in self._usual.names]})
+
+    async def model(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in self._usual.names:
+            raise ApiError(404, "There is no such model here.", code="model_not_found", param="model")
+        return _json(self._model(name))
+
+    async def health(self, request: Request) -> Response:
+        dispatcher = self._dispatcher
+        status = {READY: "ok", LOADING: "loading", CLOSING: "shutting down"}.get(dispatcher.state, "error")
+        gauges = dispatcher.gauges
+        body: dict[str, object] = {
+            "status": status,
+            "model": self._usual.names[0],
+            "running": int(gauges.is_answering),
+            "waiting": gauges.waiting,
+            "engine_reloads": gauges.reloads,
+        }
+        if dispatcher.problem:
+            body["problem"] = dispatcher.problem
+        return _json(body, 200 if dispatcher.state == READY else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        text = self._dispatcher.meters.text(self._dispatcher.gauges)
+        return Response(text, headers={"Content-Type": CONTENT_TYPE})
+
+    def _delivery(self, request: Request, ask: ChatAsk | TextAsk, shape: ChatShape | TextShape) -> Delivery:
+        client = _client_of(request, ask.common.user)
+        return Delivery(self._dispatcher, ask, shape, client=client, stalled_s=self._stalled_s)
+
+    def _model(self, name: str) -> dict[str, object]:
+        model = self._dispatcher.engine.model
+        about = (
+            {}
+            if model is None
+            else {
+                "context_tokens": model.context_tokens,
+                "architecture": model.architecture,
+                "parameters": model.parameter_count,
+                "size_bytes": model.size_bytes,
+                "draft": model.draft_name,
+                "draft_block_size": model.block_size,
+            }
+        )
+        return {"id": name, "object": "model", "created": self._since, "owned_by": "sparkdesk", "meta": about}
+
+
+def build_app(
+    dispatcher: Dispatcher,
+    usual: Usual,
+    policy: Policy,
+    *,
+    say: Callable[[str], None],
+    stalled_s: float = STALLED_S,
+) -> Starlette:
+    api = Api(dispatcher, usual, stalled_s=stalled_s)
+    known = frozenset({CHAT, TEXT, MODELS, HEALTH, METRICS})
+
+    def count(path: str, status: int) -> None:
+        dispatcher.meters.requests[path if path in known else "other", status] += 1
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(dispatcher.run())
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    return Starlette(
+        routes=[
+            Route(CHAT, api.chat, methods=["POST"]),
+            Route(TEXT, api.text, methods=["POST"]),
+            Route(MODELS, api.models, methods=["GET"]),
+            Route(MODELS + "/{name:path}", api.model, methods=["GET"]),
+            Route(HEALTH, api.health, methods=["GET"]),
+            Route(METRICS, api.metrics, methods=["GET"]),
+        ],
+        middleware=[
+            Middleware(AccessLog, say=say, count=count),
+            *_cors(policy),
+            Middleware(Guard, policy=policy),
+        ],
+        exception_handlers={ApiError: _api_error, HTTPException: _http_error},
+        lifespan=lifespan,
+    )
+
+
+def _cors(policy: Policy) -> list[Middleware]:
+    if not policy.cors_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=policy.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            max_age=600,
+        )
+    ]
+
+
+async def _api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return error_response(error)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return error_response(ApiError(404, "There is no such path; this server has /v1.", code="not_found"))
+    said = error_response(ApiError(error.status_code, f"{error.detail}.", code="method_not_allowed"))
+    said.headers.update(error.headers or {})
+    return said
+
+
+def _client_of(request: Request, user: str) -> str:
+    """Whose turn it is is decided by this: the user the client names, else the connection."""
+    if user:
+        return f"user {user[:100]}"
+    return f"{request.client.host}:{request.client.port}" if request.client is not None else ""
+
+
+def _json(body: object, status: int = 200) -> Response:
+    return Response(to_json(body), status, media_type="application/json")

@@ -1,0 +1,75 @@
+"""What clients ask for, checked and in our own words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sparkdesk.engine.settings import GrammarSettings, SamplingSettings, SpeculationSettings
+
+AUTO, NONE, REQUIRED = "auto", "none", "required"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What both kinds of request have."""
+
+    sampling: SamplingSettings
+    speculation: SpeculationSettings
+    max_tokens: int = 0
+    """0 is until the context is full."""
+    stops: tuple[str, ...] = ()
+    grammar: GrammarSettings | None = None
+    """From response_format: it holds from the first token on."""
+    top_logprobs: int | None = None
+    is_streamed: bool = False
+    tells_usage: bool = False
+    """At the end of a stream."""
+    user: str = ""
+    """Who asks, where the client says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextAsk:
+    """/v1/completions: continue this."""
+
+    common: Ask
+    prompt: str | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatAsk:
+    """/v1/chat/completions: say the next thing."""
+
+    common: Ask
+    messages: tuple[Mapping[str, Any], ...]
+    tools: tuple[Mapping[str, Any], ...] = ()
+    tool_choice: str = AUTO
+    """"auto", "none" or "required"."""
+    tool_name: str = ""
+    """Of the function that must be called, with "required"."""
+    most_calls: int = 0
+    """0 is any number."""
+    is_thinking: bool = False
+    template_values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def must_call(self) -> bool:
+        return self.tool_choice == REQUIRED
+
+    @property
+    def may_call(self) -> bool:
+        return bool(self.tools) and self.tool_choice != NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What holds where a request says nothing, and what it may ask for."""
+
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    speculation: SpeculationSettings = field(default_factory=SpeculationSettings)
+    is_thinking: bool = False
+    names: tuple[str, ...] = ()
+    """The model's, the main one first."""
+    block_size: int = 0
+    """Most tokens the draft proposes; 0 without a draft."""
+    vocabulary_size: int = 0

@@ -1,0 +1,1 @@
+"""Function calls in the text of a reply: one file per format, and one that finds them."""

@@ -1,0 +1,80 @@
+"""Grammars that keep calls of functions well-formed, and what a call that must be made begins with."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sparkdesk.engine.settings import GrammarSettings
+from sparkdesk.server.asks import ChatAsk
+from sparkdesk.server.calls.hermes import HermesFormat
+from sparkdesk.server.dialect import Dialect
+
+_ANY_ARGUMENTS = {"type": "object"}
+_GEMMA_VALUES = r"""
+object ::= "{" (key ":" value ("," key ":" value)*)? "}"
+array ::= "[" (value ("," value)*)? "]"
+key ::= [a-zA-Z_] [a-zA-Z0-9_.-]*
+value ::= string | number | "true" | "false" | "null" | object | array
+string ::= "<|\"|>" ([^<] | "<" [^|])* "<|\"|>"
+number ::= "-"? ("0" | [1-9] [0-9]*) ("." [0-9]+)? ([eE] [-+]? [0-9]+)?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """How calls are kept well-formed."""
+
+    grammar: GrammarSettings
+    opened: str = ""
+    """What the prompt ends with, so that the reply has to go on with a call."""
+
+
+def guide_for(ask: ChatAsk, dialect: Dialect) -> Guide:
+    """For an ask that may call functions."""
+    return _gemma(ask) if dialect.is_gemma else _hermes(ask)
+
+
+def _hermes(ask: ChatAsk) -> Guide:
+    tag = f"{HermesFormat.opening}\n"
+    if ask.tool_name:
+        head = f'{tag}{{"name": {json.dumps(ask.tool_name)}, "arguments": '
+        chosen = next(tool for tool in ask.tools if tool["function"]["name"] == ask.tool_name)
+        return Guide(GrammarSettings(json_schema=_dumped(_arguments(chosen))), head)
+    schema = _dumped(_any_of([_call(tool) for tool in ask.tools]))
+    if ask.must_call:
+        return Guide(GrammarSettings(json_schema=schema), tag)
+    return Guide(GrammarSettings(json_schema=schema, triggers=(tag,)))
+
+
+def _any_of(schemas: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def _call(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"name": {"const": tool["function"]["name"]}, "arguments": _arguments(tool)},
+        "required": ["name", "arguments"],
+    }
+
+
+def _arguments(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The function's own schema; one that refers to parts of itself would not find them inside another."""
+    schema = tool["function"].get("parameters") or _ANY_ARGUMENTS
+    return _ANY_ARGUMENTS if "$ref" in _dumped(schema) or schema.get("type") != "object" else schema
+
+
+def _gemma(ask: ChatAsk) -> Guide:
+    tag = "<|tool_call>"
+    if ask.tool_name:
+        return Guide(GrammarSettings(gbnf=f"root ::= object{_GEMMA_VALUES}"), f"{tag}call:{ask.tool_name}")
+    names = " | ".join(json.dumps(tool["function"]["name"]) for tool in ask.tools)
+    root = f'root ::= "call:" name object "<tool_call|>"\nname ::= {names}{_GEMMA_VALUES}'
+    if ask.must_call:
+        return Guide(GrammarSettings(gbnf=root), tag)
+    return Guide(GrammarSettings(gbnf=root, triggers=(tag,)))
+
+
+def _dumped(schema: Mapping[str, Any]) -> str:
+    return json.dumps(schema, ensure_ascii=False)

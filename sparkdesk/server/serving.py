@@ -1,0 +1,131 @@
+"""Listens on a socket and serves the application until a signal ends it, in good order."""
+
+import contextlib
+import errno
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+
+from sparkdesk.errors import UsageError
+from sparkdesk.server.connection import Connection
+from sparkdesk.server.dispatcher import Dispatcher
+
+_MOST_HEADER_BYTES = 32_768
+_MOST_CONNECTIONS = 1000
+_KEEP_ALIVE_S = 30
+_LAST_WORDS_S = 10
+"""Beside the grace, for what was told to end to do so."""
+_LISTEN_BACKLOG = 512
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Taken before the model is loaded, so that a port in use is told at once. Raises UsageError."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+            0
+        ]
+        listener = socket.socket(family, kind)
+    except OSError as error:
+        raise UsageError(f"Cannot listen on {host!r}: {error.strerror or error}.", "Give another --host.") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise _cannot_bind(host, port, error) from None
+    return listener
+
+
+def _cannot_bind(host: str, port: int, error: OSError) -> UsageError:
+    if error.errno == errno.EADDRINUSE:
+        return UsageError(f"Port {port} is in use already.", "Give another one with --port; 0 takes a free one.")
+    if error.errno == errno.EACCES:
+        return UsageError(f"Port {port} needs rights this user lacks.", "Give one of 1024 or more with --port.")
+    return UsageError(f"Cannot listen on {host}, port {port}: {error.strerror or error}.", "Give another --host.")
+
+
+class Running:
+    """A server from its start to its end. Asyncio's parts of the dispatcher are made when it runs, not before."""
+
+    def __init__(
+        self,
+        app: Starlette,
+        dispatcher: Dispatcher,
+        *,
+        grace_s: float,
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+            # It would print what was asked along with its stacks.
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        self.dispatcher = dispatcher
+        self._server = _Server(_config(app, grace_s), dispatcher, grace_s, on_ready)
+
+    def run(self, listener: socket.socket) -> None:
+        """Until SIGINT, SIGTERM or `stop`; a second signal ends it at once. Closes the listener."""
+        with listener:
+            self._server.run(sockets=[listener])
+
+    def stop(self) -> None:
+        """From any thread."""
+        self._server.should_exit = True
+
+
+def _config(app: Starlette, grace_s: float) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_LISTEN_BACKLOG,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=round(grace_s) + _LAST_WORDS_S,
+        h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Ends replies before connections, and leaves the process to its caller."""
+
+    def __init__(
+        self, config: uvicorn.Config, dispatcher: Dispatcher, grace_s: float, on_ready: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._dispatcher, self._grace_s, self._on_ready = dispatcher, grace_s, on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._dispatcher.close(self._grace_s, is_urgent=lambda: self.force_exit)
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn raises the signal again when all is done, and that would end us before the engine is closed."""
+        before: dict[int, Any] = {}
+        with contextlib.suppress(ValueError):  # not the main thread: somebody else looks after signals
+            before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True

@@ -1,0 +1,45 @@
+"""JSON and server-sent events as bytes; and the JSON of requests, read with its limits."""
+
+import json
+import re
+from typing import Any, NoReturn
+
+from sparkdesk.server.errors import bad_request
+
+DONE = b"data: [DONE]\n\n"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LEAST_LOGPROB = -9999.0
+"""JSON has no infinity."""
+
+
+def to_json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def to_event(value: object) -> bytes:
+    return b"data: " + to_json(value) + b"\n\n"
+
+
+def from_json(body: bytes) -> Any:
+    """Raises ApiError for what is no JSON, or has numbers and characters that JSON does not have."""
+    try:
+        text = body.decode("utf-8")
+        value = json.loads(text, parse_constant=_refuse_constant)
+        # An escaped half of a character passes json, and cannot be said in UTF-8.
+        if "\\u" in text and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+            raise ValueError("half a character")
+    except UnicodeDecodeError:
+        raise bad_request("The body is not UTF-8.") from None
+    except RecursionError:
+        raise bad_request("The body is nested too deeply.") from None
+    except ValueError:
+        raise bad_request("The body is not valid JSON.") from None
+    return value
+
+
+def as_logprob(value: float) -> float:
+    return round(max(value, _LEAST_LOGPROB), 6)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
