@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TypeVar
 
+from sparkdesk.chat.attribution import mark_of
 from sparkdesk.chat.events import ContextTrimmed, PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
+from sparkdesk.chat.trace import RoundMark, Stretch
 from sparkdesk.events import Progress
 from sparkdesk.ui.desk import OpenEvent
 from sparkdesk.ui.pace import INTERVAL_S
@@ -27,6 +29,18 @@ class ReplyBatch:
     @property
     def text(self) -> str:
         return "".join(advance.text for advance in self.advances)
+
+    @property
+    def stretches(self) -> list[Stretch]:
+        return [stretch for advance in self.advances for stretch in advance.stretches]
+
+    @property
+    def rounds(self) -> list[RoundMark]:
+        return [
+            mark_of(advance.round, is_speculating=advance.is_speculating)
+            for advance in self.advances
+            if advance.round.tokens
+        ]
 
 
 class Inbox:

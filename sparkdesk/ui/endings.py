@@ -1,8 +1,11 @@
 """The words for how a reply ended. Pure text."""
 
 import traceback
+from collections.abc import Sequence
 
 from sparkdesk.chat.events import ReplyFinished
+from sparkdesk.chat.messages import Message
+from sparkdesk.chat.trace import RoundMark
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui import figures
 from sparkdesk.ui.meter import LiveFigures
@@ -17,6 +20,18 @@ _REASONS = {
 def finished_line(end: ReplyFinished, *, parked_rounds: int, new_key: str) -> str:
     reason = _REASONS.get(end.stop_reason, "")
     parts = (reason.format(new_key=new_key), figures.reply_line(end.stats, parked_rounds=parked_rounds))
+    return " · ".join(part for part in parts if part)
+
+
+def kept_line(message: Message, rounds: Sequence[RoundMark], *, model: str) -> str:
+    """Below a reply of the history. `model` is what is loaded now: another one's name is told."""
+    parked_rounds = sum(done.is_parked for done in rounds)
+    stats = message.stats
+    parts = (
+        f"■ {message.note.rstrip('.')}" if message.note else "",
+        figures.reply_line(stats, parked_rounds=parked_rounds) if stats else "",
+        message.model if message.model != model else "",
+    )
     return " · ".join(part for part in parts if part)
 
 

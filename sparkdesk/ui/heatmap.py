@@ -14,7 +14,14 @@ CAPACITY = 240
 _SHADES = " ░▒▓█"
 _STYLES = ("$spark-faint", "$primary 45%", "$primary 65%", "$primary 85%", "$primary")
 _UNREACHED, _PARKED, _OFF = "·", "┊", " "
-_AXIS = {"speculating": ("━", "$primary"), "context": ("═", "$success"), "parked": ("┄", "$spark-calm"), "off": ("╌", "$spark-quiet")}
+_AXIS = {
+    "speculating": ("━", "$primary"),
+    "context": ("═", "$success"),
+    "parked": ("┄", "$spark-calm"),
+    "off": ("╌", "$spark-quiet"),
+}
+
+_WORDS = {"speculating": "drafting", "context": "repeating the context", "parked": "parked", "off": "off"}
 
 
 @dataclass(slots=True)
@@ -95,17 +102,20 @@ class Heat:
 def key(columns: Sequence[Column]) -> Content:
     """What the glyphs mean, as far as they occur."""
     kinds = {column.kind for column in columns}
-    words = {"speculating": "drafting", "context": "repeating the context", "parked": "parked", "off": "off"}
-    shades: list[tuple[str, str]] = [("░▒▓█", "$primary"), (" share accepted  ", "$spark-quiet")] * ("speculating" in kinds)
+    shades: list[tuple[str, str]] = [("░▒▓█", "$primary"), (" share accepted  ", "$spark-quiet")] * (
+        "speculating" in kinds
+    )
     for kind, (glyph, style) in _AXIS.items():
         if kind in kinds:
-            shades += [(glyph * 2, style), (f" {words[kind]}  ", "$spark-quiet")]
+            shades += [(glyph * 2, style), (f" {_WORDS[kind]}  ", "$spark-quiet")]
     return Content.assemble(("  ", ""), *shades)
 
 
 def _row(position: int, columns: Sequence[Column], share: float) -> Content:
     cells = [_cell(column, position) for column in columns]
-    return Content.assemble((f"{position + 1} ", "$spark-quiet"), *cells, (f" {figures.percent(share):>6}", "$foreground"))
+    return Content.assemble(
+        (f"{position + 1} ", "$spark-quiet"), *cells, (f" {figures.percent(share):>6}", "$foreground")
+    )
 
 
 def _cell(column: Column, position: int) -> tuple[str, str]:

@@ -28,6 +28,26 @@ class PageTurned(Message):
 
 
 @dataclass
+class MessageActed(Message):
+    """The user does something with a message of the transcript."""
+
+    act: str
+    """"edit", "regenerate", "go_on", "copy", "copy_code", "fold", "previous", "next" or "leave"."""
+    position: int
+
+
+@dataclass
+class PlaceChanged(Message):
+    """The transcript shows another part of the conversation."""
+
+    earlier: int
+    """Messages above the view."""
+    later: int
+    """Messages below it."""
+    is_at_end: bool
+
+
+@dataclass
 class SwitchPressed(Message):
     """The user clicked the speculation switch."""
 

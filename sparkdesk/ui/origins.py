@@ -40,7 +40,9 @@ def legend(stretches: Sequence[Stretch]) -> list[Content]:
     total = sum(counts.values())
     return [
         Content.assemble(
-            (" abc ", STYLES[source]), (f" {figures.percent(counts[source] / total):>5} ", "bold"), (words, "$spark-quiet")
+            (" abc ", STYLES[source]),
+            (f" {figures.percent(counts[source] / total):>5} ", "bold"),
+            (words, "$spark-quiet"),
         )
         for source, words in _WORDS.items()
         if counts[source]

@@ -75,10 +75,18 @@ def test_lists_nest_and_are_numbered_from_where_they_begin() -> None:
 
 def test_a_table_fits_and_keeps_its_sides() -> None:
     table = "| name | size |\n|:--|--:|\n| a very long name indeed | 7 |\n"
-    assert drawn(table, 40) == ["name                    │ size", "────────────────────────┼─────", "a very long name indeed │    7"]
+    assert drawn(table, 40) == [
+        "name                    │ size",
+        "────────────────────────┼─────",
+        "a very long name indeed │    7",
+    ]
     assert all(len(line) <= 20 for line in drawn(table, 20))
 
 
 def test_code_folds_and_html_stays_text() -> None:
     assert drawn("```\n" + "x" * 30 + "\n```", 20) == [" " + "x" * 18, " " + "x" * 12]
-    assert drawn("Use <b>bold</b>.\n\n<details>\nhey\n</details>") == ["Use <b>bold</b>.", "", "<details> hey </details>"]
+    assert drawn("Use <b>bold</b>.\n\n<details>\nhey\n</details>") == [
+        "Use <b>bold</b>.",
+        "",
+        "<details> hey </details>",
+    ]

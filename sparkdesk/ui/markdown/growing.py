@@ -115,7 +115,9 @@ def _cut(text: str, block: Token) -> tuple[str, str] | None:
         at = text.rfind("\n", 0, -_KEPT_TAIL) + 1 or text.rfind(" ", 0, -_KEPT_TAIL) + 1
         return (text[:at], text[at:]) if at else None
     if block.type in ("bullet_list_open", "ordered_list_open"):
-        items = [token.map[0] for token in parse(text) if token.type == "list_item_open" and token.level == 1 and token.map]
+        items = [
+            token.map[0] for token in parse(text) if token.type == "list_item_open" and token.level == 1 and token.map
+        ]
         rest = _from_line(text, items[-1])
         return (text[: -len(rest)], rest) if len(items) > 1 else None
     return None

@@ -16,7 +16,9 @@ def table_lines(table: SyntaxTreeNode, width: int) -> list[Content]:
     count = max(map(len, rows))
     aligns = [_align(cell) for cell in table.children[0].children[0].children]
     room = max(count * _NARROWEST, width - 3 * (count - 1))
-    widths = _fitted([max(row[column].cell_length for row in rows if column < len(row)) for column in range(count)], room)
+    widths = _fitted(
+        [max(row[column].cell_length for row in rows if column < len(row)) for column in range(count)], room
+    )
     lines: list[Content] = []
     for number, row in enumerate(rows):
         padded = [*row, *[Content("")] * (count - len(row))]

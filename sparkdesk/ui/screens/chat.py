@@ -204,11 +204,7 @@ class ChatScreen(ReplyingScreen):
 
     @on(messages.PageTurned)
     def turn_page(self, message: messages.PageTurned) -> None:
-        transcript = self.query_one(Transcript)
-        if message.pages < 0:
-            transcript.scroll_page_up()
-        else:
-            transcript.scroll_page_down()
+        self.query_one(Transcript).scroll_pages(message.pages)
 
     async def _show_empty(self) -> None:
         if self.model is not None:

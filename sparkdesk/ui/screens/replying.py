@@ -50,7 +50,8 @@ class ReplyingScreen(OpeningScreen):
         prompt.accept(message.text)
         prompt.examples = ()
         prompt.focus()
-        await self.query_one(Transcript).add_turn(message.text, shows_thought=self.shows_thoughts)
+        index = len(self.desk.conversation.messages)
+        await self.query_one(Transcript).begin_turn(message.text, (), index)
         self.stream(lambda: self.desk.conversation.reply(message.text), message.text)
 
     def can_reply(self) -> bool:
@@ -66,7 +67,7 @@ class ReplyingScreen(OpeningScreen):
         self.query_one(Banner).rest()
         self.meter.begin_reply()
         self.figures = self.meter.figures()
-        self.query_one(Transcript).newest.say("reading the prompt …")
+        self._say("reading the prompt …")
         self.make_reply(events, words)
 
     @work(thread=True, exclusive=True, group="chat", exit_on_error=False)
@@ -90,22 +91,29 @@ class ReplyingScreen(OpeningScreen):
         batch = self._inbox.take()
         if batch is None:
             return
-        reply = self.query_one(Transcript).newest
+        transcript = self.query_one(Transcript)
+        if batch.trimmed:
+            transcript.cut(batch.trimmed.left_out)
         if batch.prefill:
             self.meter.read_prompt(batch.prefill)
         self.meter.add(batch.advances)
-        await reply.write(batch.text)
+        transcript.write(batch.text, batch.stretches, batch.rounds)
         if batch.end is None:
             self.figures = self.meter.figures()
-            reply.say(endings.running_line(self.figures, stop_key=key_name(self, "chat.stop")))
-            self.query_one(Transcript).follow()
+            self._say(endings.running_line(self.figures, stop_key=key_name(self, "chat.stop")))
         elif isinstance(batch.end, ReplyFinished):
-            await reply.finish(batch.end.text)
+            transcript.newest.finish(batch.end.text)
             new_key = key_name(self, "chat.new")
-            reply.say(endings.finished_line(batch.end, parked_rounds=self.meter.parked_rounds, new_key=new_key))
+            self._say(endings.finished_line(batch.end, parked_rounds=self.meter.parked_rounds, new_key=new_key))
             await self._settle(batch.end)
         else:
             await self._break_reply(batch.end)
+
+    def _say(self, line: str) -> None:
+        """Below the newest reply."""
+        transcript = self.query_one(Transcript)
+        transcript.newest.say(line)
+        transcript.redraw()
 
     # Its end
 
@@ -129,10 +137,10 @@ class ReplyingScreen(OpeningScreen):
 
     async def _break_reply(self, broken: ReplyBroken) -> None:
         reply = self.query_one(Transcript).newest
-        await reply.finish(broken.text or reply.text)
+        reply.finish(broken.text or reply.text)
         reply.mark(broken.cause, broken.hint)
         stats = self.meter.reply if reply.text else None
-        reply.say(endings.broken_line(stats, parked_rounds=self.meter.parked_rounds))
+        self._say(endings.broken_line(stats, parked_rounds=self.meter.parked_rounds))
         if broken.needs_reload:
             self.go_down(broken.cause, "What came so far is kept.", f"{key_name(self, 'chat.reload')} reloads")
         await self._settle(None)

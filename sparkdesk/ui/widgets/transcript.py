@@ -1,91 +1,146 @@
-"""The conversation on screen. Follows the newest line until the user scrolls up."""
+"""The conversation on screen: one view (opening, empty), or messages and a line that says where in them one is."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from textual.containers import VerticalScroll
+from textual import on
+from textual.containers import Vertical
 from textual.widget import Widget
+from textual.widgets import Static
+
+from sparkdesk.chat.messages import Attachment, Branch, Message
+from sparkdesk.chat.trace import RoundMark, Stretch
+from sparkdesk.ui.messages import PlaceChanged
 
 if TYPE_CHECKING:
-    from sparkdesk.ui.widgets.message import ReplyMessage
+    from sparkdesk.ui.entries import Entry, ReplyEntry
+    from sparkdesk.ui.widgets.message_list import MessageList
 
 
-_FAR_SCREENS = 2
+class Transcript(Vertical):
+    def __init__(self, *children: Widget, classes: str | None = None) -> None:
+        super().__init__(*children, classes=classes)
+        self._list: MessageList | None = None
+        self._unfolds = self._shows_origins = False
 
-
-class Transcript(VerticalScroll):
-    """Shows one view (opening, empty) or messages."""
+    # Views
 
     async def show_view(self, view: Widget) -> None:
         """Replace everything by one view."""
-        self.anchor(False)
         self.add_class("-view")
+        self._list = None
         await self.remove_children()
-        if not self.is_attached:  # the program is being left
-            return
-        await self.mount(view)
-        # An anchor holds short messages at the bottom by scrolling below zero, and leaves it at that when it is gone.
-        self.scroll_to(y=0, animate=False, immediate=True, force=True)
+        if self.is_attached:  # else the program is being left
+            await self.mount(view)
 
-    async def add_turn(self, text: str, *, shows_thought: bool) -> ReplyMessage:
-        """The user's words and the reply that is to come."""
-        # Markdown takes a fifth of the start-up time to import, and the empty screen needs none.
-        from sparkdesk.ui.widgets.message import ReplyMessage, UserMessage
+    async def show(
+        self, messages: Sequence[Message], branch_of: Callable[[int], Branch], *, model: str, left_out: int = 0
+    ) -> None:
+        """A conversation as it is kept. `model` is what is loaded: another one's name is told below its replies."""
+        from sparkdesk.ui.roll import Roll
 
-        if not self.has_turns:
-            await self.remove_children()
-            self.remove_class("-view")
-        reply = ReplyMessage(shows_thought=shows_thought)
-        await self.mount(UserMessage(text), reply)
-        self.anchor()
-        # An anchored view scrolls without telling its watcher, so what lies above is looked at here.
-        self.call_after_refresh(self._rest_what_is_far)
-        return reply
+        shown = await self._messages()
+        shown.show(Roll(messages, branch_of, model=model, left_out=left_out, prepare=self._prepare))
+
+    async def begin_turn(self, text: str, attachments: Sequence[Attachment], index: int) -> None:
+        """The user's words and the reply that is to come, as messages number `index` and the next."""
+        from sparkdesk.ui.entries import ReplyEntry, UserEntry
+
+        reply = ReplyEntry(index + 1)
+        self._prepare(reply)
+        (await self._messages()).append(UserEntry(text, attachments, index), reply)
+
+    async def begin_reply(self, index: int) -> None:
+        """Another reply to what was said last."""
+        from sparkdesk.ui.entries import ReplyEntry
+
+        reply = ReplyEntry(index)
+        self._prepare(reply)
+        (await self._messages()).append(reply)
+
+    def truncate(self, index: int) -> None:
+        """Forget that message and what follows it."""
+        if self._list is not None:
+            self._list.truncate(index)
 
     @property
-    def newest(self) -> ReplyMessage:
-        """The last reply; there is one once a turn was added."""
-        return self._replies()[-1]
+    def list(self) -> MessageList | None:
+        return self._list
 
     @property
     def has_turns(self) -> bool:
-        return bool(self._replies())
+        return self._list is not None and len(self._list.roll) > 0
 
-    def follow(self) -> None:
-        """The newest reply has grown: what it pushed far up needs no layout, unless someone is looking there."""
-        if self.scroll_y >= self.max_scroll_y:
-            top = int(self.scroll_y) - _FAR_SCREENS * self.size.height
-            self.newest.hide_above(top - self.newest.virtual_region.y)
+    @property
+    def newest(self) -> ReplyEntry:
+        """The last reply; there is one once a turn was begun."""
+        from sparkdesk.ui.entries import ReplyEntry
 
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_y(old_value, new_value)
-        self._rest_what_is_far()
+        assert self._list is not None
+        entry = self._list.roll[len(self._list.roll) - 1]
+        assert isinstance(entry, ReplyEntry)
+        return entry
 
-    def on_resize(self) -> None:
-        """Places kept for resting replies were measured at the old width."""
-        for reply in self._replies():
-            reply.wake()
-        self.call_after_refresh(self._rest_what_is_far)
+    # The newest reply
 
-    def _rest_what_is_far(self) -> None:
-        screens = _FAR_SCREENS * self.size.height
-        top, bottom = self.scroll_y - screens, self.scroll_y + self.size.height + screens
-        for reply in self._replies():
-            place = reply.virtual_region
-            if place.bottom < top or place.y > bottom:
-                reply.rest()
-            else:
-                reply.wake()
+    def write(self, text: str, stretches: Sequence[Stretch], rounds: Sequence[RoundMark]) -> None:
+        self.newest.write(text, stretches, rounds)
 
-    def _replies(self) -> list[ReplyMessage]:
-        if "sparkdesk.ui.widgets.message" not in sys.modules:  # asked before the first reply: do not import for that
-            return []
-        from sparkdesk.ui.widgets.message import ReplyMessage
+    def redraw(self) -> None:
+        """Entries have changed."""
+        if self._list is not None:
+            self._list.redraw()
 
-        return [child for child in self.children if isinstance(child, ReplyMessage)]  # a query walks every part
+    def cut(self, left_out: int) -> None:
+        """The model reads from that message on."""
+        if self._list is not None:
+            self._list.roll.cut(left_out)
+            self._list.redraw()
+
+    # How messages are shown
 
     def unfold_thoughts(self, is_unfolded: bool) -> None:
-        for reply in self._replies():
-            reply.unfold(is_unfolded)
+        self._unfolds = is_unfolded
+        self._prepare_again()
+
+    def show_origins(self, shows_origins: bool) -> None:
+        self._shows_origins = shows_origins
+        self._prepare_again()
+
+    def _prepare(self, entry: Entry) -> None:
+        entry.is_folded = not self._unfolds
+        entry.shows_origins = self._shows_origins
+        entry.changed()
+
+    def _prepare_again(self) -> None:
+        if self._list is not None:
+            for entry in self._list.roll.made():
+                self._prepare(entry)
+            self._list.redraw()
+
+    # Moving
+
+    def scroll_pages(self, pages: int) -> None:
+        if self._list is not None:
+            self._list.scroll_relative(y=pages * self._list.size.height, animate=False)
+
+    @on(PlaceChanged)
+    def tell_place(self, message: PlaceChanged) -> None:
+        for line in self.query("#place").results(Static):
+            line.display = not message.is_at_end
+            earlier = f"↑ {message.earlier} earlier message{'s' * (message.earlier != 1)}"
+            later = f"↓ {message.later} later" if message.later else "↓ more of this message"
+            line.update(f"{earlier} · {later} · End goes to the newest")
+
+    async def _messages(self) -> MessageList:
+        # Markdown takes a fifth of the start-up time to import, and the empty screen needs none.
+        from sparkdesk.ui.widgets.message_list import MessageList
+
+        if self._list is None:
+            self._list = MessageList()
+            self.remove_class("-view")
+            await self.remove_children()
+            await self.mount(self._list, Static(id="place"))
+        return self._list

@@ -1,0 +1,276 @@
+"""The messages of a conversation, of which only those near the view are drawn: it is one widget however many there are.
+
+Follows the newest line until the user scrolls up, and keeps the reader's place while heights above become known.
+"""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.widget import Widget
+
+from sparkdesk.ui.entries import Entry, ReplyEntry
+from sparkdesk.ui.messages import MessageActed, PlaceChanged
+from sparkdesk.ui.roll import Roll
+
+_GUTTER = 2
+_MARGIN = 1
+_BAR, _SELECTED_BAR, _NO_BAR = "▌ ", "┃ ", "  "
+_BLANK = Content("")
+
+
+class MessageList(ScrollView, can_focus=True):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "act('edit')", "Edit", tooltip="Edit the selected message and ask again", id="message.edit"),
+        Binding("r", "act('regenerate')", "Again", tooltip="Make another last reply", id="message.regenerate"),
+        Binding("g", "act('go_on')", "Go on", tooltip="Go on with a reply that was cut short", id="message.go_on"),
+        Binding("c", "act('copy')", "Copy", tooltip="Copy the selected message", id="message.copy"),
+        Binding("b", "act('copy_code')", "Copy code", tooltip="Copy a code block of it", id="message.copy_code"),
+        Binding("t", "act('fold')", "Thought", tooltip="Unfold or fold what was thought", id="message.fold"),
+        Binding("left", "act('previous')", "◂", tooltip="The version before this one", id="message.previous"),
+        Binding("right", "act('next')", "▸", tooltip="The version after this one", id="message.next"),
+        Binding("alt+up", "select(-1)", "Up", show=False, tooltip="Select the message above", id="message.up"),
+        Binding("alt+down", "select(1)", "Down", show=False, tooltip="Select the message below", id="message.down"),
+        Binding("escape", "leave", "Back", tooltip="Back to the prompt", id="message.leave"),
+    ]
+
+    selected: reactive[int | None] = reactive(None)
+    """Position of the message that the keys act on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.roll = Roll()
+        self._is_settling = False
+        self._follows = True
+
+    # What is shown
+
+    def show(self, roll: Roll) -> None:
+        """Another conversation, at its end."""
+        self.roll = roll
+        self.selected = None
+        self._follows = True
+        self._settle()
+
+    def append(self, *entries: Entry) -> None:
+        """The user said something: whatever was looked at, the view goes there."""
+        for entry in entries:
+            self.roll.append(entry)
+        self._follows = True
+        self._settle()
+
+    def truncate(self, position: int) -> None:
+        self.roll.truncate(position)
+        if self.selected is not None and self.selected >= position:
+            self.selected = None
+        self._settle()
+
+    def redraw(self) -> None:
+        """Entries have changed."""
+        self._settle()
+
+    @property
+    def chosen(self) -> Entry | None:
+        return self.roll[self.selected] if self.selected is not None and self.selected < len(self.roll) else None
+
+    # Places
+
+    @property
+    def _text_width(self) -> int:
+        return max(0, self.scrollable_content_region.width - _GUTTER - _MARGIN)
+
+    def _settle(self) -> None:
+        """Draw what is near the view, learn its height, and put the view where it was."""
+        if self._is_settling or not self._text_width:
+            return
+        self._is_settling = True
+        try:
+            is_new_width = self.roll.fit(self._text_width)
+            if len(self.roll):
+                if self._follows or is_new_width:
+                    self._draw_end()
+                if not self._follows:
+                    self._draw_around()
+            self._resize()
+            if self._follows:
+                self._put_at(self.max_scroll_y)
+        finally:
+            self._is_settling = False
+        self.refresh()
+        self._tell_place()
+
+    def _draw_end(self) -> None:
+        room, position = 2 * self.size.height, len(self.roll)
+        while position and room > 0:
+            position -= 1
+            self.roll.measure([position])
+            room -= self.roll.top(position + 1) - self.roll.top(position)
+
+    def _draw_around(self) -> None:
+        """A screen above the view and one below it, with the first line of the view kept where it is."""
+        line, height = int(self.scroll_y), self.size.height
+        anchor = self.roll.at(line)
+        offset = line - self.roll.top(anchor)
+        changes = True
+        while changes:
+            top = self.roll.top(anchor) + offset
+            first, last = self.roll.at(top - height), self.roll.at(top + 2 * height)
+            changes = self.roll.measure(range(first, last + 1))
+        offset = min(offset, self.roll.top(anchor + 1) - self.roll.top(anchor))
+        self._resize()
+        self._put_at(self.roll.top(anchor) + offset)
+
+    def _resize(self) -> None:
+        """As setting virtual_size would, without laying out the whole screen for every line of a growing reply."""
+        size = Size(self.size.width, self.roll.height)
+        if size != self.virtual_size:
+            self.set_reactive(Widget.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = size.height
+
+    def _put_at(self, line: float) -> None:
+        self.scroll_y = self.scroll_target_y = max(0, min(line, self.max_scroll_y))
+
+    def _tell_place(self) -> None:
+        if not len(self.roll):
+            return
+        top = int(self.scroll_y)
+        first, last = self.roll.at(top), self.roll.at(top + self.size.height - 1)
+        later = 0 if self._follows else len(self.roll) - 1 - last
+        self.post_message(PlaceChanged(first, later, is_at_end=self._follows))
+
+    def scroll_to(self, x: float | None = None, y: float | None = None, **options: Any) -> None:
+        """Without gliding: a glide would end where lines were before heights became known."""
+        super().scroll_to(x, y, **{**options, "animate": False})
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if not self._is_settling:
+            self._follows = new_value >= self.max_scroll_y
+            self._settle()
+
+    def on_resize(self) -> None:
+        self._settle()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        for entry in self.roll.made():
+            entry.changed()
+        self.call_after_refresh(self._settle)
+
+    # Selecting
+
+    def action_select(self, step: int) -> None:
+        """From the prompt, the last message is the first to be selected."""
+        if not len(self.roll):
+            return
+        start = len(self.roll) if self.selected is None else self.selected
+        self.select(max(0, min(len(self.roll) - 1, start + step)))
+
+    def select(self, position: int) -> None:
+        self.selected = position
+        self.focus(scroll_visible=False)
+        self.roll.measure([position])
+        self._resize()
+        top, bottom, height = self.roll.top(position), self.roll.top(position + 1), self.size.height
+        if top < self.scroll_y or bottom > self.scroll_y + height:
+            self.scroll_to(y=max(top, bottom - height) if top >= self.scroll_y else min(top, bottom - height // 2))
+
+    def watch_selected(self) -> None:
+        self.refresh()
+        self.refresh_bindings()
+
+    def on_blur(self) -> None:
+        self.selected = None
+
+    def on_focus(self) -> None:
+        if self.selected is None and len(self.roll):
+            self.selected = self.roll.at(int(self.scroll_y) + self.size.height - 1)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action != "act":
+            return True
+        entry = self.chosen
+        return entry is not None and str(parameters[0]) in _acts(entry, is_last=entry is self.roll[len(self.roll) - 1])
+
+    def action_act(self, act: str) -> None:
+        if self.selected is not None:
+            self.post_message(MessageActed(act, self.selected))
+
+    def action_leave(self) -> None:
+        self.post_message(MessageActed("leave", self.selected or 0))
+
+    def on_click(self, event: events.Click) -> None:
+        line = event.y + self.scroll_offset.y
+        if not len(self.roll) or line >= self.roll.height or self.text_selection is not None:
+            return
+        self.select(self.roll.at(line))
+        if act := event.style.meta.get("act"):
+            self.action_act(act)
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        line, width = y + self.scroll_offset.y, self.scrollable_content_region.width
+        if line >= self.roll.height or not self._text_width:
+            return Strip.blank(width, self.rich_style)
+        position = self.roll.at(line)
+        entry, row = self.roll[position], line - self.roll.top(position)
+        lines = entry.lines(self._text_width)
+        content = lines[row] if row < len(lines) else _BLANK
+        selection = self.text_selection
+        if selection is not None and (span := selection.get_span(line)) is not None:
+            end = len(content) if span[1] == -1 else span[1]
+            content = content.stylize(self.screen.get_visual_style("screen--selection"), span[0], end)
+        bar, ground = self._setting(entry, position, row)
+        padded = content.pad_right(width - _GUTTER - content.cell_length).stylize_before(ground)
+        gutter = Content.styled(bar, "bold $primary").stylize_before(ground)
+        style = self.visual_style
+        return Strip.join(
+            (Strip(gutter.render_segments(style)), Strip(padded.render_segments(style)).apply_offsets(0, line))
+        )
+
+    def _setting(self, entry: Entry, position: int, row: int) -> tuple[str, str]:
+        """The bar at the left of a line, and what it stands on."""
+        if row < entry.lines_above:
+            return _NO_BAR, ""
+        if position == self.selected:
+            return _SELECTED_BAR, "on $panel"
+        return (_BAR, "on $surface") if entry.is_user else (_NO_BAR, "")
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        start = selection.start.y if selection.start else 0
+        end = selection.end.y if selection.end else self.roll.height - 1
+        lines = []
+        for line in range(start, min(end, self.roll.height - 1) + 1):
+            position = self.roll.at(line)
+            drawn, row = self.roll[position].lines(self._text_width), line - self.roll.top(position)
+            text = drawn[row].plain if row < len(drawn) else ""
+            span = selection.get_span(line) or (0, -1)
+            lines.append(text[span[0] : len(text) if span[1] == -1 else span[1]].rstrip())
+        return "\n".join(lines), "\n"
+
+
+def _acts(entry: Entry, *, is_last: bool) -> Iterable[str]:
+    """What can be done with a message."""
+    yield "copy"
+    if entry.index is not None and entry.branch.count > 1:
+        yield from ("previous", "next")
+    if not isinstance(entry, ReplyEntry):
+        if entry.index is not None:
+            yield "edit"
+        return
+    if entry.code_blocks:
+        yield "copy_code"
+    if entry.parts.thought:
+        yield "fold"
+    if is_last and entry.index is not None:
+        yield "regenerate"
+        if entry.can_go_on:
+            yield "go_on"
