@@ -53,6 +53,11 @@ class Entry:
             self._lines = [*self._above(width), *self._draw(width)]
         return self._lines
 
+    def know(self, index: int | None, branch: Branch) -> None:
+        """Its place in the conversation, and which version it is."""
+        self.index, self.branch = index, branch
+        self.changed()
+
     def changed(self) -> None:
         """What was drawn does not hold any more."""
         self._width = 0
@@ -120,7 +125,8 @@ class ReplyEntry(Entry):
     def kept(cls, message: Message, index: int, branch: Branch, *, model: str) -> "ReplyEntry":
         """One of the conversation, as it was when it ended. `model` is what is loaded now."""
         entry = cls(index, branch)
-        entry.keep(message, model=model)
+        entry.know_reply(message)
+        entry.say(endings.kept_line(message, entry.rounds, model=model))
         return entry
 
     @property
@@ -149,14 +155,13 @@ class ReplyEntry(Entry):
         self.parts = Parts(self.parts.thought, self.parts.answer, False)
         self._answer.finish(self.parts.answer)
 
-    def keep(self, message: Message, *, model: str) -> None:
-        """Show what the conversation has kept of it."""
+    def know_reply(self, message: Message) -> None:
+        """What the conversation has kept of it."""
         self.finish(message.content)
         if message.trace is not None:
             self.stretches, self.rounds = list(message.trace.stretches), list(message.trace.rounds)
             self._origins = self._heat = None
         self.can_go_on = message.is_partial or bool(message.note)
-        self.say(endings.kept_line(message, self.rounds, model=model))
 
     def say(self, line: str | Content) -> None:
         """The line below the reply."""

@@ -76,6 +76,10 @@ class Meter:
         return self._reply
 
     @property
+    def prefill(self) -> PrefillAdvanced | None:
+        return self._prefill
+
+    @property
     def parked_rounds(self) -> int:
         """Of this reply."""
         return 0 if self._is_old_speculation else self._parked_rounds

@@ -17,6 +17,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fcntl import ioctl
+from itertools import pairwise
 from pathlib import Path
 from termios import TIOCSWINSZ
 
@@ -90,7 +91,7 @@ def replying(*, rate: float, tokens: int) -> Iterator[tuple[Terminal, Path]]:
         try:
             terminal.until(_READY)
             terminal.write("go\r")
-            terminal.until("Esc stops".encode())
+            terminal.until(b"Esc stops")
             yield terminal, report
         finally:
             terminal.close()
@@ -124,12 +125,11 @@ def measure_cpu(rate: float = 100.0, seconds: float = 15.0) -> None:
 
 def measure_long(rate: float = 2000.0, tokens: int = 20_000) -> None:
     with replying(rate=rate, tokens=tokens) as (terminal, report):
-        while not report.exists() or json.loads(report.read_text())[-1][0] < tokens:
+        while not (marks := _marks(report)) or marks[-1][0] < tokens:
             terminal.read(0.05)
-        marks = json.loads(report.read_text())
         frames = list(terminal.frames)
     rows = []
-    for (_, began, cpu_before), (count, ended, cpu_after) in zip(marks, marks[1:], strict=False):
+    for (_, began, cpu_before), (count, ended, cpu_after) in pairwise(marks):
         pictures = sum(began <= frame < ended for frame in frames)
         rows.append((count, 1e3 * (cpu_after - cpu_before), pictures, ended - began))
     for count, cpu_ms, pictures, elapsed_s in (rows[0], rows[1], rows[len(rows) // 2], rows[-2], rows[-1]):
@@ -138,6 +138,13 @@ def measure_long(rate: float = 2000.0, tokens: int = 20_000) -> None:
             f"tokens to {count}: {cpu_ms:.0f} ms of the screen's thread, {pictures} pictures, {each:.1f} ms each, "
             f"{elapsed_s:.2f} s"
         )
+
+
+def _marks(report: Path) -> list[tuple[int, float, float]]:
+    try:
+        return [tuple(mark) for mark in json.loads(report.read_text())]
+    except (FileNotFoundError, ValueError):  # not there yet, or being written
+        return []
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from sparkdesk.ui.app import SparkDeskApp
 from sparkdesk.ui.screens.chat import ChatScreen
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.banner import Banner
+from sparkdesk.ui.widgets.message_list import MessageList
 from sparkdesk.ui.widgets.prompt import Prompt
 from sparkdesk.ui.widgets.transcript import Transcript
 from tests.ui.fake_desk import FakeDesk
@@ -40,6 +41,10 @@ class Sitting:
     @property
     def transcript(self) -> Transcript:
         return self.chat.query_one(Transcript)
+
+    @property
+    def talk(self) -> MessageList:
+        return self.chat.query_one(MessageList)
 
     @property
     def banner(self) -> str:

@@ -1,12 +1,10 @@
 """Journeys at the chat screen: send, stream, stop, write on, begin anew."""
 
 from textual import events
-from textual.widgets import Markdown
 
 from sparkdesk.errors import ContextFull
+from sparkdesk.ui.entries import LIVE_THOUGHT_LINES
 from sparkdesk.ui.stage import Stage
-from sparkdesk.ui.widgets.message import ReplyMessage, Thought
-from sparkdesk.ui.widgets.reply_text import ReplyText
 from tests.ui.fake_desk import STORY, FakeDesk, Script
 from tests.ui.sitting import NARROW, Sitting, at_desk, at_open_desk
 
@@ -40,7 +38,7 @@ async def test_a_reply_arrives_whole_with_its_figures_below() -> None:
         await sitting.ask()
         reply = sitting.transcript.newest
         assert reply.text == STORY
-        assert reply.query_one(Markdown).source == STORY
+        assert "1. how to count," in sitting.picture()
         assert "tok/s · " in sitting.picture()
         assert "accepted length" in sitting.picture()
         assert sitting.prompt.text == ""
@@ -127,49 +125,23 @@ async def test_the_view_stays_put_when_the_user_scrolled_up() -> None:
     async with at_open_desk(FakeDesk(Script(text=STORY * 4, is_gated=True)), size=NARROW) as sitting:
         await sitting.say("a long story")
         sitting.desk.conversation.let(60)
-        await sitting.until(lambda: sitting.transcript.max_scroll_y > 20)
-        assert sitting.transcript.scroll_y == sitting.transcript.max_scroll_y
+        await sitting.until(lambda: sitting.talk.max_scroll_y > 20)
+        assert sitting.talk.scroll_y == sitting.talk.max_scroll_y
         await sitting.pilot.press("pageup")
-        await sitting.until(lambda: sitting.transcript.scroll_y < sitting.transcript.max_scroll_y)
-        here = sitting.transcript.scroll_y
+        await sitting.until(lambda: sitting.talk.scroll_y < sitting.talk.max_scroll_y)
+        seen = _words_at_the_top(sitting)
         sitting.desk.conversation.let(1000)
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
         await sitting.pilot.pause(0.1)
-        assert sitting.transcript.scroll_y == here
+        assert _words_at_the_top(sitting) == seen
+        await sitting.pilot.press("pagedown", "pagedown", "pagedown", "pagedown", "pagedown", "pagedown")
+        await sitting.until(lambda: "accepted length" in sitting.picture())
 
 
-async def test_a_long_reply_hides_what_it_pushed_up_and_shows_it_to_who_scrolls_there() -> None:
-    async with at_open_desk(FakeDesk(Script(text=STORY * 12, is_gated=True)), size=NARROW) as sitting:
-        await sitting.say("a long story")
-        text = sitting.transcript.newest.query_one(ReplyText)
-        await _let_step_by_step(sitting, 200)
-        await sitting.until(lambda: text.children and not text.children[0].display)
-        height = sitting.transcript.virtual_size.height
-        sitting.transcript.scroll_home(animate=False)
-        await sitting.until(lambda: text.children[0].display)
-        await sitting.until(lambda: "small spark" in sitting.picture())
-        assert sitting.transcript.virtual_size.height == height
-
-
-async def _let_step_by_step(sitting: Sitting, rounds: int) -> None:
-    """Slowly enough for the screen to draw in between."""
-    for done in range(10, rounds, 10):
-        sitting.desk.conversation.let(10)
-        await sitting.until(lambda done=done: sitting.chat.figures.reply.rounds >= done - 1)  # type: ignore[misc]
-
-
-async def test_replies_far_above_rest_and_come_back_when_scrolled_to() -> None:
-    """A layout visits every part of every reply: long conversations made typing slow."""
-    async with at_open_desk(size=NARROW) as sitting:
-        for _ in range(6):
-            await sitting.ask()
-        first = sitting.transcript.query(ReplyMessage).first()
-        await sitting.until(lambda: not first.query_one(Markdown).display)
-        height = sitting.transcript.virtual_size.height
-        sitting.transcript.scroll_home(animate=False)
-        await sitting.until(lambda: first.query_one(Markdown).display)
-        assert "small spark" in sitting.picture()
-        assert sitting.transcript.virtual_size.height == height
+def _words_at_the_top(sitting: Sitting) -> list[str]:
+    return [
+        line.ljust(80)[:79].rstrip() for line in sitting.picture().splitlines()[1:10]
+    ]  # the last column is the scrollbar's
 
 
 async def test_thoughts_are_folded_until_asked_for() -> None:
@@ -178,10 +150,24 @@ async def test_thoughts_are_folded_until_asked_for() -> None:
         await sitting.ask()
         assert "A spark, maybe." not in sitting.picture()
         assert sitting.transcript.newest.answer == "Here is a story."
-        assert sitting.transcript.newest.query_one(Thought).display
+        assert "▸ thought 3 words" in sitting.picture()
         await sitting.pilot.press("ctrl+t")
         await sitting.pilot.pause()
         assert "A spark, maybe." in sitting.picture()
+
+
+async def test_a_thought_is_seen_in_a_window_while_it_goes_on() -> None:
+    thought = " ".join(f"word{number}" for number in range(400))
+    desk = FakeDesk(Script(text=f"<think>{thought}</think>\n\nDone.", is_gated=True))
+    async with at_open_desk(desk, size=NARROW) as sitting:
+        await sitting.say("think hard")
+        desk.conversation.let(60)
+        await sitting.until(lambda: "thinking … " in sitting.picture())
+        lines = [line for line in sitting.picture().splitlines() if "│ word" in line]
+        assert 0 < len(lines) <= LIVE_THOUGHT_LINES
+        desk.conversation.let(1000)
+        await sitting.until(lambda: "▸ thought 400 words" in sitting.picture())
+        assert "word1 " not in sitting.picture()
 
 
 async def test_html_in_a_reply_stays_visible() -> None:

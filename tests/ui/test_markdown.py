@@ -23,7 +23,7 @@ def test_text_that_grew_ends_as_text_drawn_at_once(source: str) -> None:
     chance, growing, at = random.Random(3), GrowingMarkdown(), 0
     growing.lines(60)
     while at < len(source):
-        step = chance.randint(1, 40)
+        step = chance.randint(1, 120)
         growing.grow(source[at : at + step])
         at += step
     assert growing.source == source
@@ -67,10 +67,7 @@ def test_an_address_defined_at_the_end_is_known_above() -> None:
 
 
 def test_lists_nest_and_are_numbered_from_where_they_begin() -> None:
-    assert drawn("9. a\n10. b\n    - c") == [" 9. a", "10. b", "    • c"] or drawn("9. a\n10. b\n    - c")[:2] == [
-        " 9. a",
-        "10. b",
-    ]
+    assert drawn("9. a\n10. b\n    - c") == [" 9. a", "10. b", "    ◦ c"]
 
 
 def test_a_table_fits_and_keeps_its_sides() -> None:

@@ -88,7 +88,7 @@ class ChatScreen(ReplyingScreen):
     ]
 
     speculation: reactive[SpeculationSettings] = reactive(SpeculationSettings())
-    choice: reactive[DraftChoice] = reactive(NO_CHOICE)
+    choice: reactive[DraftChoice] = reactive(NO_CHOICE, repaint=False)
     """The part of the figures that the top bar shows: it changes seldom, and moves what is beside it."""
     shows_live: reactive[bool] = reactive(True, init=False)
 

@@ -1,5 +1,6 @@
 """The half of the chat screen that makes replies: one way of streaming them, whatever they begin with."""
 
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -21,11 +22,14 @@ from sparkdesk.ui.widgets.banner import Banner
 from sparkdesk.ui.widgets.prompt import Prompt
 from sparkdesk.ui.widgets.transcript import Transcript
 
+FIGURES_INTERVAL_S = 0.2
+
 
 class ReplyingScreen(OpeningScreen):
     """Owns the worker that makes replies, and the figures they bring."""
 
-    figures: reactive[LiveFigures] = reactive(LiveFigures())
+    figures: reactive[LiveFigures] = reactive(LiveFigures(), repaint=False)
+    """The sections they are bound to are redrawn, not the whole screen."""
     shows_thoughts: reactive[bool] = reactive(False, init=False)
 
     def __init__(self, desk: Desk) -> None:
@@ -33,12 +37,23 @@ class ReplyingScreen(OpeningScreen):
         self.meter = Meter()
         self._inbox = Inbox()
         self._pace = Pace()
+        self._figures_at_s = 0.0
 
     def on_mount(self) -> None:
         self.set_interval(INTERVAL_S, self.show_reply_at_pace)
 
     async def when_settled(self) -> None:
         """A reply has ended, however it did."""
+
+    async def show_conversation(self) -> None:
+        """The desk's conversation, as it is kept; one without messages is the screen's business."""
+        conversation, model = self.desk.conversation, self.desk.model
+        await self.query_one(Transcript).show_messages(
+            conversation.messages,
+            conversation.branch,
+            model=model.name if model else "",
+            left_out=conversation.left_out,
+        )
 
     # Ways to begin
 
@@ -50,8 +65,7 @@ class ReplyingScreen(OpeningScreen):
         prompt.accept(message.text)
         prompt.examples = ()
         prompt.focus()
-        index = len(self.desk.conversation.messages)
-        await self.query_one(Transcript).begin_turn(message.text, (), index)
+        await self.query_one(Transcript).begin_turn(message.text, (), len(self.desk.conversation.messages))
         self.stream(lambda: self.desk.conversation.reply(message.text), message.text)
 
     def can_reply(self) -> bool:
@@ -99,7 +113,7 @@ class ReplyingScreen(OpeningScreen):
         self.meter.add(batch.advances)
         transcript.write(batch.text, batch.stretches, batch.rounds)
         if batch.end is None:
-            self.figures = self.meter.figures()
+            self._show_figures_at_pace()
             self._say(endings.running_line(self.figures, stop_key=key_name(self, "chat.stop")))
         elif isinstance(batch.end, ReplyFinished):
             transcript.newest.finish(batch.end.text)
@@ -108,6 +122,12 @@ class ReplyingScreen(OpeningScreen):
             await self._settle(batch.end)
         else:
             await self._break_reply(batch.end)
+
+    def _show_figures_at_pace(self) -> None:
+        """Figures are read more slowly than text, and to draw them all takes longer than a few words."""
+        if time.monotonic() - self._figures_at_s >= FIGURES_INTERVAL_S or self.figures.prefill != self.meter.prefill:
+            self._figures_at_s = time.monotonic()
+            self.figures = self.meter.figures()
 
     def _say(self, line: str) -> None:
         """Below the newest reply."""
@@ -146,6 +166,8 @@ class ReplyingScreen(OpeningScreen):
         await self._settle(None)
 
     async def _settle(self, end: ReplyFinished | None) -> None:
+        conversation = self.desk.conversation
+        self.query_one(Transcript).know(conversation.messages, conversation.branch)
         self.meter.end_reply(end.stats if end else None)
         self.figures = self.meter.figures()
         if self.stage is Stage.REPLYING:

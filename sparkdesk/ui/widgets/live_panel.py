@@ -12,7 +12,7 @@ from sparkdesk.ui.widgets.speed_section import SpeedSection
 
 
 class LivePanel(VerticalScroll, can_focus=False):
-    figures: reactive[LiveFigures] = reactive(LiveFigures())
+    figures: reactive[LiveFigures] = reactive(LiveFigures(), repaint=False)
     model: reactive[ModelInfo | None] = reactive(None)
     problem: reactive[str] = reactive("")
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -24,6 +24,7 @@ _GUTTER = 2
 _MARGIN = 1
 _BAR, _SELECTED_BAR, _NO_BAR = "▌ ", "┃ ", "  "
 _BLANK = Content("")
+_MOST_STRIPS = 2000
 
 
 class MessageList(ScrollView, can_focus=True):
@@ -49,6 +50,11 @@ class MessageList(ScrollView, can_focus=True):
         self.roll = Roll()
         self._is_settling = False
         self._follows = True
+        self._strips: dict[tuple[int, str, str], tuple[Content, Strip]] = {}
+        """Lines as they are painted; those of a growing reply move up, and few are new."""
+        self._painted: list[Content | None] = []
+        """What the rows of the view show."""
+        self._place: PlaceChanged | None = None
 
     # What is shown
 
@@ -59,10 +65,9 @@ class MessageList(ScrollView, can_focus=True):
         self._follows = True
         self._settle()
 
-    def append(self, *entries: Entry) -> None:
-        """The user said something: whatever was looked at, the view goes there."""
-        for entry in entries:
-            self.roll.append(entry)
+    def append(self, entry: Entry) -> None:
+        """Something new was begun: whatever was looked at, the view goes there."""
+        self.roll.append(entry)
         self._follows = True
         self._settle()
 
@@ -103,8 +108,19 @@ class MessageList(ScrollView, can_focus=True):
                 self._put_at(self.max_scroll_y)
         finally:
             self._is_settling = False
-        self.refresh()
+        self._repaint()
         self._tell_place()
+
+    def _repaint(self) -> None:
+        """Only the rows in which another line is to be seen now."""
+        top, height, width = self.scroll_offset.y, self.size.height, self.size.width
+        before, self._painted = self._painted, [self._line(top + row) for row in range(height)]
+        if len(before) != height:
+            self.refresh()
+            return
+        rows = [row for row in range(height) if before[row] is not self._painted[row]]
+        if rows:
+            self.refresh(Region(0, rows[0], width, rows[-1] + 1 - rows[0]))
 
     def _draw_end(self) -> None:
         room, position = 2 * self.size.height, len(self.roll)
@@ -143,7 +159,10 @@ class MessageList(ScrollView, can_focus=True):
         top = int(self.scroll_y)
         first, last = self.roll.at(top), self.roll.at(top + self.size.height - 1)
         later = 0 if self._follows else len(self.roll) - 1 - last
-        self.post_message(PlaceChanged(first, later, is_at_end=self._follows))
+        place = PlaceChanged(first, later, is_at_end=self._follows)
+        if place != self._place and not (self._follows and self._place and self._place.is_at_end):
+            self._place = place
+            self.post_message(place)
 
     def scroll_to(self, x: float | None = None, y: float | None = None, **options: Any) -> None:
         """Without gliding: a glide would end where lines were before heights became known."""
@@ -160,9 +179,8 @@ class MessageList(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        for entry in self.roll.made():
-            entry.changed()
-        self.call_after_refresh(self._settle)
+        self._strips.clear()
+        self.refresh()
 
     # Selecting
 
@@ -216,25 +234,49 @@ class MessageList(ScrollView, can_focus=True):
 
     # Drawing
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Straight from what is drawn: there is no border or padding for the style cache to put around it."""
+        _, background = self.background_colors
+        filters = self.get_line_filters()
+        strips = []
+        for y in crop.line_range:
+            strip = self.render_line(y)
+            for each in filters:
+                strip = strip.apply_filter(each, background)
+            strips.append(strip.crop(*crop.column_span))
+        return strips
+
     def render_line(self, y: int) -> Strip:
         line, width = y + self.scroll_offset.y, self.scrollable_content_region.width
-        if line >= self.roll.height or not self._text_width:
+        content = self._line(line)
+        if content is None:
             return Strip.blank(width, self.rich_style)
         position = self.roll.at(line)
-        entry, row = self.roll[position], line - self.roll.top(position)
-        lines = entry.lines(self._text_width)
-        content = lines[row] if row < len(lines) else _BLANK
+        bar, ground = self._setting(self.roll[position], position, line - self.roll.top(position))
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(line)) is not None:
             end = len(content) if span[1] == -1 else span[1]
             content = content.stylize(self.screen.get_visual_style("screen--selection"), span[0], end)
-        bar, ground = self._setting(entry, position, row)
-        padded = content.pad_right(width - _GUTTER - content.cell_length).stylize_before(ground)
-        gutter = Content.styled(bar, "bold $primary").stylize_before(ground)
-        style = self.visual_style
-        return Strip.join(
-            (Strip(gutter.render_segments(style)), Strip(padded.render_segments(style)).apply_offsets(0, line))
-        )
+            return self._strip(content, bar, ground).apply_offsets(-_GUTTER, line)
+        key = (id(content), bar, ground)
+        kept = self._strips.get(key)
+        if kept is None or kept[0] is not content:
+            if len(self._strips) > _MOST_STRIPS:
+                self._strips.clear()
+            kept = self._strips[key] = (content, self._strip(content, bar, ground))
+        return kept[1].apply_offsets(-_GUTTER, line)
+
+    def _strip(self, content: Content, bar: str, ground: str) -> Strip:
+        width = self.scrollable_content_region.width
+        whole = Content.assemble((bar, "bold $primary"), content.pad_right(width - _GUTTER - content.cell_length))
+        return Strip(whole.stylize_before(ground).render_segments(self.visual_style), width)
+
+    def _line(self, line: int) -> Content | None:
+        if not 0 <= line < self.roll.height:
+            return None
+        position = self.roll.at(line)
+        lines, row = self.roll[position].lines(self._text_width), line - self.roll.top(position)
+        return lines[row] if row < len(lines) else None
 
     def _setting(self, entry: Entry, position: int, row: int) -> tuple[str, str]:
         """The bar at the left of a line, and what it stands on."""
@@ -249,9 +291,7 @@ class MessageList(ScrollView, can_focus=True):
         end = selection.end.y if selection.end else self.roll.height - 1
         lines = []
         for line in range(start, min(end, self.roll.height - 1) + 1):
-            position = self.roll.at(line)
-            drawn, row = self.roll[position].lines(self._text_width), line - self.roll.top(position)
-            text = drawn[row].plain if row < len(drawn) else ""
+            text = (self._line(line) or _BLANK).plain
             span = selection.get_span(line) or (0, -1)
             lines.append(text[span[0] : len(text) if span[1] == -1 else span[1]].rstrip())
         return "\n".join(lines), "\n"

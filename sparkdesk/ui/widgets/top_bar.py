@@ -33,7 +33,7 @@ class TopBar(Horizontal):
     model: reactive[ModelInfo | None] = reactive(None)
     speculation: reactive[SpeculationSettings] = reactive(SpeculationSettings())
     problem: reactive[str] = reactive("")
-    choice: reactive[DraftChoice] = reactive(NO_CHOICE)
+    choice: reactive[DraftChoice] = reactive(NO_CHOICE, repaint=False)
     gives_reasons: reactive[bool] = reactive(False)
 
     def compose(self) -> ComposeResult:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Transcript(Vertical):
     def __init__(self, *children: Widget, classes: str | None = None) -> None:
         super().__init__(*children, classes=classes)
-        self._list: MessageList | None = None
+        self._messages: MessageList | None = None
         self._unfolds = self._shows_origins = False
 
     # Views
@@ -30,56 +30,51 @@ class Transcript(Vertical):
     async def show_view(self, view: Widget) -> None:
         """Replace everything by one view."""
         self.add_class("-view")
-        self._list = None
+        self._messages = None
         await self.remove_children()
         if self.is_attached:  # else the program is being left
             await self.mount(view)
 
-    async def show(
-        self, messages: Sequence[Message], branch_of: Callable[[int], Branch], *, model: str, left_out: int = 0
+    async def show_messages(
+        self,
+        messages: Sequence[Message],
+        branch_of: Callable[[int], Branch] = lambda index: Branch(1, 1),
+        *,
+        model: str = "",
+        left_out: int = 0,
     ) -> None:
         """A conversation as it is kept. `model` is what is loaded: another one's name is told below its replies."""
         from sparkdesk.ui.roll import Roll
 
-        shown = await self._messages()
-        shown.show(Roll(messages, branch_of, model=model, left_out=left_out, prepare=self._prepare))
+        (await self._begun()).show(Roll(messages, branch_of, model=model, left_out=left_out, prepare=self._prepare))
 
     async def begin_turn(self, text: str, attachments: Sequence[Attachment], index: int) -> None:
-        """The user's words and the reply that is to come, as messages number `index` and the next."""
+        """The user's words as message number `index`, and the reply that is to come. What was there is forgotten."""
         from sparkdesk.ui.entries import ReplyEntry, UserEntry
 
-        reply = ReplyEntry(index + 1)
-        self._prepare(reply)
-        (await self._messages()).append(UserEntry(text, attachments, index), reply)
+        await self._replace(index, UserEntry(text, attachments), ReplyEntry())
 
     async def begin_reply(self, index: int) -> None:
-        """Another reply to what was said last."""
+        """A reply as message number `index`, in the place of what was there."""
         from sparkdesk.ui.entries import ReplyEntry
 
-        reply = ReplyEntry(index)
-        self._prepare(reply)
-        (await self._messages()).append(reply)
-
-    def truncate(self, index: int) -> None:
-        """Forget that message and what follows it."""
-        if self._list is not None:
-            self._list.truncate(index)
+        await self._replace(index, ReplyEntry())
 
     @property
-    def list(self) -> MessageList | None:
-        return self._list
+    def messages(self) -> MessageList | None:
+        return self._messages
 
     @property
     def has_turns(self) -> bool:
-        return self._list is not None and len(self._list.roll) > 0
+        return self._messages is not None and len(self._messages.roll) > 0
 
     @property
     def newest(self) -> ReplyEntry:
         """The last reply; there is one once a turn was begun."""
         from sparkdesk.ui.entries import ReplyEntry
 
-        assert self._list is not None
-        entry = self._list.roll[len(self._list.roll) - 1]
+        assert self._messages is not None
+        entry = self._messages.roll[len(self._messages.roll) - 1]
         assert isinstance(entry, ReplyEntry)
         return entry
 
@@ -88,16 +83,27 @@ class Transcript(Vertical):
     def write(self, text: str, stretches: Sequence[Stretch], rounds: Sequence[RoundMark]) -> None:
         self.newest.write(text, stretches, rounds)
 
+    def know(self, messages: Sequence[Message], branch_of: Callable[[int], Branch]) -> None:
+        """What the conversation has kept now that the reply is over; that decides what can be done with it."""
+        if self._messages is not None:
+            for position in range(max(0, len(self._messages.roll) - 2), len(self._messages.roll)):
+                is_kept = position < len(messages)
+                entry = self._messages.roll[position]
+                entry.know(position if is_kept else None, branch_of(position) if is_kept else Branch(1, 1))
+                if is_kept and isinstance(entry, type(self.newest)):
+                    entry.know_reply(messages[position])
+            self._messages.redraw()
+
     def redraw(self) -> None:
         """Entries have changed."""
-        if self._list is not None:
-            self._list.redraw()
+        if self._messages is not None:
+            self._messages.redraw()
 
     def cut(self, left_out: int) -> None:
         """The model reads from that message on."""
-        if self._list is not None:
-            self._list.roll.cut(left_out)
-            self._list.redraw()
+        if self._messages is not None:
+            self._messages.roll.cut(left_out)
+            self._messages.redraw()
 
     # How messages are shown
 
@@ -109,22 +115,29 @@ class Transcript(Vertical):
         self._shows_origins = shows_origins
         self._prepare_again()
 
+    async def _replace(self, index: int, *entries: Entry) -> None:
+        shown = await self._begun()
+        shown.truncate(index)
+        for entry in entries:
+            self._prepare(entry)
+            shown.append(entry)
+
     def _prepare(self, entry: Entry) -> None:
         entry.is_folded = not self._unfolds
         entry.shows_origins = self._shows_origins
         entry.changed()
 
     def _prepare_again(self) -> None:
-        if self._list is not None:
-            for entry in self._list.roll.made():
+        if self._messages is not None:
+            for entry in self._messages.roll.made():
                 self._prepare(entry)
-            self._list.redraw()
+            self._messages.redraw()
 
     # Moving
 
     def scroll_pages(self, pages: int) -> None:
-        if self._list is not None:
-            self._list.scroll_relative(y=pages * self._list.size.height, animate=False)
+        if self._messages is not None:
+            self._messages.scroll_relative(y=pages * self._messages.size.height, animate=False)
 
     @on(PlaceChanged)
     def tell_place(self, message: PlaceChanged) -> None:
@@ -134,13 +147,13 @@ class Transcript(Vertical):
             later = f"↓ {message.later} later" if message.later else "↓ more of this message"
             line.update(f"{earlier} · {later} · End goes to the newest")
 
-    async def _messages(self) -> MessageList:
+    async def _begun(self) -> MessageList:
         # Markdown takes a fifth of the start-up time to import, and the empty screen needs none.
         from sparkdesk.ui.widgets.message_list import MessageList
 
-        if self._list is None:
-            self._list = MessageList()
+        if self._messages is None:
+            self._messages = MessageList()
             self.remove_class("-view")
             await self.remove_children()
-            await self.mount(self._list, Static(id="place"))
-        return self._list
+            await self.mount(self._messages, Static(id="place"))
+        return self._messages
