@@ -11,11 +11,12 @@ def with_attachments(message: Message) -> Message:
     """The message as the model reads it."""
     if not message.attachments:
         return message
-    files = "\n\n".join(_fenced(each) for each in message.attachments)
+    files = "\n\n".join(fenced(each) for each in message.attachments)
     return replace(message, content=f"{files}\n\n{message.content}", attachments=())
 
 
-def _fenced(attachment: Attachment) -> str:
+def fenced(attachment: Attachment) -> str:
+    """The name, and the text in a fence longer than any within it."""
     fence = _FENCE
     while fence in attachment.text:
         fence += "`"

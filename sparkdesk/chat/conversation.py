@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sparkdesk.chat.engine import Engine
 from sparkdesk.chat.events import ReplyBroken, ReplyEvent, ReplyFinished
-from sparkdesk.chat.history.memory import title_of
+from sparkdesk.chat.history.kept import title_of
 from sparkdesk.chat.messages import Attachment, Branch, Message
 from sparkdesk.chat.prompt import Spoken, loaded_model, make_prompt
 from sparkdesk.chat.reply import Reply

@@ -1,5 +1,6 @@
 """Where every character of a reply came from, and what its rounds were worth: to be shown on demand."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 DRAFTED, REPEATED, BONUS, PLAIN = "draft", "context", "bonus", "plain"
@@ -37,9 +38,49 @@ class RoundMark:
     """0 for the first token, which comes with the prefill."""
 
 
-@dataclass(frozen=True, slots=True)
 class Trace:
-    """Of one reply. The stretches' lengths add up to the length of its text."""
+    """Of one reply. The stretches' lengths add up to the length of its text.
 
-    stretches: tuple[Stretch, ...] = ()
-    rounds: tuple[RoundMark, ...] = ()
+    One that was kept is unpacked when somebody looks at it: a long conversation is opened without.
+    """
+
+    __slots__ = ("_packed", "_rounds", "_stretches")
+
+    def __init__(self, stretches: Iterable[Stretch] = (), rounds: Iterable[RoundMark] = ()) -> None:
+        self._stretches, self._rounds = tuple(stretches), tuple(rounds)
+        self._packed: bytes | None = None
+
+    @classmethod
+    def kept(cls, packed: bytes) -> "Trace":
+        """What trace_bytes.pack made; broken bytes amount to an empty one."""
+        trace = cls()
+        trace._packed = packed
+        return trace
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        self._unpack()
+        return self._stretches
+
+    @property
+    def rounds(self) -> tuple[RoundMark, ...]:
+        self._unpack()
+        return self._rounds
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Trace):
+            return NotImplemented
+        return (self.stretches, self.rounds) == (other.stretches, other.rounds)
+
+    def __hash__(self) -> int:
+        return hash((self.stretches, self.rounds))
+
+    def __repr__(self) -> str:
+        return f"Trace({self.stretches!r}, {self.rounds!r})"
+
+    def _unpack(self) -> None:
+        if self._packed is not None:
+            from sparkdesk.chat.trace_bytes import unpack
+
+            packed, self._packed = self._packed, None
+            self._stretches, self._rounds = unpack(packed)

@@ -102,6 +102,11 @@ class MessageTree:
             self._nodes[node.parent].shown_child = shown
         self._path = None
 
+    def shown_leaves(self) -> list[int]:
+        """Last messages which, shown one after the other, bring back what is shown here and in every hidden branch."""
+        leaves = [number for number, node in self._nodes.items() if not node.children and self._is_chosen(number)]
+        return sorted(leaves, key=self._detours, reverse=True)
+
     def branch(self, index: int) -> Branch:
         """Of the message shown at `index`."""
         number = self.shown[index]
@@ -118,6 +123,19 @@ class MessageTree:
 
     def _siblings_below(self, parent: int | None) -> list[int]:
         return self._roots if parent is None else self._nodes[parent].children
+
+    def _is_chosen(self, number: int) -> bool:
+        """Whether it is the one of its versions that is shown where their parent is."""
+        parent = self._nodes[number].parent
+        return number == (self._shown_root if parent is None else self._nodes[parent].shown_child)
+
+    def _detours(self, number: int | None) -> int:
+        """On how many steps from the first message to this one another version is shown."""
+        detours = 0
+        while number is not None:
+            detours += not self._is_chosen(number)
+            number = self._nodes[number].parent
+        return detours
 
     def _walk(self) -> Iterator[int]:
         number = self._shown_root

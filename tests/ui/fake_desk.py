@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from sparkdesk.chat.attribution import Attribution, mark_of
 from sparkdesk.chat.events import ContextTrimmed, PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
-from sparkdesk.chat.history.memory import MemoryHistory, title_of
+from sparkdesk.chat.history.kept import title_of
+from sparkdesk.chat.history.memory import MemoryHistory
 from sparkdesk.chat.messages import Attachment, Branch, Message
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.summary import Count

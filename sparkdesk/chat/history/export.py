@@ -3,42 +3,44 @@
 import json
 from dataclasses import asdict
 
+from sparkdesk.chat.attachments import fenced
+from sparkdesk.chat.history.kept import Kept, title_of
 from sparkdesk.chat.messages import Message
-from sparkdesk.chat.settings import ChatSettings
-from sparkdesk.chat.tree import MessageTree
 from sparkdesk.errors import UsageError
 
 MARKDOWN, JSON = "markdown", "json"
 _NAMES = {"user": "You", "assistant": "Assistant", "system": "System"}
 
 
-def exported(tree: MessageTree, *, title: str, settings: ChatSettings, form: str) -> str:
+def exported(kept: Kept, *, form: str) -> str:
     """Raises UsageError for a form there is not."""
     if form == MARKDOWN:
-        return _markdown(tree, title, settings)
+        return _markdown(kept)
     if form == JSON:
-        return _json(tree, title, settings)
+        return _json(kept)
     raise UsageError(f"{form!r} is no form of export.", f"There are {MARKDOWN} and {JSON}.")
 
 
-def _markdown(tree: MessageTree, title: str, settings: ChatSettings) -> str:
-    parts = [f"# {title or 'Conversation'}"]
-    if settings.system_prompt:
-        parts.append(f"## System\n\n{settings.system_prompt}")
-    parts += [_section(message) for message in tree.messages]
+def _markdown(kept: Kept) -> str:
+    """The branch that is shown."""
+    parts = [f"# {kept.title or title_of(kept.tree) or 'Conversation'}"]
+    if kept.settings.system_prompt:
+        parts.append(f"## System\n\n{kept.settings.system_prompt}")
+    parts += [_section(message) for message in kept.tree.messages]
     return "\n\n".join(parts) + "\n"
 
 
 def _section(message: Message) -> str:
     name = _NAMES.get(message.role, message.role)
     heading = f"## {name} ({message.model})" if message.model else f"## {name}"
-    files = [f"Attached: {each.name}\n\n````\n{each.text.rstrip()}\n````" for each in message.attachments]
+    files = [f"Attached: {fenced(each)}" for each in message.attachments]
     note = [f"*{message.note}*"] if message.note else []
     return "\n\n".join([heading, *files, message.content.strip(), *note])
 
 
-def _json(tree: MessageTree, title: str, settings: ChatSettings) -> str:
-    shown = set(tree.shown)
+def _json(kept: Kept) -> str:
+    """Every version of every message."""
+    shown = set(kept.tree.shown)
     messages = [
         {
             "number": number,
@@ -52,7 +54,8 @@ def _json(tree: MessageTree, title: str, settings: ChatSettings) -> str:
             "model": node.message.model,
             "stats": node.message.stats.as_json() if node.message.stats is not None else None,
         }
-        for number, node in tree.nodes()
+        for number, node in kept.tree.nodes()
     ]
-    told = {"title": title, "settings": asdict(settings), "messages": messages}
+    title = kept.title or title_of(kept.tree)
+    told = {"title": title, "settings": asdict(kept.settings), "messages": messages}
     return json.dumps(told, ensure_ascii=False, indent=2) + "\n"

@@ -1,0 +1,243 @@
+"""The history, on the disk and in memory: what is kept, found, renamed, deleted, and what happens when it cannot be."""
+
+import sqlite3
+import stat
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparkdesk.chat.history.memory import MemoryHistory
+from sparkdesk.chat.history.opening import AnyHistory, open_history
+from sparkdesk.chat.history.schema import VERSION
+from sparkdesk.chat.history.sqlite import SqliteHistory
+from sparkdesk.chat.messages import Attachment, Message
+from sparkdesk.chat.settings import ChatSettings
+from sparkdesk.chat.trace import BONUS, DRAFTED, RoundMark, Stretch, Trace
+from sparkdesk.chat.trace_bytes import pack, unpack
+from sparkdesk.chat.tree import MessageTree
+from sparkdesk.engine.settings import SamplingSettings
+from sparkdesk.engine.stats import ReplyStats
+from sparkdesk.errors import HistoryError, UsageError
+
+TRACE = Trace((Stretch(2, DRAFTED, 1, 0.5), Stretch(1, BONUS)), (RoundMark(2, 3, 1, "draft", True, False, 4.5),))
+SETTINGS = ChatSettings(system_prompt="Be brief.", sampling=SamplingSettings(temperature=0.3), is_thinking=True)
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyHistory]:
+    made = SqliteHistory(tmp_path / "kept.db") if request.param == "sqlite" else MemoryHistory()
+    yield made
+    made.close()
+
+
+def talk(*texts: str) -> MessageTree:
+    tree = MessageTree()
+    for index, text in enumerate(texts):
+        tree.add(Message("assistant" if index % 2 else "user", text, model="Tiny" if index % 2 else ""), tree.last)
+    return tree
+
+
+def titles(history: AnyHistory) -> list[str]:
+    return [each.title for each in history.newest()]
+
+
+def test_a_conversation_comes_back_as_it_was_kept(tmp_path: Path) -> None:
+    tree = MessageTree()
+    asked = tree.add(Message("user", "Read this", attachments=(Attachment("a.txt", "text"),)), None)
+    stats = ReplyStats(prompt_tokens=9, generated=3, rounds=1, verified_by_position=(1, 1), plain_ms_per_token=2.5)
+    tree.add(Message("assistant", "abc", stats=stats, trace=TRACE, model="Tiny"), asked)
+    tree.add(Message("assistant", "ab", is_partial=True, note="Stopped.", model="Tiny"), asked)
+    tree.switch(1, -1)
+    first = SqliteHistory(tmp_path / "kept.db")
+    key = first.keep(None, tree, SETTINGS)
+    first.close()
+    kept = SqliteHistory(tmp_path / "kept.db").read(key)
+    assert kept.settings == SETTINGS and kept.tree.messages == tree.messages
+    before, after = (each.message.trace for each in (dict(tree.nodes())[1], dict(kept.tree.nodes())[1]))
+    assert before is not None and after is not None and after.rounds == before.rounds
+    assert [each.length for each in after.stretches] == [2, 1] and after.stretches[0].confidence == 0.5
+    kept.tree.switch(1, 1)
+    assert kept.tree.messages[1].note == "Stopped."
+
+
+def test_hidden_branches_come_back_with_what_was_shown_in_them(tmp_path: Path) -> None:
+    tree = talk("a", "b", "c", "d")
+    tree.add(Message("assistant", "D"), tree.parent(tree.shown[3]))
+    tree.switch(3, -1)
+    other = tree.add(Message("user", "A"), None)
+    tree.add(Message("assistant", "B"), other)
+    history = SqliteHistory(tmp_path / "kept.db")
+    again = history.read(history.keep(None, tree, SETTINGS)).tree
+    assert [message.content for message in again.messages] == ["A", "B"]
+    again.switch(0, -1)
+    assert [message.content for message in again.messages] == ["a", "b", "c", "d"]
+
+
+def test_only_what_changed_is_written_again(tmp_path: Path) -> None:
+    history = SqliteHistory(tmp_path / "kept.db")
+    tree = talk(*"abcdef")
+    key = history.keep(None, tree, SETTINGS)
+    statements: list[str] = []
+    history._connection.set_trace_callback(statements.append)
+    last = tree.last
+    assert last is not None
+    tree.replace(last, Message("assistant", "grown"))
+    history.keep(key, tree, SETTINGS)
+    assert len({each for each in statements if each.startswith("INSERT INTO message (")}) == 1
+    tree.remove(last)
+    history.keep(key, tree, SETTINGS)
+    assert [message.content for message in history.read(key).tree.messages] == list("abcde")
+
+
+def test_the_newest_comes_first_under_its_first_words(history: AnyHistory) -> None:
+    first = history.keep(None, talk("Hello,\n  you there", "Hi"), SETTINGS)
+    history.keep(None, talk("Bye"), SETTINGS)
+    assert titles(history) == ["Bye", "Hello, you there"]
+    summary = history.newest()[1]
+    assert (summary.message_count, summary.model) == (2, "Tiny") and summary.changed_at.tzinfo is not None
+    history.rename(first, "  Greetings ")
+    history.keep(first, talk("Hello, you there", "Hi", "More"), SETTINGS)
+    assert titles(history) == ["Greetings", "Bye"]
+
+
+def test_what_was_deleted_can_be_undone(history: AnyHistory) -> None:
+    key = history.keep(None, talk("Hello"), SETTINGS)
+    history.delete(key)
+    assert not history.newest() and not history.search("Hello")
+    with pytest.raises(HistoryError, match="no longer there"):
+        history.read(key)
+    history.undelete(key)
+    assert titles(history) == ["Hello"]
+
+
+def test_what_was_deleted_is_gone_from_the_file_when_the_program_ends(tmp_path: Path) -> None:
+    """secure_delete: not even the bytes stay."""
+    path = tmp_path / "kept.db"
+    history = SqliteHistory(path)
+    history.delete(history.keep(None, talk("a most secret sentence"), SETTINGS))
+    history.close()
+    assert b"secret" not in b"".join(each.read_bytes() for each in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("searched", "found"),
+    [
+        ("bread", ["Baking", "Toast"]),
+        ("BREAD flour", ["Baking"]),
+        ("bre", ["Baking", "Toast"]),
+        ("cafe", []),
+        ("naïve", ["Words"]),
+        ("パン", ["日本"]),
+        ("50%", ["Words"]),
+        ("100%", []),
+        ('"quoted', ["Words"]),
+        ("AND OR NOT", []),
+        ("bread*", ["Toast"]),
+        ("c++", ["Words"]),
+        ("baking", ["Baking"]),
+        ("  ", []),
+    ],
+)
+def test_words_are_found_as_they_are_meant(history: AnyHistory, searched: str, found: list[str]) -> None:
+    """Nothing a user types is syntax; a word may be in any message, or in the title."""
+    history.rename(history.keep(None, talk("How do I make bread?", "With flour."), SETTINGS), "Baking")
+    history.rename(history.keep(None, talk("Breadcrumbs", "and toast of bread* "), SETTINGS), "Toast")
+    history.rename(history.keep(None, talk('a naïve "quoted" 50% of c++', "x"), SETTINGS), "Words")
+    history.rename(history.keep(None, talk("私はパンが好きです", "x"), SETTINGS), "日本")
+    assert sorted(each.summary.title for each in history.search(searched)) == sorted(found)
+
+
+def test_a_find_shows_the_place(history: AnyHistory) -> None:
+    history.keep(None, talk("first line\nsome words around Needle and after it\nlast"), SETTINGS)
+    (found,) = history.search("needle")
+    assert (found.before, found.match, found.after) == ("some words around ", "Needle", " and after it")
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> SqliteHistory:
+    history = SqliteHistory(tmp_path_factory.mktemp("history") / "kept.db")
+    history.keep(None, talk("some words", "more words"), SETTINGS)
+    return history
+
+
+@given(text=st.text(max_size=40))
+def test_no_search_is_an_error(filled: SqliteHistory, text: str) -> None:
+    filled.search(text)
+
+
+def test_export_to_markdown_and_json(history: AnyHistory) -> None:
+    tree = MessageTree()
+    asked = tree.add(Message("user", "Look", attachments=(Attachment("a.md", "```\ncode\n```"),)), None)
+    tree.add(Message("assistant", "First", model="Tiny"), asked)
+    tree.add(Message("assistant", "Second", is_partial=True, note="Stopped.", model="Tiny"), asked)
+    key = history.keep(None, tree, SETTINGS)
+    markdown, told = history.export(key, "markdown"), history.export(key, "json")
+    assert markdown.startswith("# Look\n") and "Be brief." in markdown and "````\n```\ncode" in markdown
+    assert "Second" in markdown and "First" not in markdown and "*Stopped.*" in markdown
+    assert '"First"' in told and '"Second"' in told and '"parent": 0' in told
+    with pytest.raises(UsageError, match="no form of export"):
+        history.export(key, "pdf")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are Unix's")
+def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
+    SqliteHistory(tmp_path / "kept.db").keep(None, talk("a"), SETTINGS)
+    assert all(stat.S_IMODE(each.stat().st_mode) == 0o600 for each in tmp_path.iterdir())
+
+
+def test_two_desks_write_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "kept.db"
+    desks = [SqliteHistory(path), SqliteHistory(path)]
+
+    def write(desk: SqliteHistory) -> None:
+        for number in range(20):
+            desk.keep(None, talk(f"text {number}"), SETTINGS)
+
+    threads = [threading.Thread(target=write, args=(desk,)) for desk in desks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(desks[0].newest()) == 40
+    assert desks[0]._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("damage", ["garbage", "cut"])
+def test_a_damaged_file_is_set_aside(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "kept.db"
+    history = SqliteHistory(path)
+    history.keep(None, talk("a" * 100_000), SETTINGS)
+    history.close()
+    path.write_bytes(b"no database at all" * 1000 if damage == "garbage" else path.read_bytes()[:5000])
+    again, said = open_history(path)
+    assert isinstance(again, SqliteHistory) and "damaged" in said and not again.newest()
+    assert len(list(tmp_path.glob("kept-damaged-*.db"))) == 1
+
+
+def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "kept.db"
+    SqliteHistory(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    connection.close()
+    again, said = open_history(path)
+    assert isinstance(again, MemoryHistory) and "newer SparkDesk" in said and path.exists()
+
+
+def test_without_a_place_to_write_the_desk_works_on(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    again, said = open_history(tmp_path / "file" / "kept.db")
+    assert isinstance(again, MemoryHistory) and "cannot be opened" in said and "not kept" in said
+
+
+def test_a_trace_survives_being_packed() -> None:
+    stretches, rounds = unpack(pack(TRACE))
+    assert stretches == TRACE.stretches and rounds == TRACE.rounds
+    assert unpack(b"nonsense") == ((), ()) and Trace.kept(b"nonsense").stretches == ()
+    long = Trace((Stretch(200_000, BONUS),))
+    assert sum(each.length for each in unpack(pack(long))[0]) == 200_000
