@@ -1,13 +1,15 @@
 """A conversation with a loaded pair: what was said, and the one reply that may be in the making."""
 
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Protocol
 
+from sparkdesk.chat import trimming
 from sparkdesk.chat.engine import Engine
-from sparkdesk.chat.events import ReplyBroken, ReplyEvent, ReplyFinished
+from sparkdesk.chat.events import ContextTrimmed, ReplyBroken, ReplyEvent, ReplyFinished
 from sparkdesk.chat.history.kept import title_of
 from sparkdesk.chat.messages import Attachment, Branch, Message
 from sparkdesk.chat.prompt import Spoken, loaded_model, make_prompt
@@ -18,11 +20,15 @@ from sparkdesk.chat.trace import Trace
 from sparkdesk.chat.tree import MessageTree
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.engine.stats import ReplyStats
-from sparkdesk.errors import ContextFull, EngineCrashed, EngineError, UsageError
+from sparkdesk.errors import ContextFull, EngineCrashed, EngineError, HistoryError, UsageError
 
 STOPPED_REPLY_SECONDS = 30.0
 """A stopped reply ends after its round or prefill step: longer than this, and something hangs."""
 
+SAVE_SECONDS = 1.0
+"""While a reply comes in it is kept that often, so that the end of the program costs next to nothing of it."""
+
+_UNFINISHED = "SparkDesk ended before the reply did."
 _NOTES = {
     "end": "",
     "cancelled": "Stopped.",
@@ -32,7 +38,7 @@ _NOTES = {
 
 
 class Keeper(Protocol):
-    """What keeps conversations; a history."""
+    """What keeps conversations; a history. Raises HistoryError where it cannot."""
 
     def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int: ...
 
@@ -48,6 +54,13 @@ class _Turn:
         """Sent with this reply, and kept once something came of it."""
         self.grows: int | None = None
         """The reply that is gone on with."""
+        self.asked: int | None = None
+        """The user's message, once it stands in the tree."""
+        self.answer: int | None = None
+        """The reply, once it does."""
+        self.before: Message | None = None
+        """What stood in the place of a reply that is gone on with."""
+        self.saved_at = 0.0
         self.is_stopped = False
         self.was_stop_sent = False
 
@@ -68,6 +81,7 @@ class Conversation:
         keeper: Keeper | None = None,
         key: int | None = None,
         title: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`tree`, `key` and `title` are those of a conversation kept before; without `keeper` nothing is kept."""
         self.settings = settings or ChatSettings()
@@ -78,6 +92,10 @@ class Conversation:
         self._keeper, self._key, self._title = keeper, key, title
         self._spoken: Spoken | None = None
         self._token_count = 0
+        self._first_read: int | None = None
+        """The first message that the model still read in the last reply."""
+        self._not_kept = ""
+        self._clock = clock
         self._turn: _Turn | None = None
         self._changed = threading.Condition()
 
@@ -95,7 +113,14 @@ class Conversation:
 
     @property
     def left_out(self) -> int:
-        return 0
+        """How many of the first messages the model no longer reads."""
+        shown = self._tree.shown
+        return shown.index(self._first_read) if self._first_read in shown else 0
+
+    @property
+    def not_kept(self) -> str:
+        """Why the history could not take what was said last; empty where it could."""
+        return self._not_kept
 
     @property
     def is_template_missing(self) -> bool:
@@ -107,13 +132,12 @@ class Conversation:
         return self._token_count
 
     def count(self, text: str, attachments: Sequence[Attachment] = ()) -> Count:
-        """What sending this would take. Raises EngineError."""
-        model = loaded_model(self._engine)
+        """What sending this would take. Raises EngineError and ChatTemplateError."""
+        context_tokens = loaded_model(self._engine).context_tokens
         user = Message("user", text, attachments=tuple(attachments))
-        prompt = make_prompt(self._engine, (*self.messages, user), settings=self.settings, spoken=self._spoken)
-        without = make_prompt(self._engine, (*self.messages, Message("user", "")), settings=self.settings)
-        text_tokens = max(0, len(prompt.tokens) - len(without.tokens))
-        return Count(len(prompt.tokens), text_tokens, model.context_tokens)
+        begin, prompt = self._fitting((*self.messages, user), self.settings)
+        _, without = self._fitting((*self.messages, Message("user", "")), self.settings)
+        return Count(len(prompt.tokens), max(0, len(prompt.tokens) - len(without.tokens)), context_tokens, begin)
 
     def branch(self, index: int) -> Branch:
         return self._tree.branch(index)
@@ -220,21 +244,50 @@ class Conversation:
     def _make(self, turn: _Turn) -> Generator[ReplyEvent, None, None]:
         reply = Reply(())
         try:
-            history = self._tree.line_to(turn.parent)
-            if turn.user is not None:
-                history = (*history, turn.user)
-            begun = self._tree.message(turn.grows).content if turn.grows is not None else ""
-            prompt = make_prompt(self._engine, history, settings=turn.settings, spoken=self._spoken, begun=begun)
-            reply = Reply(prompt.tokens, begun=begun)
+            prompt, trimmed = self._prepare(turn)
+            reply = Reply(prompt.tokens, begun=turn.before.content if turn.before is not None else "")
+            if trimmed is not None:
+                yield trimmed
             if turn.is_stopped:
-                yield ReplyFinished(begun, (), "cancelled", ReplyStats())
+                self._take_back(turn)
+                yield ReplyFinished(reply.text, (), "cancelled", ReplyStats())
                 return
             yield from self._events(turn, reply, prompt)
         except EngineError as error:
             yield from reply.flush()
-            if reply.tokens:
-                self._keep(turn, reply, prompt, note=error.message, is_partial=True)
+            self._keep_or_take_back(turn, reply, prompt if reply.tokens else None, note=error.message)
             yield self._broken(error, reply)
+
+    def _prepare(self, turn: _Turn) -> tuple[Spoken, ContextTrimmed | None]:
+        """The prompt; what the user sent stands in the tree from then on, and in the history."""
+        history, before = self._tree.line_to(turn.parent), self._tree.path_to(turn.parent)
+        if turn.user is not None:
+            history = (*history, turn.user)
+        if turn.grows is not None:
+            turn.before, turn.answer = self._tree.message(turn.grows), turn.grows
+        begun = turn.before.content if turn.before is not None else ""
+        begin, prompt = self._fitting(history, turn.settings, begun=begun)
+        turn.asked = turn.parent if turn.user is None else self._tree.add(turn.user, turn.parent)
+        if turn.user is not None:
+            self._save()
+        path = (*before, turn.asked)
+        self._first_read = path[begin] if begin else None
+        return prompt, ContextTrimmed(begin) if begin else None
+
+    def _fitting(self, messages: Sequence[Message], settings: ChatSettings, *, begun: str = "") -> tuple[int, Spoken]:
+        """How many messages to leave out, and the prompt without them."""
+        prompts: dict[int, Spoken] = {}
+
+        def prompt_from(begin: int) -> Spoken:
+            if begin not in prompts:
+                part = messages[begin:]
+                prompts[begin] = make_prompt(self._engine, part, settings=settings, spoken=self._spoken, begun=begun)
+            return prompts[begin]
+
+        context_tokens = loaded_model(self._engine).context_tokens
+        begin = min(self.left_out, len(messages) - 1)
+        begin = trimming.cut(messages, begin, context_tokens, count=lambda begin: len(prompt_from(begin).tokens))
+        return begin, prompt_from(begin)
 
     def _events(self, turn: _Turn, reply: Reply, prompt: Spoken) -> Generator[ReplyEvent, None, None]:
         is_kept = False
@@ -246,13 +299,15 @@ class Conversation:
                     if isinstance(event, ReplyFinished):
                         is_kept = True
                         self._keep_finished(turn, reply, prompt, stop_reason=event.stop_reason)
+                    elif reply.tokens and self._clock() - turn.saved_at >= SAVE_SECONDS:
+                        self._keep(turn, reply, note=_UNFINISHED, is_partial=True)
                     yield event
         except EngineError:
             raise
         except BaseException:  # closed early, or Ctrl+C
-            if reply.tokens and not is_kept:
+            if not is_kept:
                 list(reply.flush())
-                self._keep(turn, reply, prompt, note=_NOTES["cancelled"], is_partial=True)
+                self._keep_or_take_back(turn, reply, prompt, note=_NOTES["cancelled"])
             raise
 
     def _catch_up(self, turn: _Turn) -> None:
@@ -267,11 +322,25 @@ class Conversation:
 
     def _keep_finished(self, turn: _Turn, reply: Reply, prompt: Spoken, *, stop_reason: str) -> None:
         is_stopped = stop_reason == "cancelled"
-        if reply.tokens or not is_stopped:
-            note = _NOTES.get(stop_reason, stop_reason)
-            self._keep(turn, reply, prompt, note=note, is_partial=is_stopped)
+        if is_stopped:
+            self._keep_or_take_back(turn, reply, prompt, note=_NOTES["cancelled"])
+        else:
+            self._remember_spoken(reply, prompt)
+            self._keep(turn, reply, note=_NOTES.get(stop_reason, stop_reason), is_partial=False)
 
-    def _keep(self, turn: _Turn, reply: Reply, prompt: Spoken, *, note: str, is_partial: bool) -> None:
+    def _keep_or_take_back(self, turn: _Turn, reply: Reply, prompt: Spoken | None, *, note: str) -> None:
+        """A reply that was broken off, if anything came of it."""
+        if reply.tokens and prompt is not None:
+            self._remember_spoken(reply, prompt)
+            self._keep(turn, reply, note=note, is_partial=True)
+        else:
+            self._take_back(turn)
+
+    def _remember_spoken(self, reply: Reply, prompt: Spoken) -> None:
+        said = reply.text[len(reply.begun) :]
+        self._spoken = Spoken(prompt.text + said, prompt.tokens + reply.tokens)
+
+    def _keep(self, turn: _Turn, reply: Reply, *, note: str, is_partial: bool) -> None:
         model = self._engine.model
         answer = Message(
             "assistant",
@@ -282,18 +351,30 @@ class Conversation:
             trace=reply.trace,
             model=model.name if model is not None else "",
         )
-        if turn.grows is not None:
-            self._tree.replace(turn.grows, _grown(self._tree.message(turn.grows), answer))
+        if turn.before is not None:
+            answer = _grown(turn.before, answer)
+        if turn.answer is None:
+            turn.answer = self._tree.add(answer, turn.asked)
         else:
-            parent = turn.parent if turn.user is None else self._tree.add(turn.user, turn.parent)
-            self._tree.add(answer, parent)
-        said = reply.text[len(reply.begun) :]
-        self._spoken = Spoken(prompt.text + said, prompt.tokens + reply.tokens)
+            self._tree.replace(turn.answer, answer)
+        turn.saved_at = self._clock()
         self._save()
 
+    def _take_back(self, turn: _Turn) -> None:
+        """Nothing came of it, so it was never sent."""
+        if turn.user is not None and turn.asked is not None and turn.answer is None:
+            self._tree.remove(turn.asked)
+            turn.asked = None
+            self._save()
+
     def _save(self) -> None:
-        if self._keeper is not None:
+        if self._keeper is None:
+            return
+        try:
             self._key = self._keeper.keep(self._key, self._tree, self.settings)
+            self._not_kept = ""
+        except HistoryError as error:  # a reply is worth more than its place in the history
+            self._not_kept = str(error)
 
     def _broken(self, error: EngineError, reply: Reply) -> ReplyBroken:
         hint = error.hint

@@ -54,14 +54,17 @@ class MessageTree:
     def parent(self, number: int) -> int | None:
         return self._nodes[number].parent
 
-    def line_to(self, number: int | None) -> tuple[Message, ...]:
+    def path_to(self, number: int | None) -> tuple[int, ...]:
         """From the first message to this one; nothing for None."""
-        messages = []
+        path = []
         while number is not None:
-            node = self._nodes[number]
-            messages.append(node.message)
-            number = node.parent
-        return tuple(reversed(messages))
+            path.append(number)
+            number = self._nodes[number].parent
+        return tuple(reversed(path))
+
+    def line_to(self, number: int | None) -> tuple[Message, ...]:
+        """The messages on that path."""
+        return tuple(self._nodes[each].message for each in self.path_to(number))
 
     def add(self, message: Message, parent: int | None) -> int:
         """Another version of what follows `parent`, shown from now on; returns its number."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from sparkdesk.engine.settings import SamplingSettings
+
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
@@ -32,3 +34,5 @@ class ModelInfo:
     """What was given up to save memory, for the user; empty when nothing was."""
     uses_safe_buffers: bool = False
     """True when the engine runs without repacked weights because the usual way crashed here."""
+    recommended: SamplingSettings | None = None
+    """How the file itself says that it should be sampled; most say nothing."""

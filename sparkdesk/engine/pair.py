@@ -18,6 +18,7 @@ from sparkdesk.engine.markov import W1, MarkovHead
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.parts import BATCH_ROWS, ConstraintPart
 from sparkdesk.engine.probe import probe_costs
+from sparkdesk.engine.recommendation import recommended_by
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import GrammarSettings, LoadSettings
 from sparkdesk.engine.target import Target
@@ -100,6 +101,7 @@ class Pair:
             draft_problem=self.draft_problem,
             memory_note=self._window.note,
             uses_safe_buffers=not self.settings.use_extra_buffers,
+            recommended=recommended_by(self._file.metadata),
         )
 
     def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
