@@ -25,6 +25,11 @@ class Paths:
         return self.data / "models"
 
     @property
+    def history_file(self) -> Path:
+        """Conversations."""
+        return self.data / "conversations.db"
+
+    @property
     def settings_file(self) -> Path:
         return self.config / "settings.toml"
 

@@ -5,6 +5,7 @@ gpu_layers = "auto"      # or a number of layers; "auto" is as many as there is 
 context_tokens = 4096    # 0: as many as the model was trained with
 speculation = true       # whether a conversation starts with it
 draft_length = "auto"    # or a number of tokens
+history = true           # whether conversations are kept on this machine
 theme = "spark-dark"     # or "spark-light", or any theme of Textual's
 model_folders = []       # where other programs keep GGUF files, such as ["~/models"]
 
@@ -38,6 +39,8 @@ class Settings:
     """Empty is the screen's own choice."""
     model_folders: tuple[str, ...] = ()
     """Where to look for models beside our own folder, the hub's cache and LM Studio's."""
+    history: bool = True
+    """Whether conversations are kept."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Keys of the screen by action, "ctrl+l,f12" by "chat.reload"; which actions there are, the screen knows."""
 
@@ -117,6 +120,7 @@ _CHECKS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "context_tokens": ("a whole number of tokens, 0 for the model's own", _count),
     "speculation": ("true or false", _switch),
     "draft_length": ('"auto" or a whole number of 1 or more', _draft_length),
+    "history": ("true or false", _switch),
     "theme": ("the name of a theme", _word),
     "model_folders": ('a list of folders such as ["~/models"]', _folders),
     "keys": ('a table such as chat.reload = "ctrl+l"', _keys),

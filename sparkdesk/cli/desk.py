@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkdesk.chat.settings import ChatSettings
@@ -11,13 +12,13 @@ from sparkdesk.cli.opening import open_pair
 from sparkdesk.cli.pairs import ChosenPair, library_pair
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
-from sparkdesk.errors import EngineError
+from sparkdesk.errors import EngineError, HistoryError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.runner.client import EngineClient
 
 if TYPE_CHECKING:
     from sparkdesk.chat.conversation import Conversation
-    from sparkdesk.chat.history.memory import MemoryHistory
+    from sparkdesk.chat.history.opening import AnyHistory
 
 _DRAWING_NICENESS = 5
 
@@ -25,10 +26,20 @@ _DRAWING_NICENESS = 5
 class PairDesk:
     """Satisfies ui.desk.Desk. Nothing is started before `open`."""
 
-    def __init__(self, pair: ChosenPair, engine: EngineClient, *, how: LoadSettings, chat: ChatSettings) -> None:
+    def __init__(
+        self,
+        pair: ChosenPair,
+        engine: EngineClient,
+        *,
+        how: LoadSettings,
+        chat: ChatSettings,
+        history_file: Path | None = None,
+    ) -> None:
+        """Without `history_file` conversations end with the program."""
         self._pair, self._engine, self._how, self._chat = pair, engine, how, chat
+        self._history_file, self._history_trouble = history_file, ""
         self._conversation: Conversation | None = None
-        self._history: MemoryHistory | None = None
+        self._history: AnyHistory | None = None
         self._is_closed = False
 
     @property
@@ -49,35 +60,60 @@ class PairDesk:
 
     @property
     def recommended(self) -> SamplingSettings:
-        return SamplingSettings()
+        from sparkdesk.chat.recommended import recommended_sampling
+
+        is_thinking = self._conversation.settings.is_thinking if self._conversation else self._chat.is_thinking
+        return recommended_sampling(self._engine.model, is_thinking=is_thinking)
 
     @property
     def conversation(self) -> "Conversation":
-        return self._conversation or self.start_conversation()
+        return self._conversation or self._resume()
 
     @property
-    def history(self) -> "MemoryHistory":
+    def history(self) -> "AnyHistory":
         if self._history is None:
             from sparkdesk.chat.history.memory import MemoryHistory
 
             self._history = MemoryHistory()
+            if self._history_file is not None:
+                from sparkdesk.chat.history.opening import open_history
+
+                self._history, self._history_trouble = open_history(self._history_file)
         return self._history
+
+    def _resume(self) -> "Conversation":
+        """The conversation that was on the screen when the program ended."""
+        try:
+            for last in self.history.newest(1):
+                return self.open_conversation(last.key)
+        except HistoryError as error:
+            self._history_trouble = str(error)
+        return self.start_conversation()
 
     def start_conversation(self) -> "Conversation":
         # Brings jinja2, which the first paint need not wait for.
         from sparkdesk.chat.conversation import Conversation
+        from sparkdesk.chat.local_speaker import LocalSpeaker
 
         settings = self._chat if self._conversation is None else self._conversation.settings
-        self._conversation = Conversation(self._engine, settings=settings, keeper=self.history)
+        if settings.sampling == SamplingSettings():  # nobody chose anything
+            settings = replace(settings, sampling=self.recommended)
+        self._conversation = Conversation(LocalSpeaker(self._engine), settings=settings, keeper=self.history)
         return self._conversation
 
     def open_conversation(self, key: int) -> "Conversation":
         from sparkdesk.chat.conversation import Conversation
+        from sparkdesk.chat.local_speaker import LocalSpeaker
 
         kept = self.history.read(key)
         settings = replace(kept.settings, speculation=self.speculation)
         self._conversation = Conversation(
-            self._engine, settings=settings, tree=kept.tree, keeper=self.history, key=key, title=kept.title
+            LocalSpeaker(self._engine),
+            settings=settings,
+            tree=kept.tree,
+            keeper=self.history,
+            key=key,
+            title=kept.title,
         )
         return self._conversation
 
@@ -90,12 +126,14 @@ class PairDesk:
                 yield event
         finally:
             steps.close()
-        yield from self._missing_template()
+        yield from self._what_to_know()
         _let_the_engine_go_first()
 
     def reload(self) -> Generator[Progress | Notice, None, None]:
         yield from self.open()
-        self.conversation.attach(self._engine)
+        from sparkdesk.chat.local_speaker import LocalSpeaker
+
+        self.conversation.attach(LocalSpeaker(self._engine))
 
     def switch(self, pair: str) -> Generator[Progress | Notice, None, None]:
         self._pair = library_pair(pair)
@@ -104,10 +142,15 @@ class PairDesk:
     def close(self) -> None:
         self._is_closed = True
         self._engine.close()
+        if self._history is not None:
+            self._history.close()
 
-    def _missing_template(self) -> Iterator[Notice]:
-        if self.conversation.is_template_missing:
+    def _what_to_know(self) -> Iterator[Notice]:
+        if self.model is not None and not self.model.chat_template:
             yield Notice("This model brings no chat template: it continues your text as it stands.")
+        self.history.newest(1)  # opens it
+        if self._history_trouble:
+            yield Notice(self._history_trouble)
 
 
 def _let_the_engine_go_first() -> None:

@@ -24,6 +24,7 @@ def run(options: Namespace) -> int:
 def _named(paths: Paths) -> dict[str, str]:
     return {
         "settings": str(paths.settings_file),
+        "history": str(paths.history_file),
         "data": str(paths.data),
         "models": str(paths.models),
         "state": str(paths.state),

@@ -29,7 +29,9 @@ def open_screen(pair: ChosenPair, options: Namespace) -> int:
     chat = speaking.chat_settings(options, settings)
     paths = user_paths()
     engine = EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt)
-    app = SparkDeskApp(PairDesk(pair, engine, how=speaking.loading(options, settings), chat=chat))
+    history_file = paths.history_file if settings.history else None
+    desk = PairDesk(pair, engine, how=speaking.loading(options, settings), chat=chat, history_file=history_file)
+    app = SparkDeskApp(desk)
     _dress(app, settings)
     with engine:
         app.run()

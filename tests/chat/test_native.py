@@ -7,6 +7,7 @@ import pytest
 from sparkdesk.bench.synthetic import SyntheticPair
 from sparkdesk.chat.conversation import Conversation
 from sparkdesk.chat.events import ReplyFinished
+from sparkdesk.chat.local_speaker import LocalSpeaker
 from sparkdesk.chat.oneshot import Answer, answer
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.verdict import DIVERGED, IDENTICAL, Answered, compare_answers
@@ -41,7 +42,9 @@ def turn(conversation: Conversation, text: str) -> ReplyStats:
 
 def test_a_reply_that_the_tokenizer_would_cut_otherwise_is_not_decoded_again(synthetic: EngineClient) -> None:
     """The synthetic model says whole tokens whose text the tokenizer takes apart: without splicing, all is lost."""
-    conversation = Conversation(synthetic, settings=ChatSettings(max_tokens=30, sampling=GREEDY, is_raw=True))
+    conversation = Conversation(
+        LocalSpeaker(synthetic), settings=ChatSettings(max_tokens=30, sampling=GREEDY, is_raw=True)
+    )
     turn(conversation, "hello")
     second = turn(conversation, "there")
     assert second.prompt_tokens == 5 + 30 + 5
@@ -54,7 +57,8 @@ def test_turns_with_the_models_own_template_decode_only_the_new_message(
     spark: EngineClient, temperature: float
 ) -> None:
     conversation = Conversation(
-        spark, settings=ChatSettings(max_tokens=40, sampling=SamplingSettings(temperature=temperature, seed=1))
+        LocalSpeaker(spark),
+        settings=ChatSettings(max_tokens=40, sampling=SamplingSettings(temperature=temperature, seed=1)),
     )
     turn(conversation, "Count from 3 to 9.")
     for question in ("What is 17 + 25?", "Sort these words: pear, apple, fig."):

@@ -5,6 +5,7 @@ import pytest
 from sparkdesk.chat.conversation import Conversation
 from sparkdesk.chat.events import ReplyAdvanced, ReplyFinished
 from sparkdesk.chat.history.memory import MemoryHistory
+from sparkdesk.chat.local_speaker import LocalSpeaker
 from sparkdesk.chat.messages import Attachment, Branch
 from sparkdesk.errors import UsageError
 from tests.chat.fake_engine import FakeEngine, saying
@@ -16,7 +17,7 @@ def said(conversation: Conversation) -> list[str]:
 
 def test_a_reply_made_again_stands_beside_the_first() -> None:
     engine = FakeEngine(saying("Hi"))
-    conversation = Conversation(engine)
+    conversation = Conversation(LocalSpeaker(engine))
     list(conversation.reply("Hello"))
     engine.script = saying("Ho")
     list(conversation.regenerate())
@@ -28,7 +29,7 @@ def test_a_reply_made_again_stands_beside_the_first() -> None:
 
 def test_an_edited_prompt_is_answered_without_what_followed_it() -> None:
     engine = FakeEngine(saying("Hi"))
-    conversation = Conversation(engine)
+    conversation = Conversation(LocalSpeaker(engine))
     files = (Attachment("notes.txt", "seven"),)
     list(conversation.reply("Hello", files))
     list(conversation.reply("Bye"))
@@ -41,7 +42,7 @@ def test_an_edited_prompt_is_answered_without_what_followed_it() -> None:
 
 def test_a_cut_reply_goes_on_where_it_ended() -> None:
     engine = FakeEngine(saying("Hi", stop_reason="length"))
-    conversation = Conversation(engine)
+    conversation = Conversation(LocalSpeaker(engine))
     list(conversation.reply("Hello"))
     engine.script = saying(" there")
     *events, last = conversation.go_on()
@@ -56,18 +57,18 @@ def test_a_cut_reply_goes_on_where_it_ended() -> None:
 def test_what_was_said_is_kept_and_can_be_opened_again() -> None:
     history = MemoryHistory()
     engine = FakeEngine(saying("Hi"))
-    conversation = Conversation(engine, keeper=history)
+    conversation = Conversation(LocalSpeaker(engine), keeper=history)
     assert conversation.key is None
     list(conversation.reply("Hello, you"))
     assert conversation.key is not None and [each.title for each in history.newest()] == ["Hello, you"]
     kept = history.read(conversation.key)
-    again = Conversation(engine, tree=kept.tree, key=conversation.key, keeper=history)
+    again = Conversation(LocalSpeaker(engine), tree=kept.tree, key=conversation.key, keeper=history)
     list(again.regenerate())
     assert again.branch(1) == Branch(2, 2) and len(history.newest()) == 1
 
 
 def test_nothing_to_make_again_or_to_go_on_with() -> None:
-    conversation = Conversation(FakeEngine(saying("Hi")))
+    conversation = Conversation(LocalSpeaker(FakeEngine(saying("Hi"))))
     with pytest.raises(UsageError, match="no reply"):
         conversation.regenerate()
     with pytest.raises(UsageError, match="no reply"):
