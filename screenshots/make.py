@@ -146,7 +146,7 @@ def _desk(options: argparse.Namespace) -> Iterator[Desk]:
     pair = chosen_pair(options.target, options.draft)
     chat = ChatSettings(sampling=SamplingSettings(seed=7))
     with EngineClient(machine_file=user_paths().machine_file) as engine:
-        yield PairDesk(pair, engine, how=LoadSettings(""), chat=chat)
+        yield PairDesk(pair, engine, how=lambda: LoadSettings(""), chat=chat)
 
 
 def _parser() -> argparse.ArgumentParser:

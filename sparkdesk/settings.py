@@ -1,4 +1,4 @@
-"""The user's settings file: read from TOML, checked, never written.
+"""The user's settings: what there is to set, and the TOML file they are read from. settings_file.py changes it.
 
 threads = 0              # 0: as many as there are physical cores
 gpu_layers = "auto"      # or a number of layers; "auto" is as many as there is room for
@@ -7,6 +7,7 @@ speculation = true       # whether a conversation starts with it
 draft_length = "auto"    # or a number of tokens
 history = true           # whether conversations are kept on this machine
 theme = "spark-dark"     # or "spark-light", or any theme of Textual's
+animations = true        # false: nothing glides or blinks
 model_folders = []       # where other programs keep GGUF files, such as ["~/models"]
 
 [keys]                   # other keys for what F1 lists
@@ -15,7 +16,7 @@ chat.reload = "ctrl+l,f12"
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class Settings:
     """None is the engine's own choice."""
     theme: str = ""
     """Empty is the screen's own choice."""
+    animations: bool = True
     model_folders: tuple[str, ...] = ()
     """Where to look for models beside our own folder, the hub's cache and LM Studio's."""
     history: bool = True
@@ -47,28 +49,43 @@ class Settings:
 
 def read_settings(path: Path) -> Settings:
     """The settings in `path`; a missing file means the defaults. Raises UsageError naming the first thing wrong."""
+    return settings_from(read_values(path), path)
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """What the file says, unchecked; nothing where there is none."""
+    return parsed(read_text(path), path)
+
+
+def read_text(path: Path) -> str:
+    """With its own line ends; empty where there is no file."""
     try:
-        given = tomllib.loads(path.read_text("utf-8"))
+        return path.read_bytes().decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):
-        return Settings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return ""
+    except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}.", "Mend the file or delete it.") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return settings_from(given, path)
+
+
+def parsed(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}.", "Mend the file or delete it.") from error
 
 
 def settings_from(given: Mapping[str, Any], path: Path) -> Settings:
     values: dict[str, Any] = {}
     for name, value in given.items():
-        if name not in _CHECKS:
-            known = ", ".join(entry.name for entry in fields(Settings))
-            raise UsageError(f"{path}: {name!r} is not a setting.", f"Known are {known}.")
-        wanted, check = _CHECKS[name]
+        if name not in _BY_NAME:
+            raise UsageError(f"{path}: {name!r} is not a setting.", f"Known are {', '.join(_BY_NAME)}.")
+        setting = _BY_NAME[name]
         try:
-            values[name] = check(value)
+            values[name] = setting.check(value)
         except ValueError:
-            raise UsageError(f"{path}: {name} is {value!r}, but must be {wanted}.") from None
+            raise UsageError(f"{path}: {name} is {value!r}, but must be {setting.wanted}.") from None
     return Settings(**values)
 
 
@@ -101,11 +118,11 @@ def _folders(value: object) -> tuple[str, ...]:
     return tuple(_word(each) for each in value) if isinstance(value, list) else _refuse()
 
 
-def _keys(value: object) -> dict[str, str]:
+def flat_keys(value: object) -> dict[str, str]:
     """TOML makes a table of the dots in chat.reload; the names are whole again here."""
     flat: dict[str, str] = {}
     for name, keys in (value if isinstance(value, dict) else _refuse()).items():
-        inner = _keys(keys) if isinstance(keys, dict) else {"": _word(keys)}
+        inner = flat_keys(keys) if isinstance(keys, dict) else {"": _word(keys)}
         flat |= {f"{name}.{last}".rstrip("."): key for last, key in inner.items()}
     return flat
 
@@ -114,14 +131,78 @@ def _refuse() -> Any:
     raise ValueError
 
 
-_CHECKS: dict[str, tuple[str, Callable[[object], Any]]] = {
-    "threads": ("a whole number, 0 for automatic", _count),
-    "gpu_layers": ('"auto" or a whole number of layers', _gpu_layers),
-    "context_tokens": ("a whole number of tokens, 0 for the model's own", _count),
-    "speculation": ("true or false", _switch),
-    "draft_length": ('"auto" or a whole number of 1 or more', _draft_length),
-    "history": ("true or false", _switch),
-    "theme": ("the name of a theme", _word),
-    "model_folders": ('a list of folders such as ["~/models"]', _folders),
-    "keys": ('a table such as chat.reload = "ctrl+l"', _keys),
-}
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key of the file."""
+
+    name: str
+    meaning: str
+    wanted: str
+    """What it may be."""
+    check: Callable[[object], Any]
+    """What the program makes of a value of the file; ValueError when it cannot be."""
+    usual: object
+    """As the file would say it."""
+    effect: str = ""
+    """When a change holds, where that is not at once."""
+
+
+_RELOAD = "holds from the next load on"
+_NEXT_START = "holds from the next start on"
+
+SETTINGS = (
+    Setting(
+        "threads",
+        "Threads that compute; 0 is as many as there are physical cores.",
+        "a whole number, 0 for automatic",
+        _count,
+        0,
+        _RELOAD,
+    ),
+    Setting(
+        "gpu_layers",
+        "Layers of the target on the graphics card; auto is as many as there is room for.",
+        '"auto" or a whole number of layers',
+        _gpu_layers,
+        AUTO,
+        _RELOAD,
+    ),
+    Setting(
+        "context_tokens",
+        "Tokens that prompt and reply share; 0 is as many as the model was trained with.",
+        "a whole number of tokens, 0 for the model's own",
+        _count,
+        4096,
+        _RELOAD,
+    ),
+    Setting(
+        "speculation", "Whether a conversation starts with speculation.", "true or false", _switch, True, _NEXT_START
+    ),
+    Setting(
+        "draft_length",
+        "Tokens to draft in a round; auto leaves it to the engine, which may park.",
+        '"auto" or a whole number of 1 or more',
+        _draft_length,
+        AUTO,
+        _NEXT_START,
+    ),
+    Setting("history", "Whether conversations are kept on this machine.", "true or false", _switch, True, _NEXT_START),
+    Setting("theme", "The colours of the screen.", "the name of a theme", _word, "spark-dark"),
+    Setting(
+        "animations",
+        "Whether things glide and the cursor blinks; without, the screen only changes where something happened.",
+        "true or false",
+        _switch,
+        True,
+    ),
+    Setting(
+        "model_folders",
+        "Where other programs keep GGUF files.",
+        'a list of folders such as ["~/models"]',
+        _folders,
+        [],
+        "holds when models are listed next",
+    ),
+    Setting("keys", "Keys of the screen.", 'a table such as chat.reload = "ctrl+l"', flat_keys, {}),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,11 +31,14 @@ class PairDesk:
         pair: ChosenPair,
         engine: EngineClient,
         *,
-        how: LoadSettings,
+        how: Callable[[], LoadSettings],
         chat: ChatSettings,
         history_file: Path | None = None,
     ) -> None:
-        """Without `history_file` conversations end with the program."""
+        """`how` is asked before every load: the settings may have changed. It may raise a UsageError.
+
+        Without `history_file` conversations end with the program.
+        """
         self._pair, self._engine, self._how, self._chat = pair, engine, how, chat
         self._history_file, self._history_trouble = history_file, ""
         self._conversation: Conversation | None = None
@@ -118,7 +121,7 @@ class PairDesk:
         return self._conversation
 
     def open(self) -> Generator[Progress | Notice, None, None]:
-        steps = open_pair(self._engine, self._pair, how=self._how, speculation=self.speculation)
+        steps = open_pair(self._engine, self._pair, how=self._how(), speculation=self.speculation)
         try:
             for event in steps:
                 if self._is_closed:

@@ -6,7 +6,7 @@ from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.cli import values
 from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.paths import user_paths
-from sparkdesk.settings import Settings, read_settings
+from sparkdesk.settings import ALL_LAYERS, AUTO, Settings, read_settings
 
 
 def add_loading(parser: ArgumentParser) -> None:
@@ -79,6 +79,19 @@ def loading(options: Namespace, settings: Settings) -> LoadSettings:
         threads=_given(options, "threads", settings.threads),
         gpu_layers=_given(options, "gpu_layers", settings.gpu_layers),
     )
+
+
+def instead_of_settings(options: Namespace) -> dict[str, object]:
+    """What the command line says in the place of the settings file, as the file would say it."""
+    said: dict[str, object] = {
+        "context_tokens": getattr(options, "ctx", None),
+        "threads": getattr(options, "threads", None),
+        "gpu_layers": getattr(options, "gpu_layers", None),
+        "speculation": False if getattr(options, "no_spec", False) else None,
+    }
+    given = {name: AUTO if value == ALL_LAYERS else value for name, value in said.items() if value is not None}
+    length = getattr(options, "draft_length", ...)
+    return given if length is ... else {**given, "draft_length": AUTO if length is None else length}
 
 
 def chat_settings(options: Namespace, settings: Settings) -> ChatSettings:

@@ -6,13 +6,17 @@ import os
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widgets import Input, TextArea
 
+from sparkdesk.errors import SparkDeskError
+from sparkdesk.paths import user_paths
 from sparkdesk.ui import commands, messages, themes
 from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.preferences import Preferences
 from sparkdesk.ui.routes import ROUTES, Route, route
 from sparkdesk.ui.screens.chat import ChatScreen
 
@@ -40,9 +44,10 @@ class SparkDeskApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", tooltip="Stop everything and leave", priority=True, id="desk.quit"),
     ]
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, preferences: Preferences | None = None) -> None:
         super().__init__()
         self.desk = desk
+        self.preferences = preferences or Preferences(user_paths().settings_file)
         self._is_closed = False
         self._routed: dict[str, Screen[Any]] = {}
         """What was opened last under each name of the table."""
@@ -59,13 +64,39 @@ class SparkDeskApp(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         return commands.of_screen(screen)
 
+    @property
+    def chat(self) -> ChatScreen:
+        """Below everything."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, ChatScreen)
+        return screen
+
     @on(messages.Painted)
     async def begin(self) -> None:
         if os.environ.get(EXIT_AFTER_FIRST_PAINT):
             self.exit()
-        elif isinstance(self.screen, ChatScreen):
+        else:
             _collect_garbage_rarely()
-            await self.screen.start()
+            await self.chat.start()
+
+    @on(events.DescendantFocus)
+    def keep_still(self, event: events.DescendantFocus) -> None:
+        """Who wants no movement wants no blinking cursor either."""
+        if isinstance(event.widget, Input | TextArea):
+            event.widget.cursor_blink = self.animation_level != "none"
+
+    def action_change_theme(self) -> None:
+        """A theme that was chosen is the user's from then on."""
+        from sparkdesk.ui.screens.themes import ThemesScreen
+
+        self.push_screen(ThemesScreen(), self._keep_theme)
+
+    def _keep_theme(self, name: str | None) -> None:
+        if name is not None:
+            try:
+                self.preferences.change_theme(name)
+            except SparkDeskError as error:
+                self.notify(f"{error} The colours hold until the end.", severity="warning")
 
     async def action_open_screen(self, name: str) -> None:
         """Go to a screen of the table, or back to the chat when it is the one in front."""

@@ -60,6 +60,11 @@ def in_words(key: str) -> str:
     return "+".join((*(name.title() for name in modifiers), said.upper() if is_letter or _is_function(last) else said))
 
 
+def short(key: str) -> str:
+    """Where there is little room: "^R"."""
+    return in_words(key).replace("Ctrl+", "^")
+
+
 def split(keys: str) -> tuple[str, ...]:
     return tuple(key.strip() for key in keys.split(","))
 

@@ -44,7 +44,16 @@ def _help(app: SparkDeskApp) -> Screen[Any]:
     return HelpScreen(app.screen.active_bindings.values())
 
 
-ROUTES = (Route("help", "f1", "Help", "Show all keys", _help, stays=False),)
+def _settings(app: SparkDeskApp) -> Screen[Any]:
+    from sparkdesk.ui.screens.settings import SettingsScreen
+
+    return SettingsScreen(app.preferences)
+
+
+ROUTES = (
+    Route("help", "f1", "Help", "Show all keys", _help, stays=False),
+    Route("settings", "f2", "Settings", "Change settings and keys", _settings, stays=False),
+)
 
 
 def route(name: str) -> Route:

@@ -22,7 +22,7 @@ HOW = LoadSettings("", context_tokens=512, threads=1)
 
 
 def make_desk(pair: ChosenPair, chat: ChatSettings = CHAT) -> PairDesk:
-    return PairDesk(pair, EngineClient(), how=HOW, chat=chat)
+    return PairDesk(pair, EngineClient(), how=lambda: HOW, chat=chat)
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ import pytest
 from textual.pilot import Pilot
 
 from sparkdesk.ui.app import SparkDeskApp
+from sparkdesk.ui.preferences import Preferences
 from sparkdesk.ui.screens.chat import ChatScreen
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.banner import Banner
 from sparkdesk.ui.widgets.message_list import MessageList
+from sparkdesk.ui.widgets.opening import Opening
 from sparkdesk.ui.widgets.prompt import Prompt
 from sparkdesk.ui.widgets.transcript import Transcript
 from tests.ui.fake_desk import FakeDesk
@@ -83,11 +85,15 @@ def _no_blink_no_colour_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def at_desk(
-    desk: FakeDesk | None = None, *, size: tuple[int, int] = WIDE, keymap: Mapping[str, str] | None = None
+    desk: FakeDesk | None = None,
+    *,
+    size: tuple[int, int] = WIDE,
+    keymap: Mapping[str, str] | None = None,
+    preferences: Preferences | None = None,
 ) -> AsyncIterator[Sitting]:
     """The desk while it is opening."""
     desk = desk or FakeDesk()
-    app = SparkDeskApp(desk)
+    app = SparkDeskApp(desk, preferences)
     app.set_keymap(keymap or {})
     async with app.run_test(size=size) as pilot:
         yield Sitting(desk, app, pilot)
@@ -95,9 +101,14 @@ async def at_desk(
 
 @asynccontextmanager
 async def at_open_desk(
-    desk: FakeDesk | None = None, *, size: tuple[int, int] = WIDE, keymap: Mapping[str, str] | None = None
+    desk: FakeDesk | None = None,
+    *,
+    size: tuple[int, int] = WIDE,
+    keymap: Mapping[str, str] | None = None,
+    preferences: Preferences | None = None,
 ) -> AsyncIterator[Sitting]:
     """The desk once its model is loaded."""
-    async with at_desk(desk, size=size, keymap=keymap) as sitting:
-        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+    async with at_desk(desk, size=size, keymap=keymap, preferences=preferences) as sitting:
+        # A key pressed while the view is exchanged would be waited for at a widget that is on its way out.
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY and not sitting.chat.query(Opening))
         yield sitting

@@ -195,7 +195,7 @@ async def test_a_narrow_desk_has_the_figures_in_a_strip() -> None:
         assert sitting.chat.query_one(LiveStrip).display
         assert sitting.chat.query_one(LivePanel).region.width == 0
         picture = sitting.picture()
-        for words in ("speculation ON", "by position", "saved", "F1".lower(), "Write here."):
+        for words in ("speculation ON", "by position", "saved", "F1 Help", "Write here."):
             assert words in picture
 
 

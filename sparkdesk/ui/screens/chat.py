@@ -9,7 +9,6 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
-from textual.widgets import Footer
 
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.ui import chat_commands, messages
@@ -20,6 +19,7 @@ from sparkdesk.ui.screens.replying import ReplyingScreen
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.banner import Banner
 from sparkdesk.ui.widgets.empty import EmptyConversation
+from sparkdesk.ui.widgets.key_bar import KeyBar
 from sparkdesk.ui.widgets.live_panel import LivePanel
 from sparkdesk.ui.widgets.live_strip import LiveStrip
 from sparkdesk.ui.widgets.opening import Opening
@@ -109,7 +109,7 @@ class ChatScreen(ReplyingScreen):
                 yield LiveStrip().data_bind(ChatScreen.figures, ChatScreen.model, ChatScreen.problem)
                 yield Prompt()
             yield LivePanel().data_bind(ChatScreen.figures, ChatScreen.model, ChatScreen.problem)
-        yield Footer()
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.query_one(Prompt).focus()

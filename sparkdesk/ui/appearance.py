@@ -1,0 +1,28 @@
+"""What the settings say about the screen itself: theme, keys and movement, checked before any of it is put on."""
+
+from typing import Any
+
+from textual import constants
+from textual.app import App
+
+from sparkdesk.errors import UsageError
+from sparkdesk.settings import Settings
+from sparkdesk.ui import keys, themes
+
+
+def check(app: App[Any], settings: Settings) -> dict[str, str]:
+    """The keys that the settings amount to. Raises UsageError for what the screen cannot do."""
+    if settings.theme and settings.theme not in app.available_themes:
+        known = ", ".join(sorted(app.available_themes))
+        raise UsageError(
+            f"The settings file asks for the theme {settings.theme!r}, which there is not.", f"There are {known}."
+        )
+    return keys.checked(settings.keys, keys.everything()) if settings.keys else {}
+
+
+def dress(app: App[Any], settings: Settings) -> None:
+    """At the start, and again whenever a setting changed. Raises UsageError, and leaves the screen as it was."""
+    keymap = check(app, settings)
+    app.theme = settings.theme or themes.DARK.name
+    app.set_keymap(keymap)
+    app.animation_level = constants.TEXTUAL_ANIMATIONS if settings.animations else "none"

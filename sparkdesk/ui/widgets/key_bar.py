@@ -1,0 +1,83 @@
+"""The line at the bottom: the keys that do something now, the most useful first, as many as there is room for."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.app import RenderResult
+from textual.binding import ActiveBinding
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+
+from sparkdesk.ui.keys import APP_GROUP, short
+
+_GAP = 2
+_FIRST, _LAST = f"{APP_GROUP}.help", f"{APP_GROUP}.quit"
+"""Never left out: where all keys are told, and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    key_id: str
+    key: str
+    """As Textual names it, for a click."""
+    name: str
+    words: str
+
+    @property
+    def width(self) -> int:
+        return len(self.name) + 1 + len(self.words)
+
+
+class KeyBar(Widget):
+    ALLOW_SELECT = False
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, self._redraw)
+
+    def render(self) -> RenderResult:
+        parts: list[str | tuple[str, str]] = []
+        for each in self._shown():
+            parts += [(each.name, "bold $footer-key-foreground"), f" {each.words}", " " * _GAP]
+        return Content.assemble(*parts)
+
+    def on_click(self, event: events.Click) -> None:
+        place = 0
+        for each in self._shown():
+            if place <= event.get_content_offset_capture(self).x < place + each.width:
+                self.app.simulate_key(each.key)
+                return
+            place += each.width + _GAP
+
+    def _shown(self) -> list[Shown]:
+        return fitting(worth_showing(self.screen.active_bindings.values()), self.content_size.width)
+
+    def _redraw(self, screen: Screen[object]) -> None:
+        if screen is self.screen:
+            self.refresh()
+
+
+def worth_showing(active: Iterable[ActiveBinding]) -> list[Shown]:
+    """One entry an action, of those that can be used now; help first, the way out last."""
+    found: dict[str, Shown] = {}
+    for _, binding, is_enabled, _ in active:
+        if binding.show and is_enabled and binding.action not in found:
+            found[binding.action] = Shown(binding.id or "", binding.key, short(binding.key), binding.description)
+    return sorted(found.values(), key=lambda each: {_FIRST: 0, _LAST: 3}.get(each.key_id, 1 + _is_everywhere(each)))
+
+
+def fitting(shown: Sequence[Shown], width: int) -> list[Shown]:
+    kept = {each.key_id for each in shown if each.key_id in (_FIRST, _LAST)}
+    taken = sum(each.width + _GAP for each in shown if each.key_id in kept) - _GAP
+    fits = []
+    for each in shown:
+        if each.key_id not in kept:
+            taken += each.width + _GAP
+        if each.key_id in kept or taken <= width:
+            fits.append(each)
+    return fits
+
+
+def _is_everywhere(shown: Shown) -> bool:
+    return shown.key_id.startswith(f"{APP_GROUP}.")
