@@ -9,7 +9,7 @@ from sparkdesk.settings import ALL_LAYERS
 AUTO = "auto"
 
 
-def whole_number(*, least: int) -> Callable[[str], int]:
+def whole_number(*, least: int, most: int | None = None) -> Callable[[str], int]:
     def parse(given: str) -> int:
         try:
             number = int(given)
@@ -17,6 +17,8 @@ def whole_number(*, least: int) -> Callable[[str], int]:
             raise ArgumentTypeError(f"{given!r} is not a whole number") from None
         if number < least:
             raise ArgumentTypeError(f"{given} is below {least}, the least that makes sense")
+        if most is not None and number > most:
+            raise ArgumentTypeError(f"{given} is above {most}, the most that makes sense")
         return number
 
     return parse

@@ -1,0 +1,130 @@
+"""`sparkdesk export`: the command line that serves a pair on vLLM, SGLang or llama-server."""
+
+import json
+import re
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkdesk.cli import values
+from sparkdesk.cli.talk import say
+from sparkdesk.elsewhere.commands import ENGINES, LLAMA_SERVER, Served
+from sparkdesk.errors import ModelLoadError, UsageError
+from sparkdesk.paths import user_paths
+
+if TYPE_CHECKING:
+    from sparkdesk.library import Pair
+
+_USUAL_BLOCK = 7
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("engine", choices=sorted(ENGINES), metavar="ENGINE", help=", ".join(ENGINES))
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a pair of the catalogue, or on this disk")
+    parser.add_argument("--target", metavar="SRC", help="GGUF file for llama-server, else repository or folder")
+    parser.add_argument("--draft", metavar="SRC", help="the same for its draft")
+    parser.add_argument("--draft-length", type=values.whole_number(least=1), default=0, metavar="K", help="per round")
+    parser.add_argument("--ctx", type=values.whole_number(least=0), default=0, metavar="N", help="context tokens")
+    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine only")
+    parser.add_argument("--port", type=values.whole_number(least=1, most=65535), default=8080, help="default: 8080")
+    parser.add_argument("--json", action="store_true", help="print one JSON object: engine, words, notes")
+    parser.epilog = "Run what it prints where that engine is installed. Then: sparkdesk connect URL."
+
+
+def run(options: Namespace) -> int:
+    served = _files(options) if options.engine == LLAMA_SERVER else _originals(options)
+    most = served.block_size
+    if options.draft_length > most:
+        raise UsageError(f"This draft proposes at most {most} tokens at once.", f"Give --draft-length {most} or less.")
+    wanted = {"draft_length": options.draft_length, "context_tokens": options.ctx}
+    command = ENGINES[options.engine](replace(served, host=options.host, port=options.port, **wanted))
+    if options.json:
+        print(json.dumps({"engine": options.engine, "words": command.words, "notes": command.notes}, indent=2))
+        return 0
+    print(command.line)
+    for note in command.notes:
+        say(note)
+    return 0
+
+
+def _files(options: Namespace) -> Served:
+    """GGUF files on this disk."""
+    target, draft = options.target, options.draft
+    if options.name is not None:
+        pair = _library_pair(options.name)
+        if pair is None:
+            hint = f"Make it first: sparkdesk build {options.name}."
+            raise UsageError(f"There is no pair called {options.name} on this disk.", hint)
+        if pair.problem or pair.target is None or pair.draft is None:
+            raise ModelLoadError(
+                f"The pair {pair.name} cannot be served: {pair.problem or 'one of its files is missing.'}"
+            )
+        target, draft = target or str(pair.target.path), draft or str(pair.draft.path)
+    if not target or not draft:
+        raise UsageError("Which pair?", "Name one, or give --target FILE and --draft FILE.")
+    from sparkdesk.gguf_file import read_gguf
+
+    header, target_header = read_gguf(Path(draft)), read_gguf(Path(target))
+    block_size = int(str(header.metadata.get("dflash.block_size", _USUAL_BLOCK)))
+    files = (str(Path(each).expanduser().absolute()) for each in (target, draft))
+    return Served(next(files), next(files), block_size, is_gemma=target_header.architecture.startswith("gemma"))
+
+
+def _originals(options: Namespace) -> Served:
+    """Repositories of checkpoints, or folders of them."""
+    target, draft = options.target, options.draft
+    if options.name is not None:
+        known = _known_originals(options.name)
+        target, draft = target or known[0], draft or known[1]
+    if not target or not draft:
+        raise UsageError("Which pair?", "Name one, or give --target REPOSITORY and --draft REPOSITORY.")
+    for role, source in (("target", target), ("draft", draft)):
+        if source.lower().endswith(".gguf"):
+            raise UsageError(
+                f"{options.engine} wants the {role}'s original checkpoint, and {source} is a GGUF file.",
+                "Name the repository that it was made from.",
+            )
+    named = re.search(r"block(\d+)", draft)
+    block_size = int(named[1]) if named else _USUAL_BLOCK
+    return Served(target, draft, block_size, is_gemma="gemma" in target.lower())
+
+
+def _known_originals(name: str) -> tuple[str, str]:
+    """Of the catalogue, else what a pair on this disk was made from."""
+    from sparkdesk.catalog import read_catalog
+
+    entry = read_catalog(user_paths().catalog_file).find(name)
+    if entry is not None and entry.target.checkpoint and entry.draft.checkpoint:
+        return entry.target.checkpoint, entry.draft.checkpoint
+    pair = _library_pair(name)
+    if pair is None and entry is None:
+        raise UsageError(f"There is no pair called {name}.", "See: sparkdesk list; or give --target and --draft.")
+    sources = _made_from(pair) if pair is not None else None
+    if sources is None:
+        raise UsageError(
+            f"Nobody knows the checkpoints that {name} was made from.",
+            "Name them: --target REPOSITORY --draft REPOSITORY.",
+        )
+    return sources
+
+
+def _made_from(pair: "Pair") -> tuple[str, str] | None:
+    if pair.folder is None:
+        return None
+    try:
+        said = json.loads((pair.folder / "pair.json").read_text("utf-8"))
+        sources = [said[f"{role}_source"] for role in ("target", "draft")]
+        if any(source["file"] for source in sources):  # a ready-made GGUF file
+            return None
+        return str(sources[0]["repository"]), str(sources[1]["repository"])
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return None
+
+
+def _library_pair(name: str) -> "Pair | None":
+    from sparkdesk.library import read_library
+    from sparkdesk.settings import read_settings
+
+    paths = user_paths()
+    return read_library(paths, read_settings(paths.settings_file)).pair(name)

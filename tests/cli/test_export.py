@@ -1,0 +1,82 @@
+"""`sparkdesk export`: what it prints can be pasted into a shell, and says what another engine wants."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.cli.app import run
+from sparkdesk.paths import HOME_VARIABLE
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "desk"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[list[str], str]:
+    assert run(["export", *arguments]) == 0
+    out, said = capsys.readouterr()
+    return shlex.split(out), said
+
+
+def test_vllm_is_told_of_the_draft_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    words, said = printed(capsys, "vllm", "qwen3-8b", "--ctx", "8192", "--port", "9000")
+    assert words[:3] == ["vllm", "serve", "Qwen/Qwen3-8B"]
+    speculation = json.loads(words[words.index("--speculative-config") + 1])
+    assert speculation["method"] == "dspark" and speculation["num_speculative_tokens"] == 7
+    assert speculation["model"] == "deepseek-ai/dspark_qwen3_8b_block7"
+    assert words[-6:] == ["--host", "127.0.0.1", "--port", "9000", "--max-model-len", "8192"]
+    assert "not GGUF" in said
+
+
+def test_sglang_has_options_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    words, said = printed(capsys, "sglang", "gemma-4-12b-it", "--draft-length", "4")
+    assert words[words.index("--speculative-algorithm") + 1] == "DSPARK"
+    assert words[words.index("--speculative-dspark-block-size") + 1] == "4"
+    assert words[words.index("--model-path") + 1] == "google/gemma-4-12B-it" and "Gemma 4" in said
+
+
+def test_llama_server_takes_our_files(synthetic_pair: SyntheticPair, capsys: pytest.CaptureFixture[str]) -> None:
+    files = ("--target", str(synthetic_pair.target), "--draft", str(synthetic_pair.draft))
+    words, _ = printed(capsys, "llama-server", *files)
+    assert words[words.index("-m") + 1] == str(synthetic_pair.target)
+    assert words[words.index("--spec-type") + 1] == "draft-dspark"
+    assert words[words.index("--spec-draft-n-max") + 1] == "7"
+
+
+def test_a_name_with_spaces_survives_the_shell(capsys: pytest.CaptureFixture[str]) -> None:
+    words, _ = printed(capsys, "vllm", "--target", "/my models/it's", "--draft", "Owner/draft-block5")
+    assert words[2] == "/my models/it's"
+    assert json.loads(words[words.index("--speculative-config") + 1])["num_speculative_tokens"] == 5
+
+
+def test_json_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["export", "sglang", "qwen3-4b", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["engine"] == "sglang" and told["words"][0] == "python3" and told["notes"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("vllm",), "Which pair"),
+        (("vllm", "nothing-like-it"), "no pair called"),
+        (("vllm", "--target", "a.gguf", "--draft", "b"), "GGUF file"),
+        (("llama-server", "qwen3-8b"), "sparkdesk build qwen3-8b"),
+        (("llama-server", "--target", "missing.gguf", "--draft", "missing.gguf"), "missing.gguf"),
+        (("vllm", "qwen3-8b", "--draft-length", "9"), "at most 7"),
+        (("vllm", "qwen3-8b", "--port", "70000"), "most that makes sense"),
+        (("ollama", "qwen3-8b"), "ollama"),
+    ],
+)
+def test_what_cannot_be_said_is_refused(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
+) -> None:
+    assert run(["export", *arguments]) != 0
+    out, said = capsys.readouterr()
+    assert not out and words in said
