@@ -20,9 +20,11 @@ def of_chat(screen: "ChatScreen") -> Iterator[SystemCommand]:
         what = "Stop the reply" if screen.stage is Stage.REPLYING else "Cancel loading"
         yield SystemCommand(what, "What came so far is kept", screen.action_stop)
     if screen.stage.allows("new_conversation"):
-        yield SystemCommand("New conversation", "Forget this one and start afresh", screen.action_new_conversation)
+        yield SystemCommand("New conversation", "This one is kept", screen.action_new_conversation)
     if screen.stage.allows("reload"):
         yield SystemCommand("Reload the model", "The conversation stays", screen.action_reload)
+    if screen.desk.model is not None and screen.desk.conversation.key is not None:
+        yield SystemCommand("Export this conversation", "To a Markdown or JSON file", screen.action_export)
     yield SystemCommand("Copy the last reply", "To the clipboard", screen.action_copy_reply)
     yield SystemCommand("Show or hide live figures", "Speed, acceptance, gain", screen.action_toggle_live)
     yield SystemCommand("Show or hide thoughts", "What the model thought first", screen.action_toggle_thoughts)

@@ -22,6 +22,8 @@ class DraftChoice:
     is_parked: bool = False
     cost_percent: int = 0
     """What drafting would cost here, against plain decoding; 0 when that is not known or next to nothing."""
+    expected_gain: float = 0.0
+    """Speed expected of what is chosen, as a multiple of plain decoding, to a tenth; 0 when that is not known."""
 
 
 NO_CHOICE = DraftChoice()
@@ -31,7 +33,7 @@ class ChoiceWatch:
     """Follows the rounds of one reply."""
 
     def __init__(self) -> None:
-        self._length, self._cost_percent = _Held(), _Held()
+        self._length, self._cost_percent, self._gain_tenths = _Held(), _Held(), _Held()
         self._parked_share = _Mean()
         self._is_parked = False
 
@@ -39,7 +41,7 @@ class ChoiceWatch:
     def choice(self) -> DraftChoice:
         if self._is_parked:
             return DraftChoice(is_parked=True, cost_percent=self._cost_percent.shown)
-        return DraftChoice(self._length.shown)
+        return DraftChoice(self._length.shown, expected_gain=self._gain_tenths.shown / 10)
 
     def add(self, done: Round) -> None:
         self._parked_share.add(float(done.is_parked), done.elapsed_ms)
@@ -49,6 +51,8 @@ class ChoiceWatch:
             self._cost_percent.add(cost_percent if cost_percent >= _LEAST_COST_PERCENT else 0.0, done.elapsed_ms)
         if done.source == "draft" and not done.is_parked:  # a parked pair's drafts are probes
             self._length.add(done.verified, done.elapsed_ms)
+            if done.expected_gain > 0:
+                self._gain_tenths.add(10 * done.expected_gain, done.elapsed_ms)
 
 
 class _Mean:

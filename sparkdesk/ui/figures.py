@@ -86,6 +86,13 @@ def parked(choice: DraftChoice) -> str:
     return f"{PARKED}: drafts would cost {choice.cost_percent} % here" if choice.cost_percent else PARKED
 
 
+def chosen(choice: DraftChoice) -> str:
+    """What the scheduler drafts now, and what it expects of that."""
+    if not choice.length or choice.expected_gain <= 0:
+        return ""
+    return f"draft {choice.length}: expected {choice.expected_gain:.1f}{TIMES}"
+
+
 def reply_line(stats: ReplyStats, *, parked_rounds: int = 0) -> str:
     """The line below a reply."""
     parts = [f"{speed(stats.tokens_per_second)} tok/s", tokens(stats.generated)]

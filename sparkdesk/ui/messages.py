@@ -20,6 +20,18 @@ class PromptSent(Message):
 
 
 @dataclass
+class Pasted(Message):
+    """The user pasted a text at the prompt, or dropped a file there, which terminals write as its path."""
+
+    text: str
+
+
+@dataclass
+class LastChipUnwanted(Message):
+    """The user struck backspace at an empty prompt."""
+
+
+@dataclass
 class PageTurned(Message):
     """The user scrolls the conversation from the prompt."""
 

@@ -1,9 +1,10 @@
 """The figures of the live panel, folded out of reply events. Knows events and arithmetic; nothing of widgets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced
+from sparkdesk.chat.messages import Message
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui.choice import NO_CHOICE, ChoiceWatch, DraftChoice
 from sparkdesk.ui.speed import Bin, SpeedHistory
@@ -14,7 +15,7 @@ _NO_ROUNDS = ReplyStats(generated=1)
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The conversation so far."""
+    """Replies added up: of a conversation so far, or of everything since the start."""
 
     replies: int = 0
     tokens: int = 0
@@ -45,6 +46,8 @@ class LiveFigures:
     choice: DraftChoice = NO_CHOICE
     """What the scheduler does now; nothing between replies."""
     totals: Totals = field(default_factory=Totals)
+    in_all: Totals = field(default_factory=Totals)
+    """Of all conversations, those replies that were made since the start of the program."""
 
     @property
     def plain_tokens_per_second(self) -> float:
@@ -57,16 +60,23 @@ class LiveFigures:
 
 
 class Meter:
-    """Takes in what happens, gives out figures. Belongs to one thread."""
+    """Takes in what happens in one conversation, gives out figures. Belongs to one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, messages: Sequence[Message] = (), *, in_all: Totals | None = None) -> None:
+        """`messages` are what was said before."""
+        self.in_all = in_all or Totals()
         self._history = SpeedHistory()
         self._prefill: PrefillAdvanced | None = None
-        self._reply = ReplyStats()
-        self._speculation = _NO_ROUNDS
+        replies = [(message, message.stats) for message in messages if message.stats is not None]
+        self._reply = replies[-1][1] if replies else ReplyStats()
+        self._speculation = self._reply if self._reply.verified else _NO_ROUNDS
         self._settled = Totals()
+        for message, stats in replies:
+            self._settled = self._settled.plus(stats, saved_ms=_saved_ms(message, stats))
         self._is_replying = False
-        self._is_speculating = False
+        self._has_come = False
+        """Whether any of the reply in the making was seen."""
+        self._is_speculating = self._reply.verified > 0
         self._is_old_speculation = False
         self._parked_rounds = 0
         self._watch = ChoiceWatch()
@@ -87,6 +97,7 @@ class Meter:
     def begin_reply(self) -> None:
         self._history.forget_now()
         self._is_replying = True
+        self._has_come = False
         self._is_old_speculation = True
         self.forget_choice()
 
@@ -96,6 +107,7 @@ class Meter:
     def add(self, advances: Iterable[ReplyAdvanced]) -> None:
         for advance in advances:
             self._prefill = None
+            self._has_come = True
             self._reply = advance.stats
             self._is_speculating = advance.is_speculating
             if not advance.round.is_first and advance.round.elapsed_ms > 0:  # held-back text comes without a round
@@ -108,15 +120,14 @@ class Meter:
         self._is_replying = False
         self._prefill = None
         self._reply = stats or self._reply
-        # Plain rounds are a little faster or slower than the plain estimate too; that is not speculation's doing.
-        saved_ms = 0.0 if self._is_old_speculation else self._speculation.saved_ms
-        self._settled = self._settled.plus(self._reply, saved_ms=saved_ms)
+        self._settled, self.in_all = self._with_reply(self._settled), self._with_reply(self.in_all)
 
     def forget_choice(self) -> None:
         """Rounds so far say nothing about the choices to come."""
         self._watch = ChoiceWatch()
 
     def figures(self) -> LiveFigures:
+        is_coming = self._is_replying and self._has_come
         return LiveFigures(
             is_replying=self._is_replying,
             prefill=self._prefill,
@@ -128,8 +139,13 @@ class Meter:
             is_speculating=self._is_speculating,
             parked_rounds=self._parked_rounds,
             choice=self._watch.choice if self._is_replying and self._is_speculating else NO_CHOICE,
-            totals=self._settled,
+            totals=self._with_reply(self._settled) if is_coming else self._settled,
+            in_all=self._with_reply(self.in_all) if is_coming else self.in_all,
         )
+
+    def _with_reply(self, totals: Totals) -> Totals:
+        # Plain rounds are a little faster or slower than the plain estimate too; that is not speculation's doing.
+        return totals.plus(self._reply, saved_ms=0.0 if self._is_old_speculation else self._speculation.saved_ms)
 
     def _add_round(self, advance: ReplyAdvanced) -> None:
         done = advance.round
@@ -141,3 +157,13 @@ class Meter:
         self._speculation = self._speculation.after(done)
         self._parked_rounds += done.is_parked
         self._watch.add(done)
+
+
+def _saved_ms(message: Message, stats: ReplyStats) -> float:
+    """Of a reply made before: what its speculating rounds won, as far as it is kept."""
+    if message.trace is None:
+        return stats.saved_ms if stats.verified else 0.0
+    rounds = [each for each in message.trace.rounds if each.is_speculating and each.elapsed_ms > 0]
+    if stats.plain_ms_per_token <= 0:
+        return 0.0
+    return sum(each.tokens * stats.plain_ms_per_token - each.elapsed_ms for each in rounds)

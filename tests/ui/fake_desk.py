@@ -44,6 +44,9 @@ MODEL = ModelInfo(
     block_size=7,
 )
 
+THINKING = SamplingSettings(temperature=0.6, top_p=0.95)
+"""What is recommended for thinking."""
+
 STORY = """Once there was a **small spark** that lived in an old desk. It knew three things:
 
 1. how to count,
@@ -77,6 +80,8 @@ class Script:
     """Raised before the first event of a reply."""
     open_error: SparkDeskError | None = None
     """Raised by the first opening only."""
+    switch_error: SparkDeskError | None = None
+    """Raised by changing to another pair, before the old one is given up."""
     open_events: tuple[OpenEvent, ...] = (Progress("Loading the target", 1, 1, ""),)
     open_pause_s: float = 0.0
     plain_ms: float = 3.4
@@ -136,6 +141,8 @@ class FakeConversation:
 
     def set_settings(self, settings: ChatSettings) -> None:
         self.chosen = settings
+        if self.key is not None:
+            self.history.keep(self.key, self.tree, self.settings)
 
     def branch(self, index: int) -> Branch:
         return self.tree.branch(index)
@@ -308,7 +315,6 @@ class FakeDesk:
         self.started = 0
         self.switches: list[str] = []
         self.speculation = SpeculationSettings()
-        self.recommended = SamplingSettings()
         self.model: ModelInfo | None = None
         self.opened = 0
         self.reloaded = 0
@@ -316,6 +322,10 @@ class FakeDesk:
         self.undone = 0
         self._loaded = model
         self._is_closing = threading.Event()
+
+    @property
+    def recommended(self) -> SamplingSettings:
+        return THINKING if self.conversation.chosen.is_thinking else SamplingSettings()
 
     def open(self) -> Iterator[OpenEvent]:
         self.opened += 1
@@ -353,7 +363,10 @@ class FakeDesk:
 
     def switch(self, pair: str) -> Iterator[OpenEvent]:
         self.switches.append(pair)
+        if self.script.switch_error:
+            raise self.script.switch_error
         yield from self.open()
+        self.model = replace(self._loaded, name=pair)
 
     def close(self) -> None:
         self.closed += 1

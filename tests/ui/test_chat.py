@@ -151,7 +151,7 @@ async def test_thoughts_are_folded_until_asked_for() -> None:
         assert "A spark, maybe." not in sitting.picture()
         assert sitting.transcript.newest.answer == "Here is a story."
         assert "▸ thought 3 words" in sitting.picture()
-        await sitting.pilot.press("ctrl+t")
+        await sitting.pilot.press("alt+t")
         await sitting.pilot.pause()
         assert "A spark, maybe." in sitting.picture()
 

@@ -1,21 +1,24 @@
 """The half of the chat screen that opens the desk and loads it again: its worker and what follows from it."""
 
+import time
 from collections.abc import Callable, Iterator
 
 from textual import on, work
+from textual.content import Content
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState, get_current_worker
 
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.errors import SparkDeskError
+from sparkdesk.events import Progress
 from sparkdesk.ui import endings, messages
 from sparkdesk.ui.batches import calm_progress
 from sparkdesk.ui.desk import Desk, OpenEvent
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.banner import Banner
-from sparkdesk.ui.widgets.opening import Opening
+from sparkdesk.ui.widgets.opening import Opening, step_line
 from sparkdesk.ui.widgets.transcript import Transcript
 
 NO_DRAFT = "no draft model was loaded with this target"
@@ -33,20 +36,22 @@ class OpeningScreen(Screen[None]):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk
+        self._step = ("", 0.0)
+        """What the banner shows, and since when."""
         self.set_reactive(OpeningScreen.pair, desk.name)
 
     async def when_open(self) -> None:
         raise NotImplementedError
 
-    async def start(self, steps: Callable[[], Iterator[OpenEvent]] | None = None) -> None:
-        """Open the desk, or load it again: a conversation stays on the screen then."""
+    async def start(self, steps: Callable[[], Iterator[OpenEvent]] | None = None, name: str = "") -> None:
+        """Open the desk, or load it again, or another pair of that name: a conversation stays on the screen then."""
         self.stage = Stage.OPENING
         transcript, banner = self.query_one(Transcript), self.query_one(Banner)
         banner.rest()
         if transcript.has_turns:
-            banner.tell("Loading the model …")
+            banner.tell(f"Loading {name or 'the model'} …  {key_name(self, 'chat.stop')} cancels")
         else:
-            await transcript.show_view(Opening(self.desk.name))
+            await transcript.show_view(Opening(name or self.desk.name))
         self.open_desk(steps or self.desk.open)
 
     @work(thread=True, exclusive=True, group="open", exit_on_error=False)
@@ -75,6 +80,14 @@ class OpeningScreen(Screen[None]):
     def show_opening(self, message: messages.OpenAdvanced) -> None:
         for view in self.query(Opening):
             view.show(message.event)
+        if isinstance(message.event, Progress) and self.query_one(Transcript).has_turns:
+            step = message.event.step
+            if step != self._step[0]:
+                self._step = step, time.monotonic()
+            line = step_line(message.event, time.monotonic() - self._step[1])
+            self.query_one(Banner).follow(
+                Content.assemble(line, (f"  {key_name(self, 'chat.stop')}", "bold $primary"), " cancels")
+            )
 
     @on(messages.DeskOpened)
     async def welcome(self) -> None:
@@ -89,14 +102,25 @@ class OpeningScreen(Screen[None]):
         await self.when_open()
 
     @on(messages.OpenCancelled)
-    def settle_after_cancel(self) -> None:
+    async def settle_after_cancel(self) -> None:
         self._end_view("cancelled")
-        self.go_down("Loading was cancelled.", "", self._key("loads the model"))
+        if not await self._stay_with_old("Loading was cancelled.", ""):
+            self.go_down("Loading was cancelled.", "", self._key("loads the model"))
 
     @on(messages.OpenFailed)
-    def settle_after_failure(self, message: messages.OpenFailed) -> None:
+    async def settle_after_failure(self, message: messages.OpenFailed) -> None:
         self._end_view("failed")
-        self.go_down(message.cause, message.hint, self._key("tries again"))
+        if not await self._stay_with_old(message.cause, message.hint):
+            self.go_down(message.cause, message.hint, self._key("tries again"))
+
+    async def _stay_with_old(self, cause: str, hint: str) -> bool:
+        """Another pair could not be loaded, but the old one is there still."""
+        if self.desk.model is None:
+            return False
+        self.stage = Stage.READY
+        self.query_one(Banner).warn(cause, hint, f"{self.desk.model.name} stays loaded")
+        await self.when_open()
+        return True
 
     @on(Worker.StateChanged)
     def show_failed_opening(self, event: Worker.StateChanged) -> None:

@@ -9,6 +9,7 @@ from textual.reactive import reactive
 from textual.worker import Worker, WorkerState, get_current_worker
 
 from sparkdesk.chat.events import ReplyBroken, ReplyEvent, ReplyFinished
+from sparkdesk.chat.messages import Attachment
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui import endings, messages
 from sparkdesk.ui.batches import Inbox, until
@@ -55,6 +56,13 @@ class ReplyingScreen(OpeningScreen):
             left_out=conversation.left_out,
         )
 
+    def take_attachments(self) -> tuple[Attachment, ...]:
+        """What goes with the message that is being sent."""
+        return ()
+
+    def give_attachments_back(self) -> None:
+        """It was refused."""
+
     # Ways to begin
 
     @on(messages.PromptSent)
@@ -65,8 +73,9 @@ class ReplyingScreen(OpeningScreen):
         prompt.accept(message.text)
         prompt.examples = ()
         prompt.focus()
-        await self.query_one(Transcript).begin_turn(message.text, (), len(self.desk.conversation.messages))
-        self.stream(lambda: self.desk.conversation.reply(message.text), message.text)
+        attachments, conversation = self.take_attachments(), self.desk.conversation
+        await self.query_one(Transcript).begin_turn(message.text, attachments, len(conversation.messages))
+        self.stream(lambda: conversation.reply(message.text, attachments), message.text)
 
     def can_reply(self) -> bool:
         """When not, the user is told why."""
@@ -146,6 +155,7 @@ class ReplyingScreen(OpeningScreen):
         prompt = self.query_one(Prompt)
         if not prompt.text:
             prompt.show(message.text)
+            self.give_attachments_back()
 
     @on(Worker.StateChanged)
     async def show_failed_reply(self, event: Worker.StateChanged) -> None:

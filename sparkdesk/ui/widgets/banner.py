@@ -21,5 +21,10 @@ class Banner(Static):
         self.update(Content.assemble(("▸ ", "bold $primary"), text))
         self.display = True
 
+    def follow(self, step: Content) -> None:
+        """How far it is."""
+        self.update(step)
+        self.display = True
+
     def rest(self) -> None:
         self.display = False

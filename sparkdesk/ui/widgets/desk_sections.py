@@ -7,26 +7,41 @@ from textual.reactive import reactive
 
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.ui import bars, figures
-from sparkdesk.ui.widgets.section import BRIGHT, CALM, FAINT, QUIET, Section, row
+from sparkdesk.ui.widgets.section import AMBER, BRIGHT, CALM, FAINT, QUIET, Section, row
+
+_LEAST_MS = 0.5
+_TIGHT = 0.8
+"""Share of the context from which on it is worth a look."""
 
 
 class TotalsSection(Section):
+    left_out: reactive[int] = reactive(0)
+    """Messages that the model no longer reads."""
+
     def lines(self, width: int) -> Iterable[Content]:
         totals = self.figures.totals
         replies = "1 reply" if totals.replies == 1 else f"{totals.replies} replies"
         tokens = f"{replies} · {figures.tokens(totals.tokens)}"
         yield row("conversation", tokens, width, label_style=BRIGHT)
         yield row(*_saved(totals.saved_ms), width)
+        yield row("  all since the start", _signed(self.figures.in_all.saved_ms), width, value_style=QUIET)
+        yield self._context_line(width)
+
+    def _context_line(self, width: int) -> Content:
         size = self.model.context_tokens if self.model else 0
         used = self.figures.context_used
+        fraction = used / size if size else 0.0
         numbers = f"{figures.grouped(used)} / {figures.grouped(size)}" if size else figures.UNKNOWN
-        bar_width = max(0, width - len(numbers) - 10)
-        filled = bars.bar(used / size if size else 0.0, bar_width).rstrip()
-        yield Content.assemble(
+        note = f" · {self.left_out} not read" if self.left_out else ""
+        bar_width = max(0, width - len(numbers) - len(note) - 10)
+        filled = bars.bar(fraction, bar_width).rstrip()
+        is_tight = bool(self.left_out) or fraction >= _TIGHT
+        return Content.assemble(
             ("context  ", QUIET),
-            (filled, CALM),
+            (filled, AMBER if is_tight else CALM),
             ("·" * (bar_width - len(filled)), FAINT),
             (f" {numbers}", BRIGHT),
+            (note, "$warning"),
         )
 
 
@@ -47,9 +62,15 @@ class ModelSection(Section):
 
 
 def _saved(saved_ms: float) -> tuple[str, str]:
-    if saved_ms < -0.5:
+    if saved_ms < -_LEAST_MS:
         return "lost to speculation", figures.duration(-saved_ms)
-    return "saved by speculation", figures.duration(saved_ms) if saved_ms > 0.5 else figures.UNKNOWN
+    return "saved by speculation", figures.duration(saved_ms) if saved_ms > _LEAST_MS else figures.UNKNOWN
+
+
+def _signed(saved_ms: float) -> str:
+    if abs(saved_ms) <= _LEAST_MS:
+        return figures.UNKNOWN
+    return f"{figures.duration(abs(saved_ms))} {'saved' if saved_ms > 0 else 'lost'}"
 
 
 def _place(model: ModelInfo) -> str:

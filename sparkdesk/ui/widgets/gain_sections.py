@@ -20,7 +20,8 @@ class GainSection(Section):
         stats = self.figures.speculation
         style = f"bold {gain_colour(self.figures)}" if self.figures.is_speculating else FAINT
         yield row("gain", figures.speedup(stats), width, value_style=style, label_style=BRIGHT)
-        yield row("", self._words(stats), width, value_style=QUIET if self.figures.is_speculating else FAINT)
+        quiet = QUIET if self.figures.is_speculating else FAINT
+        yield row(figures.chosen(self.figures.choice), self._words(stats), width, value_style=quiet)
 
     def _words(self, stats: ReplyStats) -> str:
         if not stats.rounds:

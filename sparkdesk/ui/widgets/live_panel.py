@@ -15,8 +15,10 @@ class LivePanel(VerticalScroll, can_focus=False):
     figures: reactive[LiveFigures] = reactive(LiveFigures(), repaint=False)
     model: reactive[ModelInfo | None] = reactive(None)
     problem: reactive[str] = reactive("")
+    left_out: reactive[int] = reactive(0)
 
     def compose(self) -> ComposeResult:
-        for section in (SpeedSection(), GainSection(), AcceptanceSection(), RoundSection(), TotalsSection()):
+        for section in (SpeedSection(), GainSection(), AcceptanceSection(), RoundSection()):
             yield section.data_bind(LivePanel.figures, LivePanel.model)
+        yield TotalsSection().data_bind(LivePanel.figures, LivePanel.model, LivePanel.left_out)
         yield ModelSection().data_bind(LivePanel.figures, LivePanel.model, LivePanel.problem)

@@ -8,7 +8,7 @@ from textual.widgets import TextArea
 
 from sparkdesk.ui.history import PromptHistory
 from sparkdesk.ui.keys import key_name, keys_of
-from sparkdesk.ui.messages import PageTurned, PromptSent
+from sparkdesk.ui.messages import LastChipUnwanted, PageTurned, Pasted, PromptSent
 
 # Ctrl+J is what every terminal can send; the others reach us only where the terminal tells them from Enter.
 _NEW_LINE_KEYS = "ctrl+j,shift+enter,alt+enter"
@@ -47,6 +47,14 @@ class Prompt(TextArea):
         """Put a prompt there, ready to be changed or sent."""
         self.text = text
         self.move_cursor(self.document.end)
+
+    def _on_paste(self, event: events.Paste) -> None:  # type: ignore[override]  # Textual calls the text area's too
+        self.post_message(Pasted(event.text))
+
+    def action_delete_left(self) -> None:
+        if not self.text:
+            self.post_message(LastChipUnwanted())
+        super().action_delete_left()
 
     async def _on_key(self, event: events.Key) -> None:
         """Take these keys in the order they were struck: as bindings they would overtake, or be overtaken by, letters

@@ -20,11 +20,15 @@ class Title(Widget):
 
     pair: reactive[str] = reactive("")
     model: reactive[ModelInfo | None] = reactive(None)
+    is_thinking: reactive[bool] = reactive(False)
 
     def render(self) -> RenderResult:
         where = f" · {', '.join(self.model.devices)}" if self.model else ""
         return Content.assemble(
-            ("✦ SparkDesk", "bold $primary"), ("  " + self.pair, "$foreground"), (where, "$spark-quiet")
+            ("✦ SparkDesk", "bold $primary"),
+            ("  " + self.pair, "$foreground"),
+            ("  ∴ thinking" if self.is_thinking else "", "bold $secondary"),
+            (where, "$spark-quiet"),
         )
 
 
@@ -34,10 +38,11 @@ class TopBar(Horizontal):
     speculation: reactive[SpeculationSettings] = reactive(SpeculationSettings())
     problem: reactive[str] = reactive("")
     choice: reactive[DraftChoice] = reactive(NO_CHOICE, repaint=False)
+    is_thinking: reactive[bool] = reactive(False)
     gives_reasons: reactive[bool] = reactive(False)
 
     def compose(self) -> ComposeResult:
-        yield Title().data_bind(TopBar.pair, TopBar.model)
+        yield Title().data_bind(TopBar.pair, TopBar.model, TopBar.is_thinking)
         yield SpeculationSwitch().data_bind(TopBar.speculation, TopBar.problem, TopBar.choice, TopBar.gives_reasons)
 
     def on_resize(self, event: events.Resize) -> None:

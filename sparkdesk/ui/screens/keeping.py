@@ -1,0 +1,257 @@
+"""The part of the chat screen that keeps conversations: the sidebar, and opening, renaming, deleting, exporting."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.worker import Worker, WorkerState
+
+from sparkdesk.errors import SparkDeskError
+from sparkdesk.ui import asks, endings
+from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.keys import key_name
+from sparkdesk.ui.screens.replying import ReplyingScreen
+from sparkdesk.ui.stage import Stage
+from sparkdesk.ui.widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from sparkdesk.ui.widgets.sidebar import Sidebar
+
+_SIDE_WORK = ("list", "history", "count", "attach")
+
+
+@dataclass(frozen=True, slots=True)
+class _Deleted:
+    key: int
+    title: str
+    was_open: bool
+
+
+class KeepingScreen(ReplyingScreen):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "f9",
+            "conversations",
+            "Chats",
+            id="chat.conversations",
+            tooltip="Show or leave the conversations kept",
+        ),
+    ]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._sidebar: Sidebar | None = None
+        self._deleted: list[_Deleted] = []
+        self._after_reply: Callable[[], Awaitable[None]] | None = None
+
+    def focus_prompt(self) -> None:
+        self.query_one(Prompt).focus()
+
+    async def between_replies(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Now, or in mid-reply: stop the reply and do it after its end."""
+        if self.stage is Stage.REPLYING:
+            self._after_reply = act
+            self.desk.conversation.stop()
+        else:
+            await act()
+
+    async def when_settled(self) -> None:
+        act, self._after_reply = self._after_reply, None
+        if act is not None:
+            await act()
+        else:
+            self.refresh_kept()
+
+    async def action_new_conversation(self) -> None:
+        if self.model is not None:
+            await self.between_replies(self._begin_conversation)
+
+    async def _begin_conversation(self) -> None:
+        self.desk.start_conversation()
+        await self.show_conversation()
+
+    async def switch_pair(self, name: str) -> None:
+        """Load another pair of the library; the conversation goes on with it."""
+        if self.stage is Stage.OPENING:
+            self.notify(f"A model is being loaded. {key_name(self, 'chat.stop')} cancels that.", severity="warning")
+            return
+        await self.between_replies(partial(self.start, partial(self.desk.switch, name), name))
+
+    # The sidebar
+
+    async def action_conversations(self) -> None:
+        """Comes with the keys in it, leaves when it has them, and takes them when it stands beside unused."""
+        if self._sidebar is None:
+            from sparkdesk.ui.widgets.sidebar import Sidebar
+
+            self._sidebar = Sidebar()
+            self._sidebar.set_reactive(Sidebar.open_key, self.desk.conversation.key)
+            await self.query_one("#body").mount(self._sidebar, before=0)
+            self._sidebar.come()
+        elif self._sidebar.display and self._sidebar.has_focus_within:
+            self.leave_sidebar()
+        else:
+            self._sidebar.come()
+
+    @on(asks.SidebarClosed)
+    def leave_sidebar(self) -> None:
+        if self._sidebar is not None:
+            self._sidebar.display = False
+        self.focus_prompt()
+
+    def refresh_kept(self) -> None:
+        """Something changed about what is kept, or which of it is open."""
+        if self._sidebar is not None:
+            self._sidebar.open_key = self.desk.conversation.key
+            if self._sidebar.display:
+                self.bring_list(self._sidebar.words)
+
+    # What is kept
+
+    @on(asks.ListAsked)
+    def ask_for_list(self, message: asks.ListAsked) -> None:
+        self.bring_list(message.words)
+
+    @work(thread=True, exclusive=True, group="list", exit_on_error=False)
+    def bring_list(self, words: str) -> None:
+        history = self.desk.history
+        try:
+            found = history.search(words) if words else history.newest()
+        except SparkDeskError as error:
+            self.post_message(asks.HistoryFailed(error.message, error.hint))
+        else:
+            self.post_message(asks.ListBrought(words, found))
+
+    @on(asks.ListBrought)
+    def show_list(self, message: asks.ListBrought) -> None:
+        if self._sidebar is not None and message.words == self._sidebar.words:
+            self._sidebar.show(message.found)
+
+    @on(asks.HistoryFailed)
+    def show_history_trouble(self, message: asks.HistoryFailed) -> None:
+        if self._sidebar is not None and self._sidebar.display:
+            self._sidebar.say_trouble(message.cause, message.hint)
+        else:
+            self.notify(f"{message.cause} {message.hint}".strip(), severity="error", timeout=10)
+
+    @on(Worker.StateChanged)
+    def show_failed_work(self, event: Worker.StateChanged) -> None:
+        """What no one expected, in the workers beside the reply and the opening."""
+        error = event.worker.error
+        if event.worker.group in _SIDE_WORK and event.state is WorkerState.ERROR and error is not None:
+            self.notify(f"{endings.unexpected(error)} This is a bug in SparkDesk.", severity="error", timeout=15)
+
+    @work(group="history", exit_on_error=False)
+    async def change_kept(self, change: Callable[[], None], then: Callable[[], None]) -> None:
+        try:
+            await asyncio.to_thread(change)
+        except SparkDeskError as error:
+            self.post_message(asks.HistoryFailed(error.message, error.hint))
+        else:
+            then()
+            self.refresh_kept()
+
+    # Opening
+
+    @on(asks.ConversationPicked)
+    async def open_picked(self, message: asks.ConversationPicked) -> None:
+        if self._sidebar is not None and not self._sidebar.has_room_beside:
+            self._sidebar.display = False
+        self.focus_prompt()
+        if message.key != self.desk.conversation.key:
+            await self.open_kept(message.key)
+
+    async def open_kept(self, key: int) -> None:
+        """In mid-reply the reply is stopped first, and kept."""
+        if self.stage is Stage.OPENING:
+            self.notify("The model is still loading.", severity="warning")
+            return
+        await self.between_replies(partial(self._open_kept, key))
+
+    async def _open_kept(self, key: int) -> None:
+        try:
+            await asyncio.to_thread(self.desk.open_conversation, key)
+        except SparkDeskError as error:
+            self.post_message(asks.HistoryFailed(error.message, error.hint))
+            return
+        await self.show_conversation()
+
+    @on(asks.NewAsked)
+    async def begin_new(self) -> None:
+        if self._sidebar is not None and not self._sidebar.has_room_beside:
+            self._sidebar.display = False
+        self.focus_prompt()
+        await self.action_new_conversation()
+
+    # Changing
+
+    @on(asks.RenameAsked)
+    def rename_kept(self, message: asks.RenameAsked) -> None:
+        self.change_kept(partial(self.desk.history.rename, message.key, message.title), lambda: None)
+
+    @on(asks.DeleteAsked)
+    async def delete_kept(self, message: asks.DeleteAsked) -> None:
+        deleted = _Deleted(message.key, message.title, was_open=message.key == self.desk.conversation.key)
+        if deleted.was_open and self.stage is Stage.OPENING:
+            self.notify("The model is still loading.", severity="warning")
+        elif deleted.was_open:
+            await self.between_replies(partial(self._delete_open, deleted))
+        else:
+            self._delete(deleted)
+
+    async def _delete_open(self, deleted: _Deleted) -> None:
+        try:
+            await asyncio.to_thread(self.desk.history.delete, deleted.key)
+        except SparkDeskError as error:
+            self.post_message(asks.HistoryFailed(error.message, error.hint))
+            return
+        self._tell_deleted(deleted)
+        await self._begin_conversation()
+
+    def _delete(self, deleted: _Deleted) -> None:
+        self.change_kept(partial(self.desk.history.delete, deleted.key), partial(self._tell_deleted, deleted))
+
+    def _tell_deleted(self, deleted: _Deleted) -> None:
+        self._deleted.append(deleted)
+        if self._sidebar is not None:
+            self._sidebar.say_deleted(deleted.title)
+
+    @on(asks.UndeleteAsked)
+    def bring_back(self) -> None:
+        """The last one deleted; once more, the one before."""
+        if not self._deleted:
+            self.notify("Nothing was deleted since the start.", severity="warning")
+            return
+        back = self._deleted.pop()
+
+        def tell() -> None:
+            if self._sidebar is not None:
+                self._sidebar.forget_deleted()
+            if back.was_open and not self.desk.conversation.messages:
+                self.post_message(asks.ConversationPicked(back.key))
+
+        self.change_kept(partial(self.desk.history.undelete, back.key), tell)
+
+    @on(asks.ExportAsked)
+    def export_kept(self, message: asks.ExportAsked) -> None:
+        from sparkdesk.ui.screens.export import ExportScreen
+
+        def tell(path: Path | None) -> None:
+            if path is not None:
+                self.notify(f"Exported to {path}.")
+
+        make = partial(self.desk.history.export, message.key)
+        dialog = ExportScreen(message.title, make, home=Path.home(), here=Path.cwd())
+        self.app.push_screen(dialog, tell)
+
+    def action_export(self) -> None:
+        key, title = self.desk.conversation.key, self.desk.conversation.title
+        if key is None:
+            self.notify("There is nothing to export yet.", severity="warning")
+        else:
+            self.export_kept(asks.ExportAsked(key, title))

@@ -1,0 +1,44 @@
+"""The line at the prompt, and the figures of a conversation that goes on."""
+
+from sparkdesk.chat.messages import Message
+from sparkdesk.chat.summary import Count
+from sparkdesk.chat.trace import RoundMark, Trace
+from sparkdesk.engine.stats import ReplyStats
+from sparkdesk.ui.counting import ATTENTION, QUIET, TROUBLE, count_line
+from sparkdesk.ui.meter import Meter, Totals
+
+
+def test_what_a_message_takes_is_said_quietly() -> None:
+    line = count_line(Count(1204, 37, 4096), has_words=True)
+    assert line == ("37 tokens · 1\u202f204 of 4\u202f096 in context", QUIET)
+
+
+def test_without_a_message_only_the_context_is_spoken_of() -> None:
+    assert count_line(Count(1204, 5, 4096), has_words=False)[0] == "1\u202f204 of 4\u202f096 in context"
+
+
+def test_messages_that_will_not_be_read_are_never_left_out_silently() -> None:
+    line, loudness = count_line(Count(4000, 37, 4096, left_out=4), has_words=True)
+    assert line.endswith("the 4 oldest messages will not be read")
+    assert loudness == ATTENTION
+
+
+def test_a_message_too_long_is_called_that() -> None:
+    line, loudness = count_line(Count(5000, 4990, 4096), has_words=True)
+    assert line.startswith("too long: 5\u202f000 of")
+    assert loudness == TROUBLE
+
+
+def test_a_conversation_that_goes_on_brings_its_figures_along() -> None:
+    rounds = (
+        RoundMark(1),
+        RoundMark(4, 5, 3, "draft", is_speculating=True, elapsed_ms=20),
+        RoundMark(1, elapsed_ms=90),  # plain, and slow: not speculation's doing
+    )
+    stats = ReplyStats(prompt_tokens=20, generated=6, rounds=2, verified=5, accepted=3, plain_ms_per_token=10)
+    said = (Message("user", "?"), Message("assistant", "!", stats=stats, trace=Trace(rounds=rounds)))
+    shown = Meter(said, in_all=Totals(3, 100, 5.0)).figures()
+    assert shown.totals == Totals(1, 6, 20.0)
+    assert shown.in_all == Totals(3, 100, 5.0)
+    assert shown.context_used == 26
+    assert shown.speculation.verified == 5
