@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.features import PendingFeatures
 from sparkdesk.engine.llama import Context
-from sparkdesk.engine.parts import BATCH_ROWS, Block
+from sparkdesk.engine.parts import DRAFT_STEP_ROWS, Block
 
 CONFIDENCE_WEIGHT = "conf_proj.weight"
 LOGIT_CAP = "dflash.final_logit_softcapping"
@@ -54,8 +54,8 @@ class Drafter:
         if not self._pending.count:
             return
         start, rows = self._pending.start, self._pending.take()
-        for i in range(0, len(rows), BATCH_ROWS):
-            self._context.process_features(rows[i : i + BATCH_ROWS], start + i)
+        for i in range(0, len(rows), DRAFT_STEP_ROWS):
+            self._context.process_features(rows[i : i + DRAFT_STEP_ROWS], start + i)
 
     def propose(self, anchor: int, length: int) -> Block:
         """One pass over [anchor, mask, mask, ...]: `length` positions, 1..block_size.

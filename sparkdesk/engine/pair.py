@@ -16,7 +16,7 @@ from sparkdesk.engine.llama import Context, Model
 from sparkdesk.engine.margin import Margin, measure
 from sparkdesk.engine.markov import W1, MarkovHead
 from sparkdesk.engine.model_info import ModelInfo
-from sparkdesk.engine.parts import BATCH_ROWS, ConstraintPart
+from sparkdesk.engine.parts import BATCH_ROWS, DRAFT_STEP_ROWS, VERIFIED_ROWS, ConstraintPart
 from sparkdesk.engine.probe import probe_costs
 from sparkdesk.engine.recommendation import recommended_by
 from sparkdesk.engine.scheduling.tuner import Tuner
@@ -134,7 +134,10 @@ class Pair:
             free_bytes=_free_bytes(self.settings.gpu_layers),
         )
         context = self._open_context(
-            self._model, tokens=tokens, outputs=BATCH_ROWS, keeps_whole_window=self._window.keeps_whole
+            self._model,
+            tokens=tokens,
+            outputs=max(VERIFIED_ROWS, block_size + 1),
+            keeps_whole_window=self._window.keeps_whole,
         )
         layers: tuple[int, ...] = ()
         if draft is not None:
@@ -169,7 +172,9 @@ class Pair:
             if self.draft_problem:
                 return ()
             tokens = context.context_tokens + block_size
-            draft_context = self._open_context(model, tokens=tokens, outputs=block_size + 1, other=context)
+            draft_context = self._open_context(
+                model, tokens=tokens, outputs=block_size + 1, batch_rows=DRAFT_STEP_ROWS, other=context
+            )
         except EngineError as error:
             self.draft_problem = f"The draft cannot be loaded: {error}"
             return ()
@@ -203,6 +208,7 @@ class Pair:
         *,
         tokens: int,
         outputs: int,
+        batch_rows: int = BATCH_ROWS,
         other: Context | None = None,
         keeps_whole_window: bool = True,
     ) -> Context:
@@ -213,6 +219,7 @@ class Pair:
                     context_tokens=tokens,
                     threads=self._threads,
                     outputs_max=outputs,
+                    batch_rows=batch_rows,
                     other=other,
                     keeps_whole_window=keeps_whole_window,
                 )

@@ -12,7 +12,12 @@ from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import GrammarSettings
 
 BATCH_ROWS = 512
-"""Most rows in one pass, of the target and of the draft."""
+"""Most rows in one pass of the target."""
+DRAFT_STEP_ROWS = 128
+"""Most rows in one pass of the draft: its graph reserves the logits of every one of them."""
+VERIFIED_ROWS = 17
+"""Most rows of one pass of the target whose logits are asked for, while no block is longer: room is reserved for so
+many. An anchor and what may be verified after it, and one to spare."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """How much memory a pair takes at a context, on the graphics card and beside it; pure arithmetic.
 
 Follows what llama.cpp allocates: caches in float16, padded to 256 tokens, and for each context a compute buffer that
-holds the attention mask, the logits of a whole batch and the widest layer's numbers. Checked by bench/memory.py.
+holds the attention mask, the logits it may be asked for and the widest layer's numbers. Checked by bench/memory.py.
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from sparkdesk.fit.model_size import ModelSize
 
 BATCH_ROWS = 512
-"""Rows in one pass; the engine's own."""
-TARGET_OUTPUTS = BATCH_ROWS
-"""Rows of logits that the engine has the target's context reserve."""
+"""Rows in one pass of the target; the engine's own, as all of these."""
+DRAFT_STEP_ROWS = 128
+"""Rows in one pass of the draft, whose graph computes the logits of all."""
+VERIFIED_ROWS = 17
+"""Rows of logits that the engine has the target's context reserve, at least."""
 _PADDING = 256
 _FLOAT, _HALF = 4, 2
 _SWIGLU_COPIES = 4  # of the feed-forward's numbers that live at once
@@ -118,11 +120,11 @@ def _cache(owner: str, model: ModelSize, tokens: int, gpu_layers: int, keeps_who
 def _compute(
     owner: str, model: ModelSize, tokens: int, gpu_layers: int, *, taps: int, vocabulary: int = 0
 ) -> tuple[Part, ...]:
-    rows = min(BATCH_ROWS, padded(tokens))
+    rows = min(BATCH_ROWS if owner == TARGET else DRAFT_STEP_ROWS, padded(tokens))
     masks = 2 if model.window else 1
     mask = masks * rows * padded(tokens) * _HALF
     row = rows * _FLOAT
-    outputs = min(rows, TARGET_OUTPUTS) if owner == TARGET else rows
+    outputs = min(rows, VERIFIED_ROWS) if owner == TARGET else rows
     logits = outputs * _FLOAT * (vocabulary or model.vocabulary) + 2 * row * model.width
     kv = max((layer.kv_bytes_per_token // _HALF for layer in model.layers), default=0)
     layer = row * max(

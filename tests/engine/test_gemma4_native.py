@@ -60,7 +60,7 @@ def decode(pair: Pair, text: list[int], *, step: int = STEP) -> FloatArray:
 def test_tokens_it_must_not_say_are_never_said(pair: Pair) -> None:
     forbidden = list(pair._model.suppressed_tokens)
     assert forbidden
-    rows = pair.target.decode(tokens(20), all_rows=True)
+    rows = pair.target.decode(tokens(12), all_rows=True)
     assert np.isneginf(rows[:, forbidden]).all()
     assert np.isfinite(np.delete(rows, forbidden, axis=1)).all()
     pair.target.truncate(0)

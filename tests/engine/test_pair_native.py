@@ -184,7 +184,7 @@ def _overlap_after(pair: Pair, tokens: tuple[int, ...], sampling: SamplingSettin
         pair.drafter.truncate(0)
     if pair.target.length < len(tokens) - 1:
         part = tokens[pair.target.length : -1]
-        pair.target.decode(part, all_rows=True)
+        pair.target.decode(part, all_rows=False)
         pair.drafter.keep(pair.target.features(len(part)))
     pair.drafter.absorb()
     q = filtered(pair.drafter.propose(tokens[-1], 1).logits[0].copy(), sampling)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.engine.parts import BATCH_ROWS
+from sparkdesk.engine.parts import BATCH_ROWS, DRAFT_STEP_ROWS, VERIFIED_ROWS
 from sparkdesk.fit import (
     ModelSize,
     Room,
@@ -39,7 +39,8 @@ DRAFT = size_from_config(DRAFT_8B, 1_200_000_000, name="draft", has_embeddings=F
 
 
 def test_the_engine_passes_as_many_rows_as_the_arithmetic_says() -> None:
-    assert arithmetic.BATCH_ROWS == BATCH_ROWS
+    assert (arithmetic.BATCH_ROWS, arithmetic.DRAFT_STEP_ROWS) == (BATCH_ROWS, DRAFT_STEP_ROWS)
+    assert arithmetic.VERIFIED_ROWS == VERIFIED_ROWS
 
 
 def test_a_config_says_what_an_8b_model_is() -> None:

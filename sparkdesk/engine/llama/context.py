@@ -27,10 +27,13 @@ class Context:
         context_tokens: int,
         threads: int,
         outputs_max: int,
+        batch_rows: int = BATCH_ROWS,
         other: "Context | None" = None,
         keeps_whole_window: bool = True,
     ) -> None:
         """`other` is the target's context, from which a draft borrows embeddings and output head.
+
+        A pass has at most `batch_rows` rows, and logits of at most `outputs_max` of them.
 
         Without `keeps_whole_window`, sliding-window layers keep little more than their window: less memory, and a
         conversation cannot be cut back by more than that.
@@ -39,7 +42,7 @@ class Context:
         """
         params = C.llama_context_default_params()
         params.n_ctx = context_tokens
-        params.n_batch = params.n_ubatch = BATCH_ROWS
+        params.n_batch = params.n_ubatch = batch_rows
         params.n_seq_max = 1
         params.n_outputs_max = outputs_max
         params.swa_full = keeps_whole_window
@@ -55,11 +58,12 @@ class Context:
                 "Try a shorter context (--ctx) or fewer GPU layers (--gpu-layers).",
             )
         self.model = model
+        self._outputs_max = outputs_max
         self.vocabulary_size, self.width = model.vocabulary_size, model.width
         self._memory: Any = C.llama_get_memory(self.pointer)
         self._window = model.window_tokens
         self._suppressed = np.array(model.suppressed_tokens, np.intp)
-        self._batch = _TokenBatch(BATCH_ROWS)
+        self._batch = _TokenBatch(batch_rows)
         self._rows: Any = C.llama_batch_ext_init(self.pointer)
         self._position = ctypes.c_int32()
 
@@ -76,6 +80,8 @@ class Context:
 
     def decode(self, tokens: Sequence[int], start: int, *, all_rows: bool) -> None:
         """Run `tokens` at positions start, start + 1, ...; logits for every row, or for the last one only."""
+        if all_rows and len(tokens) > self._outputs_max:  # llama.cpp would end the process
+            raise ValueError(f"logits of {len(tokens)} rows; there is room for {self._outputs_max}")
         self._batch.fill(tokens, start, all_rows=all_rows)
         _check(C.llama_decode(self.pointer, self._batch.struct))
 
