@@ -5,16 +5,19 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from zlib import crc32
 
-from sparkdesk.bench.engine import Clock, Engine, fresh_reply
+from sparkdesk.bench.engine import Clock, Engine, Returning, fresh_reply, fresh_rounds
 from sparkdesk.bench.replies import Comparison, Judgement, Reply
 from sparkdesk.bench.suite import Prompt
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import ContextFull
 from sparkdesk.events import Notice, Progress
+from sparkdesk.runner.protocol import RoundDone
 
 STEP = "Plain against speculation"
 _WARM_UP_TOKENS = 16
-_GREEDY = SamplingSettings(temperature=0.0)
+_ARMS = 2
+_OFF = SpeculationSettings(is_enabled=False)
+GREEDY = SamplingSettings(temperature=0.0)
 
 Render = Callable[[str], tuple[int, ...]]
 """The tokens of a conversation that begins with this text."""
@@ -27,7 +30,7 @@ class DuelSettings:
     """How both arms answer."""
 
     max_tokens: int = 256
-    sampling: SamplingSettings = _GREEDY
+    sampling: SamplingSettings = GREEDY
     speculation: SpeculationSettings = field(default_factory=SpeculationSettings)
     """Of the speculative arm."""
     repetitions: int = 1
@@ -50,21 +53,24 @@ def duel(
 
     A prompt longer than the context is left out with a notice. Raises EngineError.
     """
-    _warm_up(engine, prompts, settings, render=render)
+    if prompts:
+        warm_up(engine, prompts[0], settings.speculation, render=render)
     total = len(prompts) * settings.repetitions
     began_s = clock()
     for done in range(total):
         repetition, index = divmod(done, len(prompts))
         prompt = prompts[index]
         elapsed_s = clock() - began_s
-        yield Progress(f"{STEP}: {prompt.id}", done, total, "prompts", done / elapsed_s if elapsed_s > 0 else 0.0)
+        at = Progress(f"{STEP}: {prompt.id}", done, total, "prompts", done / elapsed_s if elapsed_s > 0 else 0.0)
+        yield at
         try:
-            yield _compare(
+            yield from _compare(
                 engine,
                 prompt,
                 settings,
                 repetition=repetition,
                 is_plain_first=(index + repetition) % 2 == 0,
+                at=at,
                 render=render,
                 judge=judge,
                 clock=clock,
@@ -78,15 +84,12 @@ def seed_of(prompt: Prompt, repetition: int) -> int:
     return crc32(f"{prompt.id}/{repetition}".encode())
 
 
-def _warm_up(engine: Engine, prompts: Sequence[Prompt], settings: DuelSettings, *, render: Render) -> None:
+def warm_up(engine: Engine, prompt: Prompt, speculation: SpeculationSettings, *, render: Render) -> None:
     """The first reply of a process is slower than all others; it must not count against the arm that goes first."""
-    if not prompts:
-        return
-    first = prompts[0]
-    tokens = first.tokens[::-1] or render("Say hello in one short sentence.")
-    for speculation in (SpeculationSettings(is_enabled=False), settings.speculation):
-        short = GenerationSettings(max_tokens=_WARM_UP_TOKENS, sampling=_GREEDY, speculation=speculation)
-        fresh_reply(engine, tokens, short, ignore_end=bool(first.tokens))
+    tokens = prompt.tokens[::-1] or render("Say hello in one short sentence.")
+    for each in (_OFF, speculation):
+        short = GenerationSettings(max_tokens=_WARM_UP_TOKENS, sampling=GREEDY, speculation=each)
+        fresh_reply(engine, tokens, short, ignore_end=bool(prompt.tokens))
 
 
 def _compare(
@@ -96,21 +99,25 @@ def _compare(
     *,
     repetition: int,
     is_plain_first: bool,
+    at: Progress,
     render: Render,
     judge: Judge,
     clock: Clock,
-) -> Comparison:
+) -> Generator[Progress | Comparison, None, None]:
+    """Progress after every round, so that it can be seen, and ended, in the midst of a long reply."""
     tokens = prompt.tokens or render(prompt.text)
     sampling = settings.sampling if settings.is_greedy else replace(settings.sampling, seed=seed_of(prompt, repetition))
-
-    def arm(speculation: SpeculationSettings) -> Reply:
+    replies: dict[bool, Reply] = {}
+    for place, is_plain in enumerate((is_plain_first, not is_plain_first)):
+        speculation = _OFF if is_plain else settings.speculation
         generation = GenerationSettings(max_tokens=settings.max_tokens, sampling=sampling, speculation=speculation)
-        return fresh_reply(engine, tokens, generation, ignore_end=bool(prompt.tokens), clock=clock)
-
-    off = SpeculationSettings(is_enabled=False)
-    if is_plain_first:
-        plain, speculative = arm(off), arm(settings.speculation)
-    else:
-        speculative, plain = arm(settings.speculation), arm(off)
+        steps = Returning(fresh_rounds(engine, tokens, generation, ignore_end=bool(prompt.tokens), clock=clock))
+        generated = 0
+        for event in steps:
+            if isinstance(event, RoundDone):
+                generated += len(event.round.tokens)
+            yield replace(at, done=at.done + (place + generated / settings.max_tokens) / _ARMS)
+        replies[is_plain] = steps.result
+    plain, speculative = replies[True], replies[False]
     judgement = judge(tokens, plain, speculative) if settings.is_greedy else None
-    return Comparison(prompt.id, prompt.domain, repetition, plain, speculative, judgement)
+    yield Comparison(prompt.id, prompt.domain, repetition, plain, speculative, judgement)

@@ -1,8 +1,9 @@
 """What a benchmark needs of the engine, and one fresh, timed reply from it."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from time import perf_counter
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from sparkdesk.bench.replies import Reply
 from sparkdesk.engine.model_info import ModelInfo
@@ -13,6 +14,9 @@ from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
 
 Clock = Callable[[], float]
 """Seconds, as perf_counter counts them."""
+
+Step = TypeVar("Step")
+Result = TypeVar("Result")
 
 _FORGETTING = GenerationSettings(
     max_tokens=1, sampling=SamplingSettings(temperature=0.0), speculation=SpeculationSettings(is_enabled=False)
@@ -38,8 +42,23 @@ def fresh_reply(
     clock: Clock = perf_counter,
 ) -> Reply:
     """One reply whose whole prompt is decoded, whatever the engine answered before. Raises EngineError."""
+    steps = Returning(fresh_rounds(engine, prompt, settings, ignore_end=ignore_end, clock=clock))
+    for _ in steps:
+        pass
+    return steps.result
+
+
+def fresh_rounds(
+    engine: Engine,
+    prompt: tuple[int, ...],
+    settings: GenerationSettings,
+    *,
+    ignore_end: bool = False,
+    clock: Clock = perf_counter,
+) -> Generator[Prefilling | RoundDone, None, Reply]:
+    """`fresh_reply` as it comes; closing it early ends the reply after its round. Raises EngineError."""
     forget(engine, prompt)
-    reply = timed_reply(engine, prompt, settings, ignore_end=ignore_end, clock=clock)
+    reply = yield from _timed_rounds(engine, prompt, settings, ignore_end=ignore_end, clock=clock)
     reused = reply.stats.prompt_tokens - reply.stats.prefilled_tokens
     if reused > 0:
         raise EngineError(
@@ -59,24 +78,34 @@ def forget(engine: Engine, prompt: tuple[int, ...]) -> None:
         pass
 
 
-def timed_reply(
-    engine: Engine,
-    prompt: tuple[int, ...],
-    settings: GenerationSettings,
-    *,
-    ignore_end: bool = False,
-    clock: Clock = perf_counter,
-) -> Reply:
+class Returning(Generic[Step, Result]):
+    """A journey to loop over, that keeps what it returns; an early end of the loop ends it too."""
+
+    result: Result
+
+    def __init__(self, steps: Generator[Step, None, Result]) -> None:
+        self._steps = steps
+
+    def __iter__(self) -> Iterator[Step]:
+        with closing(self._steps):
+            self.result = yield from self._steps
+
+
+def _timed_rounds(
+    engine: Engine, prompt: tuple[int, ...], settings: GenerationSettings, *, ignore_end: bool, clock: Clock
+) -> Generator[Prefilling | RoundDone, None, Reply]:
     tokens: list[int] = []
     rounds: list[Round] = []
     began_s, first_token_ms = clock(), 0.0
-    for event in engine.generate(prompt, settings, ignore_end):
-        if isinstance(event, RoundDone):
-            if not tokens and not rounds:
-                first_token_ms = 1e3 * (clock() - began_s)
-            tokens += event.round.tokens
-            if not event.round.is_first:
-                rounds.append(event.round)
-        elif isinstance(event, Finished):
-            return Reply(tuple(tokens), event.stop_reason, event.stats, tuple(rounds), first_token_ms)
+    with closing(engine.generate(prompt, settings, ignore_end)) as events:
+        for event in events:
+            if isinstance(event, Finished):
+                return Reply(tuple(tokens), event.stop_reason, event.stats, tuple(rounds), first_token_ms)
+            if isinstance(event, RoundDone):
+                if not tokens and not rounds:
+                    first_token_ms = 1e3 * (clock() - began_s)
+                tokens += event.round.tokens
+                if not event.round.is_first:
+                    rounds.append(event.round)
+            yield event
     raise AssertionError("a reply ends with Finished")

@@ -94,7 +94,7 @@ def describe(progress: Progress, *, has_bar: bool) -> str:
         parts += [f"{progress.rate_per_second / 1e6:,.0f} MB/s"] if progress.rate_per_second > 0 else []
         parts += [_in_all(progress.whole)] if progress.whole is not None else []
     elif progress.unit == "prompts":
-        parts += [f"{progress.done:.0f} of {progress.total:.0f}"]
+        parts += [f"{int(progress.done)} of {progress.total:.0f}"]
         parts += _pace(progress) if progress.rate_per_second > 0 else []
     return "  ".join(parts)
 

@@ -1,15 +1,16 @@
 """The comparison itself: fresh prompts, arms in turn, fixed seeds, and what happens to a prompt that is too long."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 
 import pytest
 
 from sparkdesk.bench.duel import DuelSettings, duel, seed_of
 from sparkdesk.bench.replies import Comparison, Judgement, Reply
 from sparkdesk.bench.suite import Prompt
-from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice, Progress
+from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
 from tests.bench.scripted_engine import ScriptedEngine, twice_as_fast
 
 PROMPTS = (Prompt("a", "x", "same start, a"), Prompt("b", "x", "same start, b"), Prompt("c", "y", "same start, c"))
@@ -100,10 +101,35 @@ def test_a_prompt_too_long_for_the_context_is_left_out() -> None:
     assert notice.text.startswith("long is left out: The prompt has 50 tokens")
 
 
-def test_progress_has_a_rate_and_an_end() -> None:
+def test_progress_has_a_rate_and_an_end_and_comes_within_a_reply_too() -> None:
+    """A reply may take a minute, and whoever waits wants to see it move, and to end it there."""
     progress = [event for event in measured(ScriptedEngine(twice_as_fast)) if isinstance(event, Progress)]
-    assert [(event.done, event.total, event.unit) for event in progress] == [(i, 3, "prompts") for i in range(3)]
-    assert progress[2].rate_per_second > 0
+    done = [event.done for event in progress]
+    assert done == sorted(done) and {0, 1, 2} <= set(done) and 2.5 < done[-1] < 3
+    assert len(done) > 3 * 10
+    assert {(event.total, event.unit) for event in progress} == {(3, "prompts")}
+    assert progress[-1].rate_per_second > 0
+
+
+def test_closing_it_in_the_midst_of_a_reply_ends_the_reply() -> None:
+    closed: list[int] = []
+
+    class Watched(ScriptedEngine):
+        def generate(
+            self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
+        ) -> Generator[Prefilling | RoundDone | Finished, None, None]:
+            try:
+                yield from super().generate(tokens, settings, ignore_end)
+            except GeneratorExit:
+                closed.append(len(self.asked))
+                raise
+
+    engine = Watched(twice_as_fast)
+    events = duel(engine, PROMPTS, DuelSettings(), render=render, judge=judge)
+    assert next(event for event in events if isinstance(event, Progress) and event.done > 1)
+    assert len(engine.asked) not in closed
+    events.close()
+    assert closed[-1] == len(engine.asked)
 
 
 def test_the_first_token_is_timed_and_not_counted_as_a_round() -> None:
