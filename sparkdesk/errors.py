@@ -8,6 +8,7 @@ SparkDeskError               exit code 1
 │   ├── PairMismatch             target and draft do not belong together
 │   ├── ContextFull              the prompt is longer than the context
 │   ├── OutOfMemory              the device or the machine has no room for it
+│   ├── EngineBusy               it makes a reply, or is being measured
 │   └── EngineCrashed            the child process died; the reply so far is kept
 ├── HistoryError             1   conversations could not be kept or read
 └── DownloadError            5   the hub, the network or the disk said no
@@ -59,6 +60,10 @@ class ContextFull(EngineError):
 
 
 class OutOfMemory(EngineError):
+    pass
+
+
+class EngineBusy(EngineError):
     pass
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from zlib import crc32
 
-from sparkdesk.bench.engine import Clock, Engine, Returning, fresh_reply, fresh_rounds
+from sparkdesk.bench.engine import Clock, Engine, Returning, fresh_rounds
 from sparkdesk.bench.replies import Comparison, Judgement, Reply
 from sparkdesk.bench.suite import Prompt
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import ContextFull
 from sparkdesk.events import Notice, Progress
-from sparkdesk.runner.protocol import RoundDone
+from sparkdesk.runner.protocol import Prefilling, RoundDone
 
 STEP = "Plain against speculation"
 _WARM_UP_TOKENS = 16
@@ -53,9 +53,10 @@ def duel(
 
     A prompt longer than the context is left out with a notice. Raises EngineError.
     """
-    if prompts:
-        warm_up(engine, prompts[0], settings.speculation, render=render)
     total = len(prompts) * settings.repetitions
+    if prompts:
+        for _ in warm_up(engine, prompts[0], settings.speculation, render=render):
+            yield Progress(f"{STEP}: warming up", 0, total, "prompts")
     began_s = clock()
     for done in range(total):
         repetition, index = divmod(done, len(prompts))
@@ -84,12 +85,14 @@ def seed_of(prompt: Prompt, repetition: int) -> int:
     return crc32(f"{prompt.id}/{repetition}".encode())
 
 
-def warm_up(engine: Engine, prompt: Prompt, speculation: SpeculationSettings, *, render: Render) -> None:
+def warm_up(
+    engine: Engine, prompt: Prompt, speculation: SpeculationSettings, *, render: Render
+) -> Generator[Prefilling | RoundDone, None, None]:
     """The first reply of a process is slower than all others; it must not count against the arm that goes first."""
     tokens = prompt.tokens[::-1] or render("Say hello in one short sentence.")
     for each in (_OFF, speculation):
         short = GenerationSettings(max_tokens=_WARM_UP_TOKENS, sampling=GREEDY, speculation=each)
-        fresh_reply(engine, tokens, short, ignore_end=bool(prompt.tokens))
+        yield from fresh_rounds(engine, tokens, short, ignore_end=bool(prompt.tokens))
 
 
 def _compare(

@@ -77,6 +77,11 @@ class Race:
         return self.plain.ms_per_token * self.speculative.total_tokens - self.speculative.finish_ms
 
     @property
+    def is_even_length(self) -> bool:
+        """Whether both said equally much, so that the first to finish is the faster."""
+        return self.plain.total_tokens == self.speculative.total_tokens
+
+    @property
     def accepted_length(self) -> float:
         return self.speculative.reply.stats.accepted_length
 
@@ -103,7 +108,8 @@ def race(
 ) -> Generator[RaceEvent, None, None]:
     """Both arms from an empty cache; the Race comes last. Closing it early ends the reply. Raises EngineError."""
     yield WarmingUp()
-    warm_up(engine, prompt, settings.speculation, render=render)
+    for _ in warm_up(engine, prompt, settings.speculation, render=render):
+        yield WarmingUp()
     tokens = prompt.tokens or render(prompt.text)
     lanes: dict[str, Lane] = {}
     arms = ((PLAIN, _OFF), (SPECULATIVE, settings.speculation))

@@ -17,7 +17,7 @@ from sparkdesk.events import Progress
 from sparkdesk.settings import ALL_LAYERS
 
 if TYPE_CHECKING:
-    from sparkdesk.bench.duel import Render
+    from sparkdesk.bench.duel import Judge, Render
     from sparkdesk.bench.suite import Prompt
     from sparkdesk.chat.engine import Engine
     from sparkdesk.runner.client import EngineClient
@@ -122,6 +122,23 @@ def renderer(engine: "Engine", sampling: SamplingSettings) -> "Render":
 
     settings = ChatSettings(sampling=sampling)
     return lambda text: prompt_of(engine, text, settings=settings)
+
+
+def judge(engine: "Engine") -> "Judge":
+    """Whether two greedy replies say the same; asks the engine where they part."""
+    from sparkdesk.bench.replies import Judgement, Reply
+    from sparkdesk.chat.verdict import Answered, compare_answers
+
+    def judged(prompt: tuple[int, ...], plain: Reply, speculative: Reply) -> Judgement:
+        verdict = compare_answers(
+            engine,
+            prompt,
+            plain=Answered(plain.tokens, plain.stop_reason),
+            speculative=Answered(speculative.tokens, speculative.stop_reason),
+        )
+        return Judgement(verdict.kind, verdict.position, verdict.margin, verdict.noise)
+
+    return judged
 
 
 def shown_command(part: str, options: Namespace) -> str:

@@ -15,7 +15,7 @@ from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice, Progress
 
 if TYPE_CHECKING:
-    from sparkdesk.bench.duel import DuelSettings, Judge
+    from sparkdesk.bench.duel import DuelSettings
     from sparkdesk.bench.replies import Comparison
     from sparkdesk.bench.suite import Prompt
     from sparkdesk.chat.engine import Engine
@@ -87,7 +87,7 @@ def collect(engine: "Engine", prompts: "tuple[Prompt, ...]", settings: "DuelSett
     assert engine.model is not None
     if not engine.model.chat_template and any(prompt.text for prompt in prompts):
         say("This model brings no chat template: it continues the prompts as they stand.")
-    render, judge = bench_pair.renderer(engine, settings.sampling), _judge(engine)
+    render, judge = bench_pair.renderer(engine, settings.sampling), bench_pair.judge(engine)
     return gather(duel(engine, prompts, settings, render=render, judge=judge))
 
 
@@ -119,23 +119,6 @@ def _settings(options: Namespace) -> "DuelSettings":
         speculation=SpeculationSettings(is_enabled=True, draft_length=length),
         repetitions=options.repeat,
     )
-
-
-def _judge(engine: "Engine") -> "Judge":
-    """Compares two replies as `demo --prompt` does."""
-    from sparkdesk.bench.replies import Judgement, Reply
-    from sparkdesk.chat.verdict import Answered, compare_answers
-
-    def judge(prompt: tuple[int, ...], plain: Reply, speculative: Reply) -> Judgement:
-        verdict = compare_answers(
-            engine,
-            prompt,
-            plain=Answered(plain.tokens, plain.stop_reason),
-            speculative=Answered(speculative.tokens, speculative.stop_reason),
-        )
-        return Judgement(verdict.kind, verdict.position, verdict.margin, verdict.noise)
-
-    return judge
 
 
 def _recorded(

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.cli.opening import open_pair
 from sparkdesk.cli.pairs import ChosenPair, library_pair
+from sparkdesk.cli.shared_engine import SharedEngine
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError, HistoryError
 from sparkdesk.events import Notice, Progress
-from sparkdesk.runner.client import EngineClient
 
 if TYPE_CHECKING:
     from sparkdesk.chat.conversation import Conversation
     from sparkdesk.chat.history.opening import AnyHistory
+    from sparkdesk.cli.measuring import DeskBench
 
 _DRAWING_NICENESS = 5
 
@@ -29,7 +30,7 @@ class PairDesk:
     def __init__(
         self,
         pair: ChosenPair,
-        engine: EngineClient,
+        engine: SharedEngine,
         *,
         how: Callable[[], LoadSettings],
         chat: ChatSettings,
@@ -119,6 +120,16 @@ class PairDesk:
             title=kept.title,
         )
         return self._conversation
+
+    @property
+    def is_measuring(self) -> bool:
+        return self._engine.is_reserved
+
+    @property
+    def bench(self) -> "DeskBench":
+        from sparkdesk.cli.measuring import DeskBench
+
+        return DeskBench(self, self._engine)
 
     def open(self) -> Generator[Progress | Notice, None, None]:
         steps = open_pair(self._engine, self._pair, how=self._how(), speculation=self.speculation)

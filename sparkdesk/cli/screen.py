@@ -17,15 +17,15 @@ def open_screen(pair: ChosenPair, options: Namespace) -> int:
     check_terminal()
     from sparkdesk.cli import speaking
     from sparkdesk.cli.desk import PairDesk
+    from sparkdesk.cli.shared_engine import SharedEngine
     from sparkdesk.paths import user_paths
-    from sparkdesk.runner.client import EngineClient
     from sparkdesk.ui.app import SparkDeskApp
     from sparkdesk.ui.appearance import dress
     from sparkdesk.ui.preferences import Preferences
 
     settings = speaking.settings_file()
     paths = user_paths()
-    engine = EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt)
+    engine = SharedEngine(machine_file=paths.machine_file, learnt_folder=paths.learnt)
     desk = PairDesk(
         pair,
         engine,

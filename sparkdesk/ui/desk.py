@@ -13,6 +13,7 @@ from sparkdesk.chat.summary import Count, Found, Summary
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.events import Notice, Progress
+from sparkdesk.ui.measuring import Bench
 
 OpenEvent = Progress | Notice
 
@@ -167,6 +168,16 @@ class Desk(Protocol):
 
         Raises HistoryError.
         """
+        ...
+
+    @property
+    def is_measuring(self) -> bool:
+        """Whether the bench has the engine for itself; no reply can be made then. Asked from any thread."""
+        ...
+
+    @property
+    def bench(self) -> Bench:
+        """Measurements with the engine of this desk."""
         ...
 
     def open(self) -> Iterator[OpenEvent]:

@@ -50,9 +50,16 @@ def _settings(app: SparkDeskApp) -> Screen[Any]:
     return SettingsScreen(app.preferences)
 
 
+def _bench(app: SparkDeskApp) -> Screen[Any]:
+    from sparkdesk.ui.screens.bench import BenchScreen
+
+    return BenchScreen(app.desk)
+
+
 ROUTES = (
     Route("help", "f1", "Help", "Show all keys", _help, stays=False),
     Route("settings", "f2", "Settings", "Change settings and keys", _settings, stays=False),
+    Route("bench", "f8", "Bench", "Race plain decoding against speculation, and measure", _bench),
 )
 
 

@@ -11,10 +11,10 @@ from sparkdesk.chat.events import ReplyFinished
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.cli.desk import PairDesk
 from sparkdesk.cli.pairs import ChosenPair, PairFiles, own_pair
+from sparkdesk.cli.shared_engine import SharedEngine
 from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError, UsageError
 from sparkdesk.events import Notice, Progress
-from sparkdesk.runner.client import EngineClient
 from sparkdesk.ui.desk import Desk
 
 CHAT = ChatSettings(sampling=SamplingSettings(temperature=0.0), max_tokens=8)
@@ -22,7 +22,7 @@ HOW = LoadSettings("", context_tokens=512, threads=1)
 
 
 def make_desk(pair: ChosenPair, chat: ChatSettings = CHAT) -> PairDesk:
-    return PairDesk(pair, EngineClient(), how=lambda: HOW, chat=chat)
+    return PairDesk(pair, SharedEngine(), how=lambda: HOW, chat=chat)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.ui.desk import OpenEvent
 from sparkdesk.ui.examples import DEMO_EXAMPLES
+from tests.ui.fake_bench import BenchScript, FakeBench
 
 MODEL = ModelInfo(
     name="Spark Tiny",
@@ -307,7 +308,9 @@ class FakeDesk:
     name = "Spark Tiny"
     examples = DEMO_EXAMPLES
 
-    def __init__(self, script: Script | None = None, *, model: ModelInfo = MODEL) -> None:
+    def __init__(
+        self, script: Script | None = None, *, model: ModelInfo = MODEL, bench: BenchScript | None = None
+    ) -> None:
         self.script = script or Script()
         has_draft = model.draft_name is not None
         self.conversation = FakeConversation(self.script, SpeculationSettings(has_draft), has_draft=has_draft)
@@ -322,6 +325,11 @@ class FakeDesk:
         self.undone = 0
         self._loaded = model
         self._is_closing = threading.Event()
+        self.bench = FakeBench(bench or BenchScript(), model)
+
+    @property
+    def is_measuring(self) -> bool:
+        return self.bench.is_measuring
 
     @property
     def recommended(self) -> SamplingSettings:

@@ -24,6 +24,7 @@ from sparkdesk.ui.widgets.prompt import Prompt
 from sparkdesk.ui.widgets.transcript import Transcript
 
 FIGURES_INTERVAL_S = 0.2
+BENCH_HAS_IT = "The bench is measuring with this model. F8 goes there, and Esc stops it."
 
 
 class ReplyingScreen(OpeningScreen):
@@ -79,10 +80,10 @@ class ReplyingScreen(OpeningScreen):
 
     def can_reply(self) -> bool:
         """When not, the user is told why."""
-        if self.stage is Stage.READY:
-            return True
-        self.notify(self.stage.why_not_send(partial(key_name, self)), severity="warning")
-        return False
+        why_not = self.stage.why_not_send(partial(key_name, self)) or (BENCH_HAS_IT if self.desk.is_measuring else "")
+        if why_not:
+            self.notify(why_not, severity="warning")
+        return not why_not
 
     def stream(self, events: Callable[[], Iterator[ReplyEvent]], words: str = "") -> None:
         """Make a reply, into the newest of the transcript. `words` go back to the prompt when they are refused."""

@@ -1,0 +1,67 @@
+"""The desk's engine, which makes replies and is measured with: never both at once, for the figures would be false."""
+
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sparkdesk.engine.settings import GenerationSettings
+from sparkdesk.errors import EngineBusy
+from sparkdesk.runner.client import EngineClient
+from sparkdesk.runner.protocol import Compared, Finished, Prefilling, RoundDone
+
+_MEASURING = ("The bench is measuring with this model.", "Wait for its end, or stop it: F8, then Esc.")
+_REPLYING = ("A reply is being written.", "Wait for its end, or stop it: Esc in the chat.")
+
+
+class SharedEngine(EngineClient):
+    """An engine that one thread can have for itself; others are refused then, with EngineBusy, and do not queue."""
+
+    def __init__(self, *, machine_file: Path | None = None, learnt_folder: Path | None = None) -> None:
+        super().__init__(machine_file=machine_file, learnt_folder=learnt_folder)
+        self._turns = threading.Lock()
+        self._owner: int | None = None
+        """The thread that has it."""
+        self._replies = 0
+
+    @property
+    def is_reserved(self) -> bool:
+        return self._owner is not None
+
+    @contextmanager
+    def reserved(self) -> Iterator[None]:
+        """For the thread that asks. Raises EngineBusy while a reply is in the making or another thread has it."""
+        with self._turns:
+            if self._owner is not None:
+                raise EngineBusy(*_MEASURING)
+            if self._replies:
+                raise EngineBusy(*_REPLYING)
+            self._owner = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._owner = None
+
+    def generate(
+        self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
+    ) -> Generator[Prefilling | RoundDone | Finished, None, None]:
+        with self._turns:
+            self._check_turn()
+            self._replies += 1
+        try:
+            yield from super().generate(tokens, settings, ignore_end)
+        finally:
+            with self._turns:
+                self._replies -= 1
+
+    def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
+        self._check_turn()
+        return super().tokenize(text, parse_special)
+
+    def compare(self, tokens: Sequence[int], first: int, second: int) -> Compared:
+        self._check_turn()
+        return super().compare(tokens, first, second)
+
+    def _check_turn(self) -> None:
+        if self._owner not in (None, threading.get_ident()):
+            raise EngineBusy(*_MEASURING)

@@ -1,0 +1,80 @@
+"""The desk's bench with the real engine: a race of Spark Tiny, and never a reply at the same time."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sparkdesk.bench.race import PLAIN, SPECULATIVE, ArmAdvanced, Race, RaceSettings
+from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.chat.events import ReplyAdvanced, ReplyBroken, ReplyFinished
+from sparkdesk.chat.settings import ChatSettings
+from sparkdesk.cli.desk import PairDesk
+from sparkdesk.cli.pairs import demo_pair
+from sparkdesk.cli.shared_engine import SharedEngine
+from sparkdesk.engine.settings import LoadSettings, SamplingSettings
+from sparkdesk.errors import EngineBusy
+from sparkdesk.ui.measuring import Bench
+
+pytestmark = pytest.mark.native
+QUESTION = "Count from 1 to 40."
+
+
+@pytest.fixture(scope="module")
+def desk(tiny_pair: SyntheticPair) -> Iterator[PairDesk]:
+    chat = ChatSettings(sampling=SamplingSettings(temperature=0.0), max_tokens=60)
+    made = PairDesk(demo_pair(), SharedEngine(), how=LoadSettings("", context_tokens=512, threads=1), chat=chat)
+    list(made.open())
+    yield made
+    made.close()
+
+
+def as_the_screen_sees_it(desk: PairDesk) -> Bench:
+    """mypy checks that the protocol is satisfied."""
+    return desk.bench
+
+
+def test_spark_tiny_races_and_says_the_same_twice(desk: PairDesk) -> None:
+    events = list(as_the_screen_sees_it(desk).race(QUESTION, RaceSettings(max_tokens=120)))
+    found = events[-1]
+    assert isinstance(found, Race)
+    assert {event.arm for event in events if isinstance(event, ArmAdvanced)} == {PLAIN, SPECULATIVE}
+    assert found.judgement is not None and found.judgement.kind in ("identical", "near-tie")
+    assert found.plain.text.startswith("1, 2, 3, 4, 5") and found.plain.text.endswith("40")
+    assert found.accepted_length > 1.5 and found.plain.reply.stats.accepted_length == 1.0
+    for lane in (found.plain, found.speculative):
+        stats = lane.reply.stats
+        assert stats.prefilled_tokens == stats.prompt_tokens
+        assert lane.finish_ms == pytest.approx(stats.prefill_ms + stats.decode_ms)
+        assert lane.total_tokens == stats.generated + stats.has_end
+    assert any(piece.is_drafted for step in found.speculative.steps for piece in step.pieces)
+
+
+def test_spark_tiny_is_offered_its_own_suite(desk: PairDesk) -> None:
+    assert QUESTION in [prompt.text for prompt in desk.bench.prompts()]
+
+
+def test_while_it_measures_no_reply_is_made_and_afterwards_one_is(desk: PairDesk) -> None:
+    import threading
+
+    race = iter(desk.bench.race(QUESTION, RaceSettings(max_tokens=120)))
+    assert next(race) and desk.is_measuring
+    ends: list[object] = []
+    thread = threading.Thread(target=lambda: ends.append(list(desk.conversation.reply("Hello."))[-1]))
+    thread.start()
+    thread.join()
+    (end,) = ends
+    assert isinstance(end, ReplyBroken) and "bench is measuring" in end.cause and not end.needs_reload
+    del race
+    assert not desk.is_measuring and desk.conversation.messages == ()
+    *_, last = desk.conversation.reply("Hello.")
+    assert isinstance(last, ReplyFinished)
+
+
+def test_while_a_reply_is_made_nothing_is_measured(desk: PairDesk) -> None:
+    reply = desk.conversation.reply(QUESTION)
+    assert next(event for event in reply if isinstance(event, ReplyAdvanced))
+    with pytest.raises(EngineBusy, match="A reply is being written"):
+        next(desk.bench.race(QUESTION, RaceSettings()))
+    list(reply)
+    assert next(desk.bench.race(QUESTION, RaceSettings()))
+    assert not desk.is_measuring

@@ -1,0 +1,146 @@
+"""A bench without an engine: the real journeys over scripted rounds, at a pace of choice, with every way to fail."""
+
+import random
+import re
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sparkdesk.bench.race import RACE_DOMAIN, RaceEvent, RaceSettings, race
+from sparkdesk.bench.replies import Judgement, Reply
+from sparkdesk.bench.suite import TINY, Prompt, read_suite
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.round import Prefilled, Round
+from sparkdesk.engine.settings import GenerationSettings, SamplingSettings
+from sparkdesk.engine.stats import ReplyStats
+from sparkdesk.errors import SparkDeskError
+from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
+
+STORY = (
+    "Once there was a small spark that lived in an old desk. It knew how to count, how to wait, and how to guess the "
+    "next word. Guessing well is only half of the art; the other half is checking. And so the spark guessed, and the "
+    "desk checked, and together they were faster than either alone. "
+)
+
+
+@dataclass
+class BenchScript:
+    """What the fake does."""
+
+    text: str = STORY
+    plain_ms: float = 10.0
+    acceptance: float = 0.8
+    is_paced: bool = False
+    """Take the time that the rounds say they took."""
+    is_gated: bool = False
+    """Make a round only when `let` allows it."""
+    crash_after_rounds: int | None = None
+    """Of all replies together."""
+    failure: SparkDeskError | None = None
+    surprise: Exception | None = None
+    judgement: Judgement = field(default_factory=lambda: Judgement("identical"))
+
+
+@dataclass
+class WordEngine:
+    """Says its script word by word; with speculation, up to four words a round."""
+
+    script: BenchScript
+    model: ModelInfo
+    asked: list[GenerationSettings] = field(default_factory=list)
+    gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    rounds: int = 0
+
+    def generate(
+        self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
+    ) -> Generator[Prefilling | RoundDone | Finished, None, None]:
+        self.asked.append(settings)
+        words = [word.encode() for word in re.findall(r"\S+\s*", self.script.text)][: settings.max_tokens]
+        chance = random.Random(3)
+        yield Prefilling(Prefilled(len(tokens), len(tokens), 0, 20.0))
+        stats = ReplyStats(prompt_tokens=len(tokens), prefilled_tokens=len(tokens), prefill_ms=20.0)
+        is_first = True
+        while words:
+            self._wait_and_fail()
+            done = self._round(chance, len(words), settings, is_first=is_first)
+            is_first = False
+            pieces, words = tuple(words[: len(done.tokens)]), words[len(done.tokens) :]
+            if self.script.is_paced:
+                time.sleep(done.elapsed_ms / 1e3)
+            stats = stats.after(done)
+            yield RoundDone(done, pieces, settings.speculation.is_enabled)
+        yield Finished("end", stats)
+
+    def _wait_and_fail(self) -> None:
+        self.rounds += 1
+        if self.script.is_gated:
+            self.gate.acquire(timeout=20)
+        if self.script.crash_after_rounds is not None and self.rounds > self.script.crash_after_rounds:
+            if self.script.surprise is not None:
+                raise self.script.surprise
+            assert self.script.failure is not None
+            raise self.script.failure
+
+    def _round(self, chance: random.Random, words_left: int, settings: GenerationSettings, *, is_first: bool) -> Round:
+        plain_ms = self.script.plain_ms
+        if is_first:
+            return Round((1,), (False,), is_first=True)
+        if not settings.speculation.is_enabled:
+            return Round((1,), (False,), verify_ms=plain_ms, plain_ms_per_token=plain_ms)
+        length = min(settings.speculation.draft_length or 3, words_left - 1)
+        accepted = 0
+        while accepted < length and chance.random() < self.script.acceptance:
+            accepted += 1
+        return Round(
+            (1,) * (accepted + 1),
+            (*(True,) * accepted, False),
+            drafted=length,
+            verified=length,
+            accepted=accepted,
+            confidences=(0.8,) * length,
+            expected=(0.8,) * length,
+            source="draft" if length else "",
+            draft_ms=(0.2 + 0.05 * length) * plain_ms,
+            absorb_ms=0.05 * plain_ms,
+            verify_ms=(1.0 + 0.04 * length) * plain_ms,
+            plain_ms_per_token=plain_ms,
+        )
+
+
+class FakeBench:
+    """Satisfies ui.measuring.Bench."""
+
+    sampling = SamplingSettings()
+
+    def __init__(self, script: BenchScript, model: ModelInfo) -> None:
+        self.script = script
+        self.engine = WordEngine(script, model)
+        self.raced: list[tuple[str, RaceSettings]] = []
+        self.is_measuring = False
+        self.refusal: SparkDeskError | None = None
+        """Raised before the first event, as while a reply is in the making."""
+
+    def let(self, rounds: int) -> None:
+        self.engine.gate.release(rounds)
+
+    def prompts(self) -> Sequence[Prompt]:
+        return read_suite(TINY)
+
+    def race(self, text: str, settings: RaceSettings) -> Iterator[RaceEvent]:
+        if self.refusal is not None:
+            raise self.refusal
+        self.raced.append((text, settings))
+        self.is_measuring = True
+        try:
+            prompt = Prompt(RACE_DOMAIN, RACE_DOMAIN, text)
+            yield from race(self.engine, prompt, settings, render=_render, judge=self._judge)
+        finally:
+            self.is_measuring = False
+
+    def _judge(self, prompt: tuple[int, ...], plain: Reply, speculative: Reply) -> Judgement:
+        return self.script.judgement
+
+
+def _render(text: str) -> tuple[int, ...]:
+    return tuple(map(ord, text))
