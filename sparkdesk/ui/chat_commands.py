@@ -25,9 +25,19 @@ def of_chat(screen: "ChatScreen") -> Iterator[SystemCommand]:
         yield SystemCommand("Reload the model", "The conversation stays", screen.action_reload)
     if screen.desk.model is not None and screen.desk.conversation.key is not None:
         yield SystemCommand("Export this conversation", "To a Markdown or JSON file", screen.action_export)
+    yield from _of_race(screen)
     yield SystemCommand("Copy the last reply", "To the clipboard", screen.action_copy_reply)
     yield SystemCommand("Show or hide live figures", "Speed, acceptance, gain", screen.action_toggle_live)
     yield SystemCommand("Show or hide thoughts", "What the model thought first", screen.action_toggle_thoughts)
+
+
+def _of_race(screen: "ChatScreen") -> Iterator[SystemCommand]:
+    if screen.desk.model is None or screen.problem:
+        return
+    asked = [message.content for message in screen.desk.conversation.messages if message.role == "user"]
+    if asked:
+        race = partial(race_prompt, screen, asked[-1])
+        yield SystemCommand("Race the last prompt", "Plain decoding against speculation, side by side", race)
 
 
 def _of_speculation(screen: "ChatScreen") -> Iterator[SystemCommand]:
@@ -40,3 +50,12 @@ def _of_speculation(screen: "ChatScreen") -> Iterator[SystemCommand]:
         help_text = "Left to the engine, which may park" if length is None else f"Draft {length} tokens a round"
         set_length = partial(screen.set_speculation, replace(now, draft_length=length))
         yield SystemCommand(f"Draft length: {name}", help_text, set_length)
+
+
+async def race_prompt(screen: "ChatScreen", text: str) -> None:
+    """On the bench, as the first words of a conversation."""
+    from sparkdesk.ui.screens.bench import BenchScreen
+
+    await screen.app.run_action("app.open_screen('bench')")
+    if isinstance(screen.app.screen, BenchScreen):
+        screen.app.screen.race(text)

@@ -16,13 +16,14 @@ from sparkdesk.errors import EngineBusy
 from sparkdesk.ui.measuring import Bench
 
 pytestmark = pytest.mark.native
+HOW = LoadSettings("", context_tokens=512, threads=1)
 QUESTION = "Count from 1 to 40."
 
 
 @pytest.fixture(scope="module")
 def desk(tiny_pair: SyntheticPair) -> Iterator[PairDesk]:
     chat = ChatSettings(sampling=SamplingSettings(temperature=0.0), max_tokens=60)
-    made = PairDesk(demo_pair(), SharedEngine(), how=LoadSettings("", context_tokens=512, threads=1), chat=chat)
+    made = PairDesk(demo_pair(), SharedEngine(), how=lambda: HOW, chat=chat)
     list(made.open())
     yield made
     made.close()

@@ -251,3 +251,13 @@ async def test_the_palette_offers_the_keys_of_a_race() -> None:
         await race(sitting)
         titles = [command.title for command in of_screen(sitting.app.screen)]
         assert {"Pause", "Again", "Skip", "Faster", "Slower", "Copy", "New", "Race again"} <= set(titles)
+
+
+async def test_the_last_prompt_of_the_chat_is_raced_from_the_palette() -> None:
+    async with at_open_desk() as sitting:
+        assert "Race the last prompt" not in [command.title for command in of_screen(sitting.app.screen)]
+        await sitting.ask("Tell me about sparks.")
+        (command,) = (each for each in of_screen(sitting.app.screen) if each.title == "Race the last prompt")
+        await command.callback()
+        await sitting.until(lambda: sitting.desk.bench.raced and not bench(sitting).measuring)
+        assert sitting.desk.bench.raced[0][0] == "Tell me about sparks."
