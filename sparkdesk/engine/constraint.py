@@ -3,12 +3,14 @@
 from sparkdesk.engine.llama import Grammar, Model, gbnf_of_schema
 from sparkdesk.engine.parts import ConstraintPart
 from sparkdesk.engine.settings import GrammarSettings
+from sparkdesk.engine.triggered import Triggered
+from sparkdesk.engine.vocabulary import Vocabulary
 from sparkdesk.errors import EngineError
 
 MOST_GBNF_CHARACTERS = 256 * 1024
 
 
-def constraint_of(model: Model, settings: GrammarSettings) -> ConstraintPart:
+def constraint_of(model: Model, settings: GrammarSettings, vocabulary: Vocabulary) -> ConstraintPart:
     """Raises EngineError with one sentence where the grammar or the schema cannot be used."""
     if bool(settings.gbnf) == bool(settings.json_schema):
         raise EngineError("A grammar is either GBNF or a JSON schema.", "Give exactly one of the two.")
@@ -18,4 +20,7 @@ def constraint_of(model: Model, settings: GrammarSettings) -> ConstraintPart:
             f"The grammar is too large: {len(gbnf):,} characters, and {MOST_GBNF_CHARACTERS:,} are the most.",
             "Ask for less at once.",
         )
-    return Grammar(model, gbnf)
+    if not all(settings.triggers):
+        raise EngineError("A trigger of a grammar is empty.", "Name the text that it follows.")
+    grammar = Grammar(model, gbnf)
+    return Triggered(grammar, settings.triggers, vocabulary) if settings.triggers else grammar

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,6 +22,7 @@ from sparkdesk.engine.recommendation import recommended_by
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import GrammarSettings, LoadSettings
 from sparkdesk.engine.target import Target
+from sparkdesk.engine.vocabulary import Vocabulary
 from sparkdesk.engine.window import plan_window
 from sparkdesk.errors import EngineError
 from sparkdesk.gguf_file import GgufFile, read_gguf
@@ -113,7 +114,13 @@ class Pair:
 
     def constraint(self, grammar: GrammarSettings) -> ConstraintPart:
         """What `grammar` lets a reply say, from its first token on. Raises EngineError where it cannot be used."""
-        return constraint_of(self._model, grammar)
+        return constraint_of(self._model, grammar, self._vocabulary)
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        model = self._model
+        spelled_out = partial(model.piece, show_control=True)
+        return Vocabulary(model.vocabulary_size, spelled_out, end_tokens=self.info.end_tokens)
 
     def compare(self, tokens: tuple[int, ...], first: int, second: int) -> Margin:
         """How sure the target is of `first` against `second` after `tokens`, and how noisy that figure is."""

@@ -75,8 +75,8 @@ class GrammarSettings:
     """The schema as JSON text; "{}" asks for any JSON object."""
     triggers: tuple[str, ...] = ()
     """The reply is free until it has said one of these texts, such as "<tool_call>": the grammar holds for what comes
-    next. Where the grammar can only end, the reply is free again, until the next trigger. Empty: it holds from the
-    start, and the reply ends with it."""
+    next. Where the grammar may end, something else may follow, and the reply is free again until the next trigger.
+    Empty: the grammar holds from the start, and the reply ends with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ def test_end_tokens_come_only_where_the_grammar_may_end(pair: Pair) -> None:
     [
         (GrammarSettings(), "exactly one"),
         (GrammarSettings(gbnf='root ::= "a"', json_schema="{}"), "exactly one"),
+        (GrammarSettings(gbnf='root ::= "a"', triggers=("<call>", "")), "trigger"),
         (GrammarSettings(gbnf="root ::= ("), "cannot be used"),
         (GrammarSettings(gbnf="root ::= other"), "Undefined rule"),
         (GrammarSettings(gbnf='start ::= "a"'), "root"),
@@ -174,6 +175,18 @@ def spelled(pair: Pair, grammar: GrammarSettings, text: str) -> bool:
         return bool(constraint.allowed(np.array(pair.info.end_tokens)).all())
     finally:
         constraint.close()
+
+
+@pytest.mark.parametrize("length", [0, 3, None])
+def test_a_grammar_with_a_trigger_holds_behind_it_only(pair: Pair, length: int | None) -> None:
+    """The answer names Paris of its own accord; what comes next is the grammar's, and then the model is free again."""
+    free = answer(pair, GrammarSettings(gbnf='root ::= "x"', triggers=("never said",)), length=length)
+    assert "Paris" in text_of(pair, free)
+    done = answer(pair, GrammarSettings(gbnf='root ::= " [" [0-9] "]"', triggers=("Paris",)), length=length)
+    before, _, after = text_of(pair, done).partition("Paris")
+    assert text_of(pair, free).startswith(before)
+    assert after[:2] == " [" and after[2].isdigit() and after[3] == "]"
+    assert done.outcome.stop_reason == "end"
 
 
 def test_a_copy_goes_its_own_way(pair: Pair) -> None:
