@@ -9,6 +9,7 @@ from sparkdesk.server.errors import ApiError, bad_request, from_engine
 from sparkdesk.server.figures import Figures, Tally
 from sparkdesk.server.job import Job
 from sparkdesk.server.outlet import Advanced, Began, Broke, Ended
+from sparkdesk.server.parts import joined
 from sparkdesk.server.prepare import Prepared
 from sparkdesk.server.spelling import Spelled, Speller, TokenChance
 
@@ -110,7 +111,7 @@ class _Answer:
         self._put(told)
 
     def _put(self, told: list[Spelled]) -> None:
-        parts = tuple(part for each in told for part in each.parts)
+        parts = tuple(joined([part for each in told for part in each.parts]))
         chances = tuple(chance for each in told for chance in each.chances)
         if parts or chances:
             self._job.outlet.put(Advanced(parts, chances))

@@ -6,6 +6,8 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADER_SECONDS = 20.0
+KEEP_ALIVE_SECONDS = 30
+"""Between two requests."""
 
 
 class Connection(H11Protocol):
@@ -13,6 +15,7 @@ class Connection(H11Protocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.timeout_keep_alive = KEEP_ALIVE_SECONDS
         self.app_state = {**self.app_state, "abort": self._abort}
         self._patience: asyncio.TimerHandle | None = None
 

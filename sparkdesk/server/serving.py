@@ -18,15 +18,17 @@ from sparkdesk.server.dispatcher import Dispatcher
 
 _MOST_HEADER_BYTES = 32_768
 _MOST_CONNECTIONS = 1000
-_KEEP_ALIVE_S = 30
 _LAST_WORDS_S = 10
 """Beside the grace, for what was told to end to do so."""
 _LISTEN_BACKLOG = 512
+_LAST_PORT = 65535
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def listen(host: str, port: int) -> socket.socket:
     """Taken before the model is loaded, so that a port in use is told at once. Raises UsageError."""
+    if port > _LAST_PORT:
+        raise UsageError(f"Port {port} does not exist.", f"Give one up to {_LAST_PORT} with --port.")
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
             0
@@ -77,6 +79,10 @@ class Running:
         """From any thread."""
         self._server.should_exit = True
 
+    @property
+    def connection_count(self) -> int:
+        return len(self._server.server_state.connections)
+
 
 def _config(app: Starlette, grace_s: float) -> uvicorn.Config:
     return uvicorn.Config(
@@ -91,7 +97,6 @@ def _config(app: Starlette, grace_s: float) -> uvicorn.Config:
         proxy_headers=False,
         backlog=_LISTEN_BACKLOG,
         limit_concurrency=_MOST_CONNECTIONS,
-        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=round(grace_s) + _LAST_WORDS_S,
         h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
     )

@@ -1,0 +1,245 @@
+"""Several clients at once: turns, too many of them, those who leave, those who do not read; the end; a dead engine."""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from sparkdesk.errors import ModelLoadError
+from tests.server.scripted import ScriptedEngine
+from tests.server.served import Served, served
+
+CHAT = "/v1/chat/completions"
+
+
+def ask(text: str = "Hi", **more: object) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text}], **more}
+
+
+@asynccontextmanager
+async def client_of(server: Served) -> AsyncIterator[httpx.AsyncClient]:
+    limits = httpx.Limits(max_connections=200)
+    async with httpx.AsyncClient(base_url=server.url, timeout=30, limits=limits) as client:
+        yield client
+
+
+async def until(is_so: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it does not come to it"
+        await asyncio.sleep(0.01)
+
+
+async def test_one_reply_at_a_time_and_clients_in_turn(server: Served, engine: ScriptedEngine) -> None:
+    engine.gate.clear()
+    async with client_of(server) as client:
+        asked = []
+        for name in ("first", "a1", "a2", "a3", "b1"):
+            asked.append(asyncio.create_task(client.post(CHAT, json=ask(name, user=name[0]))))
+            await until(lambda: server.dispatcher.gauges.waiting + len(engine.prompts) == len(asked))
+        engine.gate.set()
+        replies = await asyncio.gather(*asked)
+    assert {reply.status_code for reply in replies} == {200}
+    order = [prompt.split("|user|>")[1].split("<")[0] for prompt in engine.prompts]
+    assert order == ["first", "a1", "b1", "a2", "a3"]
+    assert engine.most_running == 1
+
+
+async def test_beyond_the_queue_clients_are_told_when_to_try_again(engine: ScriptedEngine) -> None:
+    engine.gate.clear()
+    with served(engine, capacity=2) as server:
+        async with client_of(server) as client:
+            asked = []
+            for count in range(3):
+                asked.append(asyncio.create_task(client.post(CHAT, json=ask(f"{count}"))))
+                await until(lambda: server.dispatcher.gauges.waiting + len(engine.prompts) == len(asked))
+            refused = await client.post(CHAT, json=ask("one too many"))
+            engine.gate.set()
+            replies = await asyncio.gather(*asked)
+    assert refused.status_code == 429 and refused.json()["error"]["type"] == "rate_limit_error"
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert [reply.status_code for reply in replies] == [200] * 3
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+async def test_who_leaves_in_mid_reply_is_not_answered_any_more(
+    server: Served, engine: ScriptedEngine, is_streamed: bool
+) -> None:
+    engine.say = lambda prompt, settings: "on and on " * 10_000
+    engine.round_s = 0.001
+    async with client_of(server) as client:
+        task = asyncio.create_task(client.post(CHAT, json=ask(stream=is_streamed)))
+        await until(lambda: engine.running == 1)
+        task.cancel()
+        await until(lambda: engine.running == 0)
+        assert engine.cancelled == 1
+        engine.say = lambda prompt, settings: "Hello."
+        assert (await client.post(CHAT, json=ask())).status_code == 200
+
+
+async def test_who_leaves_while_waiting_never_reaches_the_engine(server: Served, engine: ScriptedEngine) -> None:
+    engine.gate.clear()
+    async with client_of(server) as client:
+        first = asyncio.create_task(client.post(CHAT, json=ask("first")))
+        await until(lambda: engine.running == 1)
+        second = asyncio.create_task(client.post(CHAT, json=ask("second")))
+        await until(lambda: server.dispatcher.gauges.waiting == 1)
+        second.cancel()
+        await until(lambda: server.dispatcher.gauges.waiting == 0)
+        engine.gate.set()
+        assert (await first).status_code == 200
+    assert len(engine.prompts) == 1
+
+
+def test_who_does_not_read_does_not_hold_the_others_up_and_is_cut_off(engine: ScriptedEngine) -> None:
+    """Its reply is longer than what may wait for one reader, and the engine goes on to the next all the same."""
+    engine.say = lambda prompt, settings: "x" * 400_000 if "much" in prompt else "Hello."
+    engine.round_size = 10
+    with served(engine, stalled_s=2.0) as server:
+        lazy = send_raw(server, ask("much", stream=True), receive_buffer=4096)
+        until_now(lambda: len(engine.prompts) == 1)
+        began = time.monotonic()
+        reply = httpx.post(server.url + CHAT, json=ask("little"), timeout=30)
+        assert reply.status_code == 200 and time.monotonic() - began < 20
+        until_now(lambda: server.running.connection_count == 0)
+        assert engine.cancelled == 1, "what nobody reads is not made to the end"
+        lazy.close()
+
+
+def test_who_reads_slowly_gets_everything(engine: ScriptedEngine) -> None:
+    engine.say = lambda prompt, settings: "y" * 5000
+    engine.round_size = 10
+    with served(engine, stalled_s=5.0) as server:
+        slow = send_raw(server, ask(stream=True), receive_buffer=4096)
+        data = b""
+        while not data.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n"):
+            data += slow.recv(8192)
+            time.sleep(0.002)
+        slow.close()
+        assert data.count(b'"content":"yyyyyyyyyy"') == 500
+
+
+def send_raw(server: Served, body: dict[str, Any], *, receive_buffer: int) -> socket.socket:
+    """A request, and nobody who reads the answer."""
+    host, port = server.url.removeprefix("http://").split(":")
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    client.settimeout(20)
+    client.connect((host, int(port)))
+    data = json.dumps(body).encode()
+    head = f"POST {CHAT} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(data)}\r\n\r\n"
+    client.sendall(head.encode() + data)
+    return client
+
+
+def until_now(is_so: Callable[[], bool]) -> None:
+    asyncio.run(until(is_so))
+
+
+def test_the_end_lets_a_reply_come_to_its_own(engine: ScriptedEngine) -> None:
+    engine.round_s = 0.05
+    with served(engine, grace_s=10) as server:
+        reply = in_background(lambda: httpx.post(server.url + CHAT, json=ask(), timeout=30))
+        until_now(lambda: engine.running == 1)
+        server.running.stop()
+        assert reply().json()["choices"][0]["message"]["content"] == "Hello, world."
+
+
+def test_the_end_ends_what_takes_too_long_and_what_waits_with_a_proper_error(engine: ScriptedEngine) -> None:
+    engine.say, engine.round_s = (lambda prompt, settings: "z" * 100_000), 0.01
+    with served(engine, grace_s=0.2) as server:
+        streamed = in_background(lambda: httpx.post(server.url + CHAT, json=ask(stream=True), timeout=30))
+        until_now(lambda: engine.running == 1)
+        waiting = in_background(lambda: httpx.post(server.url + CHAT, json=ask(), timeout=30))
+        until_now(lambda: server.dispatcher.gauges.waiting == 1)
+        server.running.stop()
+        assert waiting().status_code == 503 and waiting().json()["error"]["code"] == "shutting_down"
+        *_, last, done, _ = streamed().text.split("\n\n")
+        assert json.loads(last.removeprefix("data: "))["error"]["code"] == "shutting_down" and done == "data: [DONE]"
+
+
+def in_background(work: Callable[[], httpx.Response]) -> Callable[[], httpx.Response]:
+    """Returns what waits for the result."""
+    found: list[httpx.Response] = []
+    thread = threading.Thread(target=lambda: found.append(work()))
+    thread.start()
+
+    def result() -> httpx.Response:
+        thread.join(30)
+        return found[0]
+
+    return result
+
+
+async def test_an_engine_that_dies_is_loaded_again_and_the_others_never_notice(
+    server: Served, engine: ScriptedEngine
+) -> None:
+    engine.say = lambda prompt, settings: "boom" if "dynamite" in prompt else "Hello."
+    engine.dies_at = "oo"
+    engine.round_s = 0.05
+    async with client_of(server) as client:
+        dying = asyncio.create_task(client.post(CHAT, json=ask("dynamite")))
+        await until(lambda: engine.running == 1)
+        waiting = asyncio.create_task(client.post(CHAT, json=ask("water")))
+        broken, whole = await dying, await waiting
+        assert broken.status_code == 503 and broken.json()["error"]["code"] == "engine_crashed"
+        assert "SIGSEGV" in broken.json()["error"]["message"]
+        assert whole.status_code == 200
+        health = (await client.get("/health")).json()
+        assert health["status"] == "ok" and health["engine_reloads"] == 1
+    assert any("died" in line for line in server.log)
+
+
+async def test_a_stream_whose_engine_dies_ends_with_the_cause(server: Served, engine: ScriptedEngine) -> None:
+    engine.dies_at = "wor"
+    async with client_of(server) as client:
+        reply = await client.post(CHAT, json=ask(stream=True))
+    *_, last, done, _ = reply.text.split("\n\n")
+    assert reply.status_code == 200 and done == "data: [DONE]"
+    assert json.loads(last.removeprefix("data: "))["error"]["code"] == "engine_crashed"
+
+
+async def test_an_engine_that_died_unnoticed_is_loaded_again_for_the_next_request(
+    server: Served, engine: ScriptedEngine
+) -> None:
+    engine.is_alive = False
+    async with client_of(server) as client:
+        assert (await client.post(CHAT, json=ask())).status_code == 200
+        assert (await client.get("/health")).json()["engine_reloads"] == 1
+
+
+async def test_an_engine_that_dies_twice_in_a_row_is_left_alone_and_health_says_so(engine: ScriptedEngine) -> None:
+    engine.dies_at = "Hello"
+    engine.round_size = 20
+
+    class Stubborn(ScriptedEngine):
+        def reload(self) -> None:
+            self.is_alive = True
+
+    stubborn = Stubborn(engine.say, dies_at="Hello", round_size=20)
+    with served(stubborn) as server:
+        async with client_of(server) as client:
+            codes = [(await client.post(CHAT, json=ask())).json()["error"]["code"] for _ in range(3)]
+            health = await client.get("/health")
+        assert codes == ["engine_crashed", "engine_crashed", "engine_failed"]
+        assert health.status_code == 503 and health.json()["status"] == "error"
+        assert "died twice" in health.json()["problem"]
+
+
+async def test_a_model_that_cannot_be_loaded_again_is_told_of(engine: ScriptedEngine) -> None:
+    class Gone(ScriptedEngine):
+        def reload(self) -> None:
+            raise ModelLoadError("The file is gone.", "Look for it.")
+
+    with served(Gone(engine.say, is_alive=False)) as server:
+        async with client_of(server) as client:
+            reply = await client.post(CHAT, json=ask())
+            assert reply.status_code == 503 and reply.headers["x-should-retry"] == "false"
+            assert "The file is gone." in (await client.get("/health")).json()["problem"]
