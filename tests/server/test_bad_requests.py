@@ -1,0 +1,138 @@
+"""Whatever is sent, the answer is one of ours: never a 500, never a stack, never silence."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.server.scripted import ScriptedEngine
+from tests.server.served import Served, served
+
+PATHS = st.sampled_from(["/v1/chat/completions", "/v1/completions"])
+OFTEN = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Served, httpx.Client]]:
+    engine = ScriptedEngine(lambda prompt, settings: "Hello.", round_size=10)
+    with served(engine) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+        yield server, client
+
+
+def check(response: httpx.Response) -> None:
+    assert response.status_code in (200, 400, 404), response.text
+    if response.status_code != 200:
+        error = response.json()["error"]
+        assert error["message"].endswith((".", "!")) and error["type"] == "invalid_request_error"
+    elif response.headers["content-type"].startswith("text/event-stream"):
+        assert response.text.endswith("data: [DONE]\n\n")
+    else:
+        assert response.json()["usage"]["completion_tokens"] > 0
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = (
+    "model messages prompt temperature top_p top_k min_p presence_penalty frequency_penalty repeat_penalty seed "
+    "max_tokens max_completion_tokens stop n best_of stream stream_options logprobs top_logprobs response_format tools "
+    "tool_choice parallel_tool_calls chat_template_kwargs speculative draft_length user logit_bias "
+    "echo suffix functions"
+).split()
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+PLAIN: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    1,
+    -1,
+    1.5,
+    "",
+    "a",
+    "auto",
+    "none",
+    "required",
+    [],
+    {},
+    ["a"],
+    [1],
+    10**30,
+    [TOOL],
+]
+OBJECTS = [{"type": "text"}, {"type": "json_object"}, {"type": "function"}, {"include_usage": True}]
+NEAR = st.sampled_from([*PLAIN, *OBJECTS, {"enable_thinking": True}])
+TEXT = st.text(max_size=10) | st.lists(
+    st.fixed_dictionaries({"type": st.sampled_from(["text", "image_url", "refusal", ""])}, optional={"text": JSON}),
+    max_size=3,
+)
+MESSAGES = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["user", "assistant", "system", "developer", "tool", "function"])},
+        optional={
+            "content": TEXT | JSON,
+            "name": JSON,
+            "tool_call_id": JSON,
+            "reasoning_content": JSON,
+            "tool_calls": JSON
+            | st.lists(
+                st.fixed_dictionaries(
+                    {"function": st.fixed_dictionaries({"name": st.text(max_size=5)}, optional={"arguments": JSON})},
+                    optional={"id": JSON},
+                ),
+                max_size=3,
+            ),
+        },
+    ),
+    max_size=4,
+)
+
+
+@OFTEN
+@given(PATHS, JSON)
+def test_any_json(running: tuple[Served, httpx.Client], path: str, body: Any) -> None:
+    check(running[1].post(path, content=json.dumps(body)))
+
+
+@OFTEN
+@given(PATHS, st.dictionaries(st.sampled_from(FIELDS), NEAR | JSON, max_size=6), MESSAGES)
+def test_any_values_of_the_fields_we_know(
+    running: tuple[Served, httpx.Client], path: str, fields: dict[str, Any], messages: list[Any]
+) -> None:
+    body = {"messages": messages or [{"role": "user", "content": "Hi"}], "prompt": "Hi", **fields}
+    check(running[1].post(path, content=json.dumps(body)))
+
+
+@OFTEN
+@given(PATHS, st.binary(max_size=200))
+def test_any_bytes(running: tuple[Served, httpx.Client], path: str, body: bytes) -> None:
+    response = running[1].post(path, content=body)
+    assert response.status_code in (200, 400), response.text
+
+
+@OFTEN
+@given(
+    st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS", "TRACE"]),
+    st.text(st.characters(codec="ascii", min_codepoint=33, max_codepoint=126, exclude_characters="?#\\"), max_size=30),
+)
+def test_any_path_with_any_method(running: tuple[Served, httpx.Client], method: str, path: str) -> None:
+    response = running[1].request(method, httpx.URL(running[0].url, path=f"/{path}"))
+    assert response.status_code < 500, response.text
+
+
+def test_after_all_that_the_server_is_well(running: tuple[Served, httpx.Client]) -> None:
+    server, client = running
+    assert client.get("/health").json() == {
+        "status": "ok",
+        "model": "scripted",
+        "running": 0,
+        "waiting": 0,
+        "engine_reloads": 0,
+    }
+    assert not any("should not have happened" in line for line in server.log)
