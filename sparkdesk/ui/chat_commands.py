@@ -26,6 +26,9 @@ def of_chat(screen: "ChatScreen") -> Iterator[SystemCommand]:
     if screen.desk.model is not None and screen.desk.conversation.key is not None:
         yield SystemCommand("Export this conversation", "To a Markdown or JSON file", screen.action_export)
     yield from _of_race(screen)
+    if screen.stage is Stage.READY and screen.desk.conversation.messages:
+        yield from _of_messages(screen)
+    yield SystemCommand("Show or hide where tokens came from", "Drafted, repeated, plain", screen.action_toggle_origins)
     yield SystemCommand("Copy the last reply", "To the clipboard", screen.action_copy_reply)
     yield SystemCommand("Show or hide live figures", "Speed, acceptance, gain", screen.action_toggle_live)
     yield SystemCommand("Show or hide thoughts", "What the model thought first", screen.action_toggle_thoughts)
@@ -38,6 +41,19 @@ def _of_race(screen: "ChatScreen") -> Iterator[SystemCommand]:
     if asked:
         race = partial(race_prompt, screen, asked[-1])
         yield SystemCommand("Race the last prompt", "Plain decoding against speculation, side by side", race)
+
+
+def _of_messages(screen: "ChatScreen") -> Iterator[SystemCommand]:
+    kept = screen.desk.conversation.messages
+    asked = max((index for index, message in enumerate(kept) if message.role == "user"), default=None)
+    if asked is not None:
+        yield SystemCommand("Edit the last message", "And ask again; the old one is kept", partial(screen.edit, asked))
+        yield SystemCommand("Make the last reply again", "The old one is kept as a version", screen.regenerate)
+    if kept[-1].is_partial or kept[-1].note:
+        yield SystemCommand("Go on with the last reply", "Where it was cut short", screen.go_on)
+    yield SystemCommand(
+        "Select a message", "To edit, copy or see its versions", partial(screen.action_select_message, -1)
+    )
 
 
 def _of_speculation(screen: "ChatScreen") -> Iterator[SystemCommand]:

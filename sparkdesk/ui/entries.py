@@ -29,6 +29,7 @@ class Entry:
 
     text = ""
     is_user = False
+    can_go_on = False
 
     def __init__(self, index: int | None = None, branch: Branch = _ONE) -> None:
         self.index = index
@@ -41,6 +42,28 @@ class Entry:
         self.shows_origins = False
         self._lines: Sequence[Content] = ()
         self._width = 0
+
+    @property
+    def answer(self) -> str:
+        """What to copy."""
+        return self.text
+
+    @property
+    def code_blocks(self) -> Sequence[str]:
+        return ()
+
+    @property
+    def has_thought(self) -> bool:
+        return False
+
+    def fold(self) -> None:
+        """Its thought, or unfold it."""
+        self.is_folded = not self.is_folded
+        self.changed()
+
+    def toggle_origins(self) -> None:
+        self.shows_origins = not self.shows_origins
+        self.changed()
 
     @property
     def lines_above(self) -> int:
@@ -115,7 +138,6 @@ class ReplyEntry(Entry):
         self.rounds: list[RoundMark] = []
         self.status: Content = _EMPTY
         self.trouble: Content | None = None
-        self.can_go_on = False
         self._answer = GrowingMarkdown()
         self._thought = GrowingWords()
         self._origins: GrowingWords | None = None
@@ -134,8 +156,17 @@ class ReplyEntry(Entry):
         return self.parts.answer
 
     @property
+    def has_thought(self) -> bool:
+        return bool(self.parts.thought)
+
+    @property
     def code_blocks(self) -> list[str]:
         return [match["code"].rstrip("\n") for match in _BLOCK.finditer(self.answer)]
+
+    def go_on(self) -> None:
+        """More of it is to come."""
+        self.trouble, self.can_go_on = None, False
+        self.changed()
 
     def write(self, text: str, stretches: Sequence[Stretch] = (), rounds: Sequence[RoundMark] = ()) -> None:
         """More of the reply."""

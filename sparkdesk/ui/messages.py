@@ -49,6 +49,11 @@ class MessageActed(Message):
 
 
 @dataclass
+class EditLeft(Message):
+    """The user does not want to change the message after all."""
+
+
+@dataclass
 class PlaceChanged(Message):
     """The transcript shows another part of the conversation."""
 

@@ -16,23 +16,15 @@ _AROUND = 3
 class Roll:
     """Positions count from 0. `width` is the room for text, 0 until it is known."""
 
-    def __init__(
-        self,
-        messages: Sequence[Message] = (),
-        branch_of: Callable[[int], Branch] = lambda index: Branch(1, 1),
-        *,
-        model: str = "",
-        left_out: int = 0,
-        prepare: Callable[[Entry], None] = lambda entry: None,
-    ) -> None:
-        self._messages = list(messages)
-        """Of the entries that are not made yet; those made stay beside them unused."""
-        self._branch_of = branch_of
-        self._model = model
+    def __init__(self, prepare: Callable[[Entry], None] = lambda entry: None) -> None:
         self._prepare = prepare
         """Called with every entry that is made."""
-        self._entries: list[Entry | None] = [None] * len(self._messages)
-        self._left_out = left_out
+        self._messages: list[Message | None] = []
+        """What entries are made of when they come near; None for one that was never kept."""
+        self._entries: list[Entry | None] = []
+        self._branch_of: Callable[[int], Branch] = lambda index: Branch(1, 1)
+        self._model = ""
+        self._left_out = 0
         self._width = 0
         self._heights: list[int] = []
         self._tops = [0]
@@ -44,7 +36,9 @@ class Roll:
     def __getitem__(self, position: int) -> Entry:
         entry = self._entries[position]
         if entry is None:
-            entry = entry_of(self._messages[position], position, self._branch_of(position), model=self._model)
+            message = self._messages[position]
+            assert message is not None, "only entries of messages are made later"
+            entry = entry_of(message, position, self._branch_of(position), model=self._model)
             entry.is_cut_above = 0 < self._left_out == position
             self._prepare(entry)
             self._entries[position] = entry
@@ -60,8 +54,18 @@ class Roll:
 
     def append(self, entry: Entry) -> None:
         self._entries.append(entry)
+        self._messages.append(None)
         self._heights.append(_AROUND)
         self._lay_out(len(self) - 1)
+
+    def extend(self, messages: Sequence[Message], branch_of: Callable[[int], Branch], *, model: str) -> None:
+        """With messages of the conversation. `model` is what is loaded now."""
+        self._branch_of, self._model = branch_of, model
+        first = len(self)
+        self._entries += [None] * len(messages)
+        self._messages += messages
+        self._heights += [self._estimate(position) for position in range(first, len(self))]
+        self._lay_out(first)
 
     def truncate(self, position: int) -> None:
         """Forget that one and what follows it."""
@@ -112,6 +116,6 @@ class Roll:
             self._tops.append(top)
 
     def _estimate(self, position: int) -> int:
-        entry = self._entries[position]
-        text = entry.text if entry is not None else self._messages[position].content
+        entry, message = self._entries[position], self._messages[position]
+        text = entry.text if entry is not None else message.content if message is not None else ""
         return _AROUND + text.count("\n") + int(_WRAPPED_SHARE * len(text)) // max(1, self._width)

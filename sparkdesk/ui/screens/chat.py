@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from sparkdesk.ui import chat_commands, messages
 from sparkdesk.ui.choice import NO_CHOICE, DraftChoice
 from sparkdesk.ui.meter import LiveFigures, Meter
-from sparkdesk.ui.screens.choosing import ChoosingScreen
+from sparkdesk.ui.screens.acting import ActingScreen
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.banner import Banner
 from sparkdesk.ui.widgets.chips import Chips
@@ -26,7 +26,7 @@ from sparkdesk.ui.widgets.top_bar import TopBar
 from sparkdesk.ui.widgets.transcript import Transcript
 
 
-class ChatScreen(ChoosingScreen):
+class ChatScreen(ActingScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop", id="chat.stop", tooltip="Stop the reply, or cancel loading"),
         Binding("ctrl+n", "new_conversation", "New", id="chat.new", tooltip="Start a new conversation"),

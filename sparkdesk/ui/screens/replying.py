@@ -49,11 +49,14 @@ class ReplyingScreen(OpeningScreen):
 
     async def show_conversation(self) -> None:
         """The desk's conversation, as it is kept; one without messages is the screen's business."""
-        conversation, model = self.desk.conversation, self.desk.model
+        await self._show_messages()
+
+    async def _show_messages(self) -> None:
+        conversation = self.desk.conversation
         await self.query_one(Transcript).show_messages(
             conversation.messages,
             conversation.branch,
-            model=model.name if model else "",
+            model=self.model.name if self.model else "",
             left_out=conversation.left_out,
         )
 
@@ -74,9 +77,13 @@ class ReplyingScreen(OpeningScreen):
         prompt.accept(message.text)
         prompt.examples = ()
         prompt.focus()
+        await self.begin(message.text)
+
+    async def begin(self, text: str) -> None:
+        """What was written becomes a message, and a reply is made."""
         attachments, conversation = self.take_attachments(), self.desk.conversation
-        await self.query_one(Transcript).begin_turn(message.text, attachments, len(conversation.messages))
-        self.stream(lambda: conversation.reply(message.text, attachments), message.text)
+        await self.query_one(Transcript).begin_turn(text, attachments, len(conversation.messages))
+        self.stream(lambda: conversation.reply(text, attachments), text)
 
     def can_reply(self) -> bool:
         """When not, the user is told why."""
@@ -174,13 +181,22 @@ class ReplyingScreen(OpeningScreen):
         self._say(endings.broken_line(stats, parked_rounds=self.meter.parked_rounds))
         if broken.needs_reload:
             self.go_down(broken.cause, "What came so far is kept.", f"{key_name(self, 'chat.reload')} reloads")
-        await self._settle(None)
+        await self._settle(broken)
 
-    async def _settle(self, end: ReplyFinished | None) -> None:
-        conversation = self.desk.conversation
-        self.query_one(Transcript).know(conversation.messages, conversation.branch)
-        self.meter.end_reply(end.stats if end else None)
+    async def _settle(self, end: ReplyFinished | ReplyBroken) -> None:
+        await self._show_what_is_kept(end if isinstance(end, ReplyBroken) else None)
+        self.meter.end_reply(end.stats if isinstance(end, ReplyFinished) else None)
         self.figures = self.meter.figures()
         if self.stage is Stage.REPLYING:
             self.stage = Stage.READY
         await self.when_settled()
+
+    async def _show_what_is_kept(self, broken: ReplyBroken | None) -> None:
+        """When nothing came in the place of an older message, that one is still there."""
+        conversation, transcript = self.desk.conversation, self.query_one(Transcript)
+        if not transcript.newest.text and len(conversation.messages) >= transcript.count:
+            await self._show_messages()
+            if broken is not None and not broken.needs_reload:
+                self.query_one(Banner).warn(broken.cause, broken.hint, "")
+        else:
+            transcript.know(conversation.messages, conversation.branch)

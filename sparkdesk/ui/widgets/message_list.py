@@ -3,7 +3,7 @@
 Follows the newest line until the user scrolls up, and keeps the reader's place while heights above become known.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from textual import events
@@ -16,7 +16,8 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from sparkdesk.ui.entries import Entry, ReplyEntry
+from sparkdesk.chat.messages import Branch, Message
+from sparkdesk.ui.entries import Entry
 from sparkdesk.ui.messages import MessageActed, PlaceChanged
 from sparkdesk.ui.roll import Roll
 
@@ -37,9 +38,7 @@ class MessageList(ScrollView, can_focus=True):
         Binding("t", "act('fold')", "Thought", tooltip="Unfold or fold what was thought", id="message.fold"),
         Binding("left", "act('previous')", "◂", tooltip="The version before this one", id="message.previous"),
         Binding("right", "act('next')", "▸", tooltip="The version after this one", id="message.next"),
-        Binding("alt+up", "select(-1)", "Up", show=False, tooltip="Select the message above", id="message.up"),
-        Binding("alt+down", "select(1)", "Down", show=False, tooltip="Select the message below", id="message.down"),
-        Binding("escape", "leave", "Back", tooltip="Back to the prompt", id="message.leave"),
+        Binding("escape,enter", "leave", "Back", tooltip="Back to the prompt", id="message.leave"),
     ]
 
     selected: reactive[int | None] = reactive(None)
@@ -77,6 +76,17 @@ class MessageList(ScrollView, can_focus=True):
             self.selected = None
         self._settle()
 
+    def replace(
+        self, position: int, messages: Sequence[Message], branch_of: Callable[[int], Branch], *, model: str
+    ) -> None:
+        """From that one on, others are shown, with which `messages` ends; the selection stays."""
+        self.roll.truncate(position)
+        self.roll.extend(messages[position:], branch_of, model=model)
+        self._follows = False
+        self._settle()
+        self.select(position)
+        self.refresh_bindings()
+
     def redraw(self) -> None:
         """Entries have changed."""
         self._settle()
@@ -103,6 +113,7 @@ class MessageList(ScrollView, can_focus=True):
                     self._draw_end()
                 if not self._follows:
                     self._draw_around()
+                    self._follows = self.scroll_y >= self.max_scroll_y
             self._resize()
             if self._follows:
                 self._put_at(self.max_scroll_y)
@@ -302,13 +313,13 @@ def _acts(entry: Entry, *, is_last: bool) -> Iterable[str]:
     yield "copy"
     if entry.index is not None and entry.branch.count > 1:
         yield from ("previous", "next")
-    if not isinstance(entry, ReplyEntry):
+    if entry.is_user:
         if entry.index is not None:
             yield "edit"
         return
     if entry.code_blocks:
         yield "copy_code"
-    if entry.parts.thought:
+    if entry.has_thought:
         yield "fold"
     if is_last and entry.index is not None:
         yield "regenerate"

@@ -4,11 +4,12 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.reactive import reactive
 from textual.widgets import TextArea
 
 from sparkdesk.ui.history import PromptHistory
 from sparkdesk.ui.keys import key_name, keys_of
-from sparkdesk.ui.messages import LastChipUnwanted, PageTurned, Pasted, PromptSent
+from sparkdesk.ui.messages import EditLeft, LastChipUnwanted, PageTurned, Pasted, PromptSent
 
 # Ctrl+J is what every terminal can send; the others reach us only where the terminal tells them from Enter.
 _NEW_LINE_KEYS = "ctrl+j,shift+enter,alt+enter"
@@ -25,7 +26,11 @@ class Prompt(TextArea):
         Binding("tab", "example", "Next example (in a new conversation)", show=False, id="prompt.example"),
         Binding("pageup", "scroll_transcript(-1)", "Scroll the conversation up", show=False, id="prompt.page_up"),
         Binding("pagedown", "scroll_transcript(1)", "Scroll the conversation down", show=False, id="prompt.page_down"),
+        Binding("escape", "leave_editing", "Leave editing", show=False, id="prompt.leave_editing"),
     ]
+
+    is_editing: reactive[bool] = reactive(False, init=False)
+    """An earlier message is being changed."""
 
     def __init__(self, examples: tuple[str, ...] = ()) -> None:
         super().__init__(compact=True, highlight_cursor_line=False)
@@ -36,6 +41,18 @@ class Prompt(TextArea):
     def on_mount(self) -> None:
         send, new_line = key_name(self, "prompt.send"), key_name(self, "prompt.new_line")
         self.placeholder = f"Write here. {send} sends, {new_line} starts a new line."
+
+    def watch_is_editing(self) -> None:
+        self.set_class(self.is_editing, "-editing")
+        send, leave = key_name(self, "prompt.send"), key_name(self, "prompt.leave_editing")
+        title = f"editing an earlier message · {send} asks again · {leave} leaves it as it was"
+        self.border_title = title if self.is_editing else ""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.is_editing if action == "leave_editing" else super().check_action(action, parameters)
+
+    def action_leave_editing(self) -> None:
+        self.post_message(EditLeft())
 
     def accept(self, text: str) -> None:
         """A prompt was taken: remember it, and make room if it was the one written here."""

@@ -46,7 +46,10 @@ class Transcript(Vertical):
         """A conversation as it is kept. `model` is what is loaded: another one's name is told below its replies."""
         from sparkdesk.ui.roll import Roll
 
-        (await self._begun()).show(Roll(messages, branch_of, model=model, left_out=left_out, prepare=self._prepare))
+        roll = Roll(self._prepare)
+        roll.extend(messages, branch_of, model=model)
+        roll.cut(left_out)
+        (await self._begun()).show(roll)
 
     async def begin_turn(self, text: str, attachments: Sequence[Attachment], index: int) -> None:
         """The user's words as message number `index`, and the reply that is to come. What was there is forgotten."""
@@ -65,8 +68,13 @@ class Transcript(Vertical):
         return self._messages
 
     @property
+    def count(self) -> int:
+        """Messages that are shown, kept or not."""
+        return len(self._messages.roll) if self._messages is not None else 0
+
+    @property
     def has_turns(self) -> bool:
-        return self._messages is not None and len(self._messages.roll) > 0
+        return self.count > 0
 
     @property
     def newest(self) -> ReplyEntry:
