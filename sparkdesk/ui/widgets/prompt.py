@@ -76,7 +76,11 @@ class Prompt(TextArea):
     async def _on_key(self, event: events.Key) -> None:
         """Take these keys in the order they were struck: as bindings they would overtake, or be overtaken by, letters
         that arrive in the same burst (a fast typist, a terminal's replay)."""
-        for key_id, action in (("prompt.send", self.action_send), ("prompt.new_line", self.action_new_line)):
+        for key_id, action in (
+            ("prompt.send", self.action_send),
+            ("prompt.new_line", self.action_new_line),
+            ("prompt.example", self.action_example),
+        ):
             if event.key in keys_of(self, key_id):
                 event.stop()
                 event.prevent_default()
