@@ -5,6 +5,9 @@ from dataclasses import dataclass, replace
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.scheduling.lengths import CONTEXT
 
+_MOST_OF_A_PASS = 1.1
+"""A plain step against a pass that verifies: it never costs more, but both are measured with noise."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReplyStats:
@@ -65,16 +68,30 @@ class ReplyStats:
         return tuple(accepted / verified if verified else 0.0 for accepted, verified in pairs)
 
     @property
+    def plain_ms(self) -> float:
+        """What one plain step costs, as far as it can be believed: an estimate from a moment when the machine was busy
+        with other things may lie far above what a whole pass over the drafted tokens takes, which cannot be."""
+        if not self.rounds:
+            return self.plain_ms_per_token
+        return min(self.plain_ms_per_token, _MOST_OF_A_PASS * self.verify_ms / self.rounds)
+
+    @property
     def saved_ms(self) -> float:
         """Time won against plain decoding of the same tokens (negative: lost); 0 when plain is not measured."""
-        return self.decoded * self.plain_ms_per_token - self.decode_ms if self.plain_ms_per_token > 0 else 0.0
+        return self.decoded * self.plain_ms - self.decode_ms if self.plain_ms > 0 else 0.0
+
+    @property
+    def saved_by_speculation_ms(self) -> float:
+        """The same, and 0 where nothing was verified: plain rounds are a little faster or slower than the plain
+        estimate too, which is not speculation's doing."""
+        return self.saved_ms if self.verified else 0.0
 
     @property
     def speedup(self) -> float:
         """Plain time over real time for the same tokens; 0 when plain is not measured."""
-        if self.plain_ms_per_token <= 0 or self.decode_ms <= 0:
+        if self.plain_ms <= 0 or self.decode_ms <= 0:
             return 0.0
-        return self.decoded * self.plain_ms_per_token / self.decode_ms
+        return self.decoded * self.plain_ms / self.decode_ms
 
     def after(self, done: Round) -> "ReplyStats":
         """These figures with one more round in them."""

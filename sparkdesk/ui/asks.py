@@ -26,6 +26,13 @@ class ListBrought(Message):
 
 
 @dataclass
+class SavedTold(Message):
+    """What speculation saved in all that is kept."""
+
+    saved_ms: float
+
+
+@dataclass
 class HistoryFailed(Message):
     """The history said no."""
 

@@ -10,7 +10,8 @@ def count_line(count: Count, *, has_words: bool) -> tuple[str, str]:
     """The words, and how loud they are. Without a message there is only the context to speak of."""
     context = f"{figures.grouped(count.prompt_tokens)} of {figures.grouped(count.context_tokens)} in context"
     if count.prompt_tokens >= count.context_tokens:
-        return f"too long: {context}", TROUBLE
+        held = figures.grouped(count.context_tokens)
+        return f"too long: {figures.tokens(count.prompt_tokens)}, and the context holds {held}", TROUBLE
     parts = [figures.tokens(count.text_tokens), context] if has_words else [context]
     if count.left_out:
         parts.append(f"{oldest(count.left_out)} will not be read")

@@ -109,6 +109,10 @@ class History(Protocol):
         """Conversations in which all words occur (the last may be begun only), best first."""
         ...
 
+    def saved_ms(self) -> float:
+        """What speculation won against plain decoding in all replies kept here; negative when it lost."""
+        ...
+
     def rename(self, key: int, title: str) -> None: ...
 
     def delete(self, key: int) -> None:

@@ -47,12 +47,12 @@ class LiveFigures:
     """What the scheduler does now; nothing between replies."""
     totals: Totals = field(default_factory=Totals)
     in_all: Totals = field(default_factory=Totals)
-    """Of all conversations, those replies that were made since the start of the program."""
+    """Of all conversations that are kept, and of those that were open since the start."""
 
     @property
     def plain_tokens_per_second(self) -> float:
         """What plain decoding makes on this machine; 0 when not measured."""
-        return 1e3 / self.reply.plain_ms_per_token if self.reply.plain_ms_per_token > 0 else 0.0
+        return 1e3 / self.reply.plain_ms if self.reply.plain_ms > 0 else 0.0
 
     @property
     def context_used(self) -> int:
@@ -67,12 +67,12 @@ class Meter:
         self.in_all = in_all or Totals()
         self._history = SpeedHistory()
         self._prefill: PrefillAdvanced | None = None
-        replies = [(message, message.stats) for message in messages if message.stats is not None]
-        self._reply = replies[-1][1] if replies else ReplyStats()
+        replies = [message.stats for message in messages if message.stats is not None]
+        self._reply = replies[-1] if replies else ReplyStats()
         self._speculation = self._reply if self._reply.verified else _NO_ROUNDS
         self._settled = Totals()
-        for message, stats in replies:
-            self._settled = self._settled.plus(stats, saved_ms=_saved_ms(message, stats))
+        for stats in replies:
+            self._settled = self._settled.plus(stats, saved_ms=stats.saved_by_speculation_ms)
         self._is_replying = False
         self._has_come = False
         """Whether any of the reply in the making was seen."""
@@ -157,13 +157,3 @@ class Meter:
         self._speculation = self._speculation.after(done)
         self._parked_rounds += done.is_parked
         self._watch.add(done)
-
-
-def _saved_ms(message: Message, stats: ReplyStats) -> float:
-    """Of a reply made before: what its speculating rounds won, as far as it is kept."""
-    if message.trace is None:
-        return stats.saved_ms if stats.verified else 0.0
-    rounds = [each for each in message.trace.rounds if each.is_speculating and each.elapsed_ms > 0]
-    if stats.plain_ms_per_token <= 0:
-        return 0.0
-    return sum(each.tokens * stats.plain_ms_per_token - each.elapsed_ms for each in rounds)

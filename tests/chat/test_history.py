@@ -105,6 +105,20 @@ def test_the_newest_comes_first_under_its_first_words(history: AnyHistory) -> No
     assert titles(history) == ["Greetings", "Bye"]
 
 
+def test_what_speculation_saved_is_added_up_over_all_that_is_kept(history: AnyHistory) -> None:
+    fast = ReplyStats(generated=5, rounds=2, verified=6, accepted=3, verify_ms=20, plain_ms_per_token=10)
+    plain = ReplyStats(generated=5, rounds=4, verify_ms=38, plain_ms_per_token=10)
+    assert history.saved_ms() == 0
+    keys = []
+    for stats in (fast, plain, fast):
+        tree = talk("Hello")
+        tree.add(Message("assistant", "Hi", stats=stats), tree.last)
+        keys.append(history.keep(None, tree, SETTINGS))
+    assert history.saved_ms() == 2 * fast.saved_ms == 40
+    history.delete(keys[0])
+    assert history.saved_ms() == 20
+
+
 def test_what_was_deleted_can_be_undone(history: AnyHistory) -> None:
     key = history.keep(None, talk("Hello"), SETTINGS)
     history.delete(key)

@@ -25,6 +25,21 @@ def test_a_shorter_draft_does_not_thin_out_later_positions() -> None:
     assert stats.acceptance_by_position == (0.5, 1.0, 1.0)
 
 
+def test_an_estimate_of_plain_decoding_that_cannot_be_claims_no_gain() -> None:
+    """On a busy machine a plain step was once estimated at ten times a whole pass, and a gain of 41 was claimed."""
+    stats = ReplyStats(plain_ms_per_token=5600).after(Round((1,), (False,), is_first=True))
+    stats = stats.after(Round((2, 3, 4, 5), (True, True, True, False), 3, 3, 3, draft_ms=200, verify_ms=600))
+    assert stats.plain_ms == 1.1 * 600
+    assert stats.speedup < stats.accepted_length
+    assert round(stats.saved_ms) == 4 * 660 - 800
+
+
+def test_what_speculation_saved_is_nothing_where_nothing_was_verified() -> None:
+    stats = ReplyStats(plain_ms_per_token=10).after(Round((1,), (False,), is_first=True))
+    stats = stats.after(Round((2,), (False,), verify_ms=9.5))
+    assert stats.saved_ms > 0 == stats.saved_by_speculation_ms
+
+
 def test_an_empty_reply_has_no_division_by_zero() -> None:
     stats = ReplyStats()
     assert stats.tokens_per_second == stats.accepted_length == stats.acceptance == stats.speedup == stats.saved_ms == 0

@@ -9,6 +9,9 @@ import pytest
 from textual.widgets import Static
 
 from sparkdesk.chat.messages import Message
+from sparkdesk.chat.settings import ChatSettings
+from sparkdesk.chat.tree import MessageTree
+from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import HistoryError
 from sparkdesk.ui.screens.export import ExportScreen
 from sparkdesk.ui.stage import Stage
@@ -268,3 +271,14 @@ async def test_a_conversation_that_was_there_at_the_start_is_shown() -> None:
     async with at_open_desk(desk) as sitting:
         await sitting.until(lambda: "Where were we?" in sitting.picture())
         assert "At the spark." in sitting.picture()
+
+
+async def test_what_was_saved_before_counts_in_all_and_not_in_this_conversation() -> None:
+    desk = FakeDesk()
+    stats = ReplyStats(generated=11, rounds=2, verified=12, verify_ms=1e4, plain_ms_per_token=5e3)
+    tree = MessageTree()
+    tree.add(Message("assistant", "Hi.", stats=stats), tree.add(Message("user", "Hello."), None))
+    desk.history.keep(None, tree, ChatSettings())
+    async with at_open_desk(desk) as sitting:
+        await sitting.until(lambda: "in all conversations  40.0 s saved" in sitting.picture())
+        assert sitting.chat.figures.totals.saved_ms == 0

@@ -2,7 +2,6 @@
 
 from sparkdesk.chat.messages import Message
 from sparkdesk.chat.summary import Count
-from sparkdesk.chat.trace import RoundMark, Trace
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui.counting import ATTENTION, QUIET, TROUBLE, count_line
 from sparkdesk.ui.meter import Meter, Totals
@@ -25,20 +24,16 @@ def test_messages_that_will_not_be_read_are_never_left_out_silently() -> None:
 
 def test_a_message_too_long_is_called_that() -> None:
     line, loudness = count_line(Count(5000, 4990, 4096), has_words=True)
-    assert line.startswith("too long: 5\u202f000 of")
+    assert line == "too long: 5\u202f000 tokens, and the context holds 4\u202f096"
     assert loudness == TROUBLE
 
 
 def test_a_conversation_that_goes_on_brings_its_figures_along() -> None:
-    rounds = (
-        RoundMark(1),
-        RoundMark(4, 5, 3, "draft", is_speculating=True, elapsed_ms=20),
-        RoundMark(1, elapsed_ms=90),  # plain, and slow: not speculation's doing
-    )
-    stats = ReplyStats(prompt_tokens=20, generated=6, rounds=2, verified=5, accepted=3, plain_ms_per_token=10)
-    said = (Message("user", "?"), Message("assistant", "!", stats=stats, trace=Trace(rounds=rounds)))
+    stats = ReplyStats(prompt_tokens=20, generated=6, rounds=2, verified=5, verify_ms=20, plain_ms_per_token=10)
+    plain = ReplyStats(prompt_tokens=10, generated=3, rounds=2, verify_ms=15, plain_ms_per_token=10)
+    said = [Message("assistant", "!", stats=each) for each in (plain, stats)]
     shown = Meter(said, in_all=Totals(3, 100, 5.0)).figures()
-    assert shown.totals == Totals(1, 6, 20.0)
+    assert shown.totals == Totals(2, 9, 30.0)
     assert shown.in_all == Totals(3, 100, 5.0)
     assert shown.context_used == 26
     assert shown.speculation.verified == 5

@@ -54,6 +54,12 @@ class MemoryHistory:
         found = (_found(self._entries[each.key].kept, each, words) for each in self.newest(len(self._entries)))
         return tuple(each for each in found if each is not None)[:limit]
 
+    def saved_ms(self) -> float:
+        """What speculation won against plain decoding in all replies kept here; negative when it lost."""
+        living = [entry.kept.tree for entry in self._entries.values() if not entry.is_deleted]
+        replies = [node.message.stats for tree in living for _, node in tree.nodes()]
+        return sum(stats.saved_by_speculation_ms for stats in replies if stats is not None)
+
     def rename(self, key: int, title: str) -> None:
         self._entries[key].kept = replace(self.read(key), title=title.strip())
 

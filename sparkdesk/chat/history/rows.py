@@ -47,6 +47,10 @@ def message_of(row: Row) -> Message:
     )
 
 
+def stats_of(text: str) -> ReplyStats:
+    return _made(ReplyStats, _object(text))
+
+
 def settings_text(settings: ChatSettings) -> str:
     return json.dumps(asdict(settings), ensure_ascii=False)
 

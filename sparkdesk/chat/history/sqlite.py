@@ -107,6 +107,16 @@ class SqliteHistory:
                 if key in summaries
             )
 
+    def saved_ms(self) -> float:
+        """What speculation won against plain decoding in all replies kept here; negative when it lost."""
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT json_extract(about, '$.stats') FROM message"
+                " JOIN conversation ON conversation.key = message.conversation"
+                " WHERE role = 'assistant' AND deleted_at IS NULL AND json_extract(about, '$.stats.verified') > 0"
+            )
+            return sum(rows.stats_of(text).saved_by_speculation_ms for (text,) in found)
+
     def rename(self, key: int, title: str) -> None:
         with self._transaction() as connection:
             connection.execute("UPDATE conversation SET title = ? WHERE key = ?", (" ".join(title.split()), key))

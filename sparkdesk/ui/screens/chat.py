@@ -90,6 +90,9 @@ class ChatScreen(ActingScreen):
 
     async def when_open(self) -> None:
         """The conversation may have messages already: the last one goes on at the start."""
+        if not self._knows_saved:
+            self._knows_saved = True
+            self.bring_saved()
         if self.query_one(Transcript).has_turns:
             self.tell_speculation()
             self.count_soon()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -22,7 +22,7 @@ from sparkdesk.ui.widgets.prompt import Prompt
 if TYPE_CHECKING:
     from sparkdesk.ui.widgets.sidebar import Sidebar
 
-_SIDE_WORK = ("list", "history", "count", "attach")
+_SIDE_WORK = ("list", "saved", "history", "count", "attach")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class KeepingScreen(ReplyingScreen):
         super().__init__(desk)
         self._sidebar: Sidebar | None = None
         self._deleted: list[_Deleted] = []
+        self._knows_saved = False
         self._after_reply: Callable[[], Awaitable[None]] | None = None
 
     def focus_prompt(self) -> None:
@@ -126,6 +127,20 @@ class KeepingScreen(ReplyingScreen):
             self.post_message(asks.HistoryFailed(error.message, error.hint))
         else:
             self.post_message(asks.ListBrought(words, found))
+
+    @work(thread=True, group="saved", exit_on_error=False)
+    def bring_saved(self) -> None:
+        """Once, at the start; what follows is added as it comes."""
+        try:
+            self.post_message(asks.SavedTold(self.desk.history.saved_ms()))
+        except SparkDeskError as error:
+            self.post_message(asks.HistoryFailed(error.message, error.hint))
+
+    @on(asks.SavedTold)
+    def show_saved(self, message: asks.SavedTold) -> None:
+        in_all = self.meter.in_all
+        self.meter.in_all = replace(in_all, saved_ms=in_all.saved_ms + message.saved_ms)
+        self.figures = self.meter.figures()
 
     @on(asks.ListBrought)
     def show_list(self, message: asks.ListBrought) -> None:

@@ -24,7 +24,7 @@ class TotalsSection(Section):
         tokens = f"{replies} · {figures.tokens(totals.tokens)}"
         yield row("conversation", tokens, width, label_style=BRIGHT)
         yield row(*_saved(totals.saved_ms), width)
-        yield row("  all since the start", _signed(self.figures.in_all.saved_ms), width, value_style=QUIET)
+        yield row("  in all conversations", _signed(self.figures.in_all.saved_ms), width, value_style=QUIET)
         yield self._context_line(width)
 
     def _context_line(self, width: int) -> Content:

@@ -40,9 +40,11 @@ class EmptyConversation(Vertical):
         for example in self._examples:
             yield Example(example)
         if not self._problem:
-            key = key_name(self, "chat.speculation")
+            switch, chats = key_name(self, "chat.speculation"), key_name(self, "chat.conversations")
             yield Static(
-                f"{key} switches speculation at any time, also while a reply is being written.", classes="lead"
+                f"{switch} switches speculation at any time, also while a reply is being written."
+                f" {chats} shows your earlier conversations.",
+                classes="lead",
             )
 
 
