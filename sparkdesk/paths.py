@@ -48,6 +48,11 @@ class Paths:
         return self.state / "learnt"
 
     @property
+    def runs(self) -> Path:
+        """Benchmark runs of the screen: figures, never text."""
+        return self.state / "runs"
+
+    @property
     def last_used_file(self) -> Path:
         """When which model was loaded."""
         return self.state / "last_used.json"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.cli.opening import open_pair
-from sparkdesk.cli.pairs import ChosenPair, library_pair
+from sparkdesk.cli.pairs import ChosenPair, PairFiles, library_pair
 from sparkdesk.cli.shared_engine import SharedEngine
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
@@ -121,6 +121,15 @@ class PairDesk:
         )
         return self._conversation
 
+    def files(self) -> PairFiles:
+        """Of the pair that is loaded: they are there, so nothing is made now."""
+        from sparkdesk.bench.engine import Returning
+
+        steps = Returning(self._pair.prepare())
+        for _ in steps:
+            pass
+        return steps.result
+
     @property
     def is_measuring(self) -> bool:
         return self._engine.is_reserved
@@ -128,8 +137,9 @@ class PairDesk:
     @property
     def bench(self) -> "DeskBench":
         from sparkdesk.cli.measuring import DeskBench
+        from sparkdesk.paths import user_paths
 
-        return DeskBench(self, self._engine)
+        return DeskBench(self, self._engine, folder=user_paths().runs)
 
     def open(self) -> Generator[Progress | Notice, None, None]:
         steps = open_pair(self._engine, self._pair, how=self._how(), speculation=self.speculation)

@@ -1,33 +1,40 @@
 """The bench that the screen is given: the journeys of bench/ with the desk's own engine."""
 
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli import bench_pair
 from sparkdesk.cli.pairs import DEMO_NAME
 from sparkdesk.cli.shared_engine import SharedEngine
 from sparkdesk.engine.settings import SamplingSettings
+from sparkdesk.events import Notice, Progress
+from sparkdesk.ui.measuring import CardMade, SuiteAsked
 
 if TYPE_CHECKING:
+    from sparkdesk.bench.kept import KeptRun
     from sparkdesk.bench.race import RaceEvent, RaceSettings
+    from sparkdesk.bench.replies import Comparison
     from sparkdesk.bench.suite import Prompt
     from sparkdesk.cli.desk import PairDesk
 
 
 class DeskBench:
-    """Satisfies ui.measuring.Bench."""
+    """Satisfies ui.measuring.Bench. Runs are kept in `folder`."""
 
-    def __init__(self, desk: "PairDesk", engine: SharedEngine) -> None:
-        self._desk, self._engine = desk, engine
+    def __init__(self, desk: "PairDesk", engine: SharedEngine, *, folder: Path) -> None:
+        self._desk, self._engine, self._folder = desk, engine, folder
 
     @property
     def sampling(self) -> SamplingSettings:
         return self._desk.conversation.settings.sampling
 
     def prompts(self) -> "Sequence[Prompt]":
-        from sparkdesk.bench.suite import DEFAULT, TINY, read_suite
+        from sparkdesk.bench.suite import read_suite
 
-        return read_suite(TINY if self._desk.name == DEMO_NAME else DEFAULT)
+        return read_suite(self._suite)
 
     def race(self, text: str, settings: "RaceSettings") -> "Iterator[RaceEvent]":
         from sparkdesk.bench.race import RACE_DOMAIN, race
@@ -41,3 +48,80 @@ class DeskBench:
                 render=bench_pair.renderer(self._engine, settings.sampling),
                 judge=bench_pair.judge(self._engine),
             )
+
+    def run(self, asked: SuiteAsked) -> "Iterator[Progress | Notice | Comparison]":
+        from sparkdesk.bench.duel import DuelSettings, duel
+        from sparkdesk.bench.suite import choose, interleaved
+
+        settings = DuelSettings(max_tokens=asked.max_tokens)
+        chosen = interleaved(choose(self.prompts(), domains=asked.domains, per_domain=asked.per_domain))
+        with self._engine.reserved():
+            yield from duel(
+                self._engine,
+                chosen,
+                settings,
+                render=bench_pair.renderer(self._engine, settings.sampling),
+                judge=bench_pair.judge(self._engine),
+            )
+
+    def keep(self, asked: SuiteAsked, comparisons: "Sequence[Comparison]", *, is_complete: bool) -> "KeptRun":
+        from sparkdesk.bench.kept import keep_run
+        from sparkdesk.bench.record import RunSettings, record
+
+        files = bench_pair.files_by_role(self._desk.files())
+        settings = RunSettings(
+            command=self._command(asked, files),
+            suite=self._suite,
+            temperature=0.0,
+            max_tokens=asked.max_tokens,
+            draft_length=None,
+            repetitions=1,
+        )
+        model = self._engine.model
+        assert model is not None, "what was measured was loaded"
+        found = record(comparisons, settings=settings, model=model, files=files, is_complete=is_complete)
+        return keep_run(found, self._folder, now=datetime.now())
+
+    def runs(self) -> "Sequence[KeptRun]":
+        from sparkdesk.bench.kept import kept_runs
+
+        return kept_runs(self._folder)
+
+    def forget(self, run: "KeptRun") -> None:
+        from sparkdesk.bench.kept import forget_run
+
+        forget_run(run)
+
+    def card(self, run: "KeptRun") -> Iterator[Progress | CardMade]:
+        from sparkdesk.bench.card import card_of, check_files, hashes
+        from sparkdesk.bench.card_markdown import markdown
+        from sparkdesk.bench.kept import hashes_of, remember_hashes
+
+        if hashes_of(run) is None:
+            files = bench_pair.files_by_role(self._desk.files())
+            check_files(run.found, files)
+            run = remember_hashes(run, (yield from hashes(files)))
+        card = card_of(run.found, hashes_of(run) or {})
+        yield CardMade(run, card, markdown(card))
+
+    def save(self, made: CardMade, out: Path) -> Sequence[Path]:
+        from sparkdesk.bench.card import check_out, write_card
+
+        check_out(out)
+        return write_card(made.card, out)
+
+    @property
+    def _suite(self) -> str:
+        """Spark Tiny knows too little for the default one."""
+        from sparkdesk.bench.suite import DEFAULT, TINY
+
+        return TINY if self._desk.name == DEMO_NAME else DEFAULT
+
+    def _command(self, asked: SuiteAsked, files: Mapping[str, Path]) -> str:
+        """What measures the same on the command line; files by their names alone."""
+        words = ["sparkdesk", "bench", "run"]
+        if self._desk.name != DEMO_NAME:
+            words += [word for role, path in files.items() for word in (f"--{role}", path.name)]
+        words += ["--suite", self._suite, "--domains", ",".join(asked.domains)]
+        words += ["--limit", str(asked.per_domain)] if asked.per_domain is not None else []
+        return shlex.join([*words, "--max-tokens", str(asked.max_tokens)])

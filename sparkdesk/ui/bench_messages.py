@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from sparkdesk.bench.kept import KeptRun
     from sparkdesk.bench.race import Race, RaceSettings
+    from sparkdesk.bench.replies import Comparison
+    from sparkdesk.ui.measuring import SuiteAsked
 
 
 @dataclass
@@ -24,6 +27,43 @@ class CopyRace(Message):
     """The user wants a race's result in one line."""
 
     race: Race
+
+
+@dataclass
+class RunWanted(Message):
+    """The user wants the suite run."""
+
+    asked: SuiteAsked
+
+
+@dataclass
+class KeepWanted(Message):
+    """A run is over, to its end or not: its figures are to be kept."""
+
+    asked: SuiteAsked
+    comparisons: tuple[Comparison, ...]
+    is_complete: bool
+
+
+@dataclass
+class RunKept(Message):
+    """They are."""
+
+    run: KeptRun
+
+
+@dataclass
+class CardWanted(Message):
+    """The user wants a report card of a kept run."""
+
+    run: KeptRun
+
+
+@dataclass
+class ForgetWanted(Message):
+    """The user wants a kept run deleted."""
+
+    run: KeptRun
 
 
 @dataclass

@@ -6,14 +6,39 @@ bench is imported before the screen is opened.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from typing import Any
 
+    from sparkdesk.bench.kept import KeptRun
     from sparkdesk.bench.race import RaceEvent, RaceSettings
+    from sparkdesk.bench.replies import Comparison
     from sparkdesk.bench.suite import Prompt
     from sparkdesk.engine.settings import SamplingSettings
+    from sparkdesk.events import Notice, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteAsked:
+    """A run over the suite, as it was chosen on the screen."""
+
+    domains: tuple[str, ...]
+    per_domain: int | None
+    """Most prompts of a domain; None is all."""
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class CardMade:
+    """A report card, ready to be shown, copied or saved."""
+
+    run: KeptRun
+    card: dict[str, Any]
+    markdown: str
 
 
 class Bench(Protocol):
@@ -34,4 +59,34 @@ class Bench(Protocol):
 
     def race(self, text: str, settings: RaceSettings) -> Iterator[RaceEvent]:
         """The text as the first words of a conversation, answered twice; the Race comes last."""
+        ...
+
+    def run(self, asked: SuiteAsked) -> Iterator[Progress | Notice | Comparison]:
+        """Every prompt plainly and with speculation."""
+        ...
+
+    def keep(self, asked: SuiteAsked, comparisons: Sequence[Comparison], *, is_complete: bool) -> KeptRun:
+        """The figures of what was measured, into the user's state folder. Also after the engine's death.
+
+        Raises UsageError.
+        """
+        ...
+
+    def runs(self) -> Sequence[KeptRun]:
+        """All that are kept, newest first."""
+        ...
+
+    def forget(self, run: KeptRun) -> None:
+        """Delete a kept run. Raises UsageError."""
+        ...
+
+    def card(self, run: KeptRun) -> Iterator[Progress | CardMade]:
+        """A report card of it, which has the hashes of its files: of the loaded pair, unless they were made before.
+
+        CardMade comes last. Raises UsageError.
+        """
+        ...
+
+    def save(self, made: CardMade, out: Path) -> Sequence[Path]:
+        """As Markdown, and its figures as JSON beside it; nothing is overwritten. Raises UsageError."""
         ...

@@ -1,10 +1,12 @@
 """The desk's bench with the real engine: a race of Spark Tiny, and never a reply at the same time."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from sparkdesk.bench.race import PLAIN, SPECULATIVE, ArmAdvanced, Race, RaceSettings
+from sparkdesk.bench.replies import Comparison
 from sparkdesk.bench.synthetic import SyntheticPair
 from sparkdesk.chat.events import ReplyAdvanced, ReplyBroken, ReplyFinished
 from sparkdesk.chat.settings import ChatSettings
@@ -12,8 +14,8 @@ from sparkdesk.cli.desk import PairDesk
 from sparkdesk.cli.pairs import demo_pair
 from sparkdesk.cli.shared_engine import SharedEngine
 from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
-from sparkdesk.errors import EngineBusy
-from sparkdesk.ui.measuring import Bench
+from sparkdesk.errors import EngineBusy, UsageError
+from sparkdesk.ui.measuring import Bench, CardMade, SuiteAsked
 
 pytestmark = pytest.mark.native
 HOW = LoadSettings("", context_tokens=512, threads=1)
@@ -81,3 +83,26 @@ def test_while_a_reply_is_made_nothing_is_measured(desk: PairDesk) -> None:
     list(reply)
     assert next(desk.bench.race(QUESTION, RaceSettings()))
     assert not desk.is_measuring
+
+
+def test_a_run_of_spark_tiny_is_kept_without_text_and_makes_a_card(desk: PairDesk, tmp_path: Path) -> None:
+    bench = as_the_screen_sees_it(desk)
+    asked = SuiteAsked(("counting", "facts"), 1, 40)
+    events = list(bench.run(asked))
+    compared = [event for event in events if isinstance(event, Comparison)]
+    assert [each.domain for each in compared] == ["counting", "facts"]
+    run = bench.keep(asked, compared, is_complete=True)
+    written = run.path.read_text("utf-8")
+    assert "Count from" not in written and "capital" not in written and str(Path.home()) not in written
+    assert bench.runs()[0].found == run.found
+    *_, made = bench.card(run)
+    assert isinstance(made, CardMade)
+    assert all(len(facts["sha256"]) == 64 for facts in made.card["files"].values())
+    assert "sparkdesk bench run --suite tiny --domains counting,facts --limit 1 --max-tokens 40" in made.markdown
+    assert [path.name for path in bench.save(made, tmp_path / "card.md")] == ["card.md", "card.json"]
+    with pytest.raises(UsageError, match="exists already"):
+        bench.save(made, tmp_path / "card.md")
+    (only,) = bench.card(bench.runs()[0])
+    assert isinstance(only, CardMade), "the hashes were remembered"
+    bench.forget(run)
+    assert bench.runs() == ()

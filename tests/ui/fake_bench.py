@@ -6,16 +6,25 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 
+from sparkdesk.bench.card import card_of, check_out, write_card
+from sparkdesk.bench.card_markdown import markdown
+from sparkdesk.bench.duel import DuelSettings, duel
+from sparkdesk.bench.kept import KeptRun
 from sparkdesk.bench.race import RACE_DOMAIN, RaceEvent, RaceSettings, race
-from sparkdesk.bench.replies import Judgement, Reply
-from sparkdesk.bench.suite import TINY, Prompt, read_suite
+from sparkdesk.bench.record import RunSettings, record
+from sparkdesk.bench.replies import Comparison, Judgement, Reply
+from sparkdesk.bench.suite import TINY, Prompt, choose, interleaved, read_suite
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import SparkDeskError
+from sparkdesk.events import Notice, Progress
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
+from sparkdesk.ui.measuring import CardMade, SuiteAsked
 
 STORY = (
     "Once there was a small spark that lived in an old desk. It knew how to count, how to wait, and how to guess the "
@@ -117,6 +126,8 @@ class FakeBench:
         self.script = script
         self.engine = WordEngine(script, model)
         self.raced: list[tuple[str, RaceSettings]] = []
+        self.ran: list[SuiteAsked] = []
+        self.kept: list[KeptRun] = []
         self.is_measuring = False
         self.refusal: SparkDeskError | None = None
         """Raised before the first event, as while a reply is in the making."""
@@ -137,6 +148,37 @@ class FakeBench:
             yield from race(self.engine, prompt, settings, render=_render, judge=self._judge)
         finally:
             self.is_measuring = False
+
+    def run(self, asked: SuiteAsked) -> Iterator[Progress | Notice | Comparison]:
+        self.ran.append(asked)
+        prompts = interleaved(choose(self.prompts(), domains=asked.domains, per_domain=asked.per_domain))
+        self.is_measuring = True
+        try:
+            settings = DuelSettings(max_tokens=asked.max_tokens)
+            yield from duel(self.engine, prompts, settings, render=_render, judge=self._judge)
+        finally:
+            self.is_measuring = False
+
+    def keep(self, asked: SuiteAsked, comparisons: Sequence[Comparison], *, is_complete: bool) -> KeptRun:
+        settings = RunSettings("sparkdesk bench run", TINY, 0.0, asked.max_tokens, None, 1)
+        found = record(comparisons, settings=settings, model=self.engine.model, files={}, is_complete=is_complete)
+        self.kept.insert(0, KeptRun(Path(f"{len(self.kept)}.json"), datetime(2026, 1, 2, 3, 4 + len(self.kept)), found))
+        return self.kept[0]
+
+    def runs(self) -> Sequence[KeptRun]:
+        return tuple(self.kept)
+
+    def forget(self, run: KeptRun) -> None:
+        self.kept.remove(run)
+
+    def card(self, run: KeptRun) -> Iterator[Progress | CardMade]:
+        yield Progress("Hashing the files", 1, 2, "bytes")
+        made = card_of(run.found, {})
+        yield CardMade(run, made, markdown(made))
+
+    def save(self, made: CardMade, out: Path) -> Sequence[Path]:
+        check_out(out)
+        return write_card(made.card, out)
 
     def _judge(self, prompt: tuple[int, ...], plain: Reply, speculative: Reply) -> Judgement:
         return self.script.judgement

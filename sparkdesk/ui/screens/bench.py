@@ -11,7 +11,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widgets import Footer, TabbedContent, TabPane
+from textual.widget import Widget
+from textual.widgets import Footer, OptionList, TabbedContent, TabPane
 from textual.worker import Worker, WorkerState, get_current_worker
 
 from sparkdesk.bench.race_words import one_line
@@ -19,13 +20,31 @@ from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui import endings
 from sparkdesk.ui.batches import until
-from sparkdesk.ui.bench_messages import CopyRace, MeasuringEnded, RaceWanted
+from sparkdesk.ui.bench_messages import (
+    CardWanted,
+    CopyRace,
+    ForgetWanted,
+    KeepWanted,
+    MeasuringEnded,
+    RaceWanted,
+    RunKept,
+    RunWanted,
+)
 from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.measuring import CardMade
+from sparkdesk.ui.screens.card import CardScreen
 from sparkdesk.ui.widgets.banner import Banner
 from sparkdesk.ui.widgets.bench_bar import BenchBar
 from sparkdesk.ui.widgets.prompt import Prompt
 from sparkdesk.ui.widgets.race_tab import RaceTab
+from sparkdesk.ui.widgets.runs_tab import RunsTab
+from sparkdesk.ui.widgets.suite_tab import SuiteTab
+from sparkdesk.ui.widgets.toggle import Toggle
 
+Taker = RaceTab | SuiteTab | RunsTab
+"""A tab that was given the worker: it takes the events, and is told of their end."""
+
+_TABS = {"race": "Race one prompt", "suite-tab": "Run the suite", "runs": "Kept runs and report cards"}
 _LOOK_S = 0.2
 """Seldom, because what draws here takes time from what is measured."""
 
@@ -34,6 +53,10 @@ class BenchScreen(Screen[None]):
     CSS_PATH = "../bench.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", tooltip="Stop the measuring; else back to the chat", id="bench.leave"),
+        *(
+            Binding(str(number), f"show_tab({tab!r})", words, show=False, tooltip=f"Tab {number}", id=f"bench.{tab}")
+            for number, (tab, words) in enumerate(_TABS.items(), start=1)
+        ),
         Binding("ctrl+r", "reload", "Reload", show=False, tooltip="Load the model again", id="bench.reload"),
     ]
 
@@ -44,32 +67,40 @@ class BenchScreen(Screen[None]):
         super().__init__()
         self.desk = desk
         self._events: SimpleQueue[Any] = SimpleQueue()
-        self._taker: RaceTab | None = None
+        self._taker: Taker | None = None
         self._model: ModelInfo | None = None
         self._is_looked_at = False
 
     def compose(self) -> ComposeResult:
         yield BenchBar().data_bind(BenchScreen.measuring)
         yield Banner()
-        with TabbedContent(), TabPane("Race", id="race"):
-            yield RaceTab(lambda: self.desk.bench.sampling)
+        with TabbedContent():
+            with TabPane("1 Race", id="race"):
+                yield RaceTab(lambda: self.desk.bench.sampling)
+            with TabPane("2 Suite", id="suite-tab"):
+                yield SuiteTab()
+            with TabPane("4 Runs", id="runs"):
+                yield RunsTab()
         yield Footer()
 
     def on_mount(self) -> None:
-        self.set_interval(_LOOK_S, self.show_events)
+        self.set_interval(_LOOK_S, self.look)
         self.query_one(Prompt).focus()
 
-    def on_screen_resume(self) -> None:
-        self.look_at_desk()
+    async def on_screen_resume(self) -> None:
+        await self.look_at_desk()
 
-    def look_at_desk(self) -> None:
+    async def look_at_desk(self) -> None:
         """Another pair may have been loaded meanwhile, or the first one."""
         bar = self.query_one(BenchBar)
         bar.pair, bar.model = self.desk.name, self.desk.model
         if bar.model == self._model and self._is_looked_at:
             return
         self._model, self._is_looked_at = bar.model, True
-        self.query_one(RaceTab).offer(self.desk.bench.prompts())
+        prompts = self.desk.bench.prompts()
+        self.query_one(RaceTab).offer(prompts)
+        await self.query_one(SuiteTab).offer(prompts)
+        self.show_runs()
         if not self.measuring:
             self.query_one(Banner).rest()
             if self.why_not:
@@ -93,14 +124,30 @@ class BenchScreen(Screen[None]):
         if self.measure("race", tab, lambda: self.desk.bench.race(message.text, message.settings)):
             tab.begin(message.text)
 
+    @on(RunWanted)
+    def begin_run(self, message: RunWanted) -> None:
+        tab = self.query_one(SuiteTab)
+        if self.measure("suite", tab, lambda: self.desk.bench.run(message.asked)):
+            tab.begin(message.asked)
+
+    @on(CardWanted)
+    def begin_card(self, message: CardWanted) -> None:
+        self.measure(
+            "files of the card", self.query_one(RunsTab), lambda: self.desk.bench.card(message.run), needs_pair=False
+        )
+
     def race(self, text: str) -> None:
         """Ask both arms this, as if it had been typed here."""
         self.query_one(TabbedContent).active = "race"
         self.post_message(RaceWanted(text, self.query_one(RaceTab).settings()))
 
-    def measure(self, what: str, taker: RaceTab, steps: Callable[[], Iterator[object]]) -> bool:
+    def measure(
+        self, what: str, taker: Taker, steps: Callable[[], Iterator[object]], *, needs_pair: bool = True
+    ) -> bool:
         """Start the worker, or say why not."""
-        why_not = f"The {self.measuring} is still being measured. Esc stops it." if self.measuring else self.why_not
+        why_not = self.why_not if needs_pair else ""
+        if self.measuring:
+            why_not = f"The {self.measuring} is still being measured. Esc stops it."
         if why_not:
             self.notify(why_not, severity="warning")
             return False
@@ -120,19 +167,26 @@ class BenchScreen(Screen[None]):
         else:
             self.post_message(MeasuringEnded(is_cancelled=worker.is_cancelled))
 
+    async def look(self) -> None:
+        if self.is_current:
+            await self.look_at_desk()
+        self.show_events()
+
     def show_events(self) -> None:
         """Hand on what the worker has brought since the last look."""
-        if self.is_current:
-            self.look_at_desk()
         while not self._events.empty() and self._taker is not None:
-            self._taker.take(self._events.get())
+            event = self._events.get()
+            if isinstance(event, CardMade):
+                self.app.push_screen(CardScreen(event, self.desk.bench.save))
+            else:
+                self._taker.take(event)
 
     @on(MeasuringEnded)
     def settle(self, message: MeasuringEnded) -> None:
         self.show_events()
-        if self._taker is not None:
-            self._taker.end()
         self.measuring = ""
+        if self._taker is not None:
+            self._taker.end(is_complete=not message.cause and not message.is_cancelled)
         if message.cause:
             key = "Ctrl+R loads the model again" if self.desk.model is None else ""
             self.query_one(Banner).warn(message.cause, message.hint, key)
@@ -145,7 +199,47 @@ class BenchScreen(Screen[None]):
         if event.worker.group == "bench" and event.state is WorkerState.ERROR and error is not None:
             self.settle(MeasuringEnded(endings.unexpected(error), "This is a bug in SparkDesk."))
 
+    # Kept runs
+
+    @on(KeepWanted)
+    @work(thread=True, group="keep", exit_on_error=False)
+    def keep_run(self, message: KeepWanted) -> None:
+        """Asks the system about the machine, which may take a moment."""
+        try:
+            run = self.desk.bench.keep(message.asked, message.comparisons, is_complete=message.is_complete)
+        except SparkDeskError as error:
+            self.app.call_from_thread(self.query_one(Banner).warn, error.message, error.hint, "")
+        else:
+            self.post_message(RunKept(run))
+
+    @on(RunKept)
+    def show_kept(self) -> None:
+        self.query_one(SuiteTab).say_kept()
+        self.show_runs()
+
+    @on(ForgetWanted)
+    def forget_run(self, message: ForgetWanted) -> None:
+        try:
+            self.desk.bench.forget(message.run)
+        except SparkDeskError as error:
+            self.query_one(Banner).warn(error.message, error.hint, "")
+        self.show_runs()
+
+    def show_runs(self) -> None:
+        self.query_one(RunsTab).offer(self.desk.bench.runs())
+
     # Keys
+
+    def action_show_tab(self, tab: str) -> None:
+        self.query_one(TabbedContent).active = tab
+
+    @on(TabbedContent.TabActivated)
+    def enter_tab(self, message: TabbedContent.TabActivated) -> None:
+        """To where its keys work; the race's prompt takes the words that are typed next."""
+        first: dict[str, type[Widget]] = {"race": Prompt, "suite-tab": Toggle, "runs": OptionList}
+        pane = message.pane
+        for widget in list(pane.query(first[pane.id]))[:1] if pane.id in first else []:
+            widget.focus()
 
     def watch_measuring(self) -> None:
         self.refresh_bindings()

@@ -100,9 +100,9 @@ class RaceTab(Vertical):
         else:
             self.query_one(RaceProgress).event = event
 
-    def end(self) -> None:
-        """The measuring is over; without a race it was broken off, and the words wait to be changed."""
-        if self.query_one(ContentSwitcher).current == "progress":
+    def end(self, *, is_complete: bool) -> None:
+        """The measuring is over; broken off, the words wait to be changed."""
+        if not is_complete or self.query_one(ContentSwitcher).current == "progress":
             self.query_one(Prompt).show(self._text)
             self.action_choose()
 
