@@ -119,6 +119,7 @@ def build_app(
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        dispatcher.let_go()
 
     return Starlette(
         routes=[

@@ -117,6 +117,10 @@ class Dispatcher:
         if self._running is not None:
             self._running.stop(shutting_down())
 
+    def let_go(self) -> None:
+        """Of the engine's thread, which ends as soon as it is idle."""
+        self._thread.shutdown(wait=False)
+
     async def _prepare(self, ask: ChatAsk | TextAsk) -> Prepared:
         """A death that nobody has noticed before is mended first."""
         for _ in range(2):

@@ -1,15 +1,15 @@
-"""A server on a real socket, in a thread of its own, with a scripted engine behind it."""
+"""A server on a real socket, in a thread of its own, with a scripted engine behind it, or any other."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-from starlette.applications import Starlette
+from typing import Any
 
 from sparkdesk.server.app import build_app
 from sparkdesk.server.asks import Usual
 from sparkdesk.server.dispatcher import Dispatcher
+from sparkdesk.server.engine import ServedEngine
 from sparkdesk.server.security import Policy
 from sparkdesk.server.serving import Running, listen
 from tests.server.scripted import MODEL, ScriptedEngine
@@ -18,10 +18,9 @@ USUAL = Usual(names=("scripted", "other-name"), block_size=MODEL.block_size, voc
 
 
 @dataclass
-class Served:
-    """What tests need to know of it."""
+class Listening:
+    """What tests need to know of a server."""
 
-    engine: ScriptedEngine
     url: str
     running: Running
     log: list[str] = field(default_factory=list)
@@ -31,33 +30,46 @@ class Served:
         return self.running.dispatcher
 
 
+@dataclass
+class Served(Listening):
+    """One whose engine is a script."""
+
+    engine: ScriptedEngine = field(kw_only=True)
+
+
 @contextmanager
-def served(
-    engine: ScriptedEngine,
+def served(engine: ScriptedEngine, **options: Any) -> Iterator[Served]:
+    with listening(engine, reload=engine.reload, **options) as server:
+        try:
+            yield Served(server.url, server.running, server.log, engine=engine)
+        finally:
+            engine.gate.set()
+
+
+@contextmanager
+def listening(
+    engine: ServedEngine,
     *,
+    reload: Callable[[], None],
     policy: Policy | None = None,
     usual: Usual = USUAL,
     capacity: int = 64,
     grace_s: float = 1.0,
     stalled_s: float = 30.0,
-) -> Iterator[Served]:
+) -> Iterator[Listening]:
     log: list[str] = []
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     is_ready = threading.Event()
-
-    def build() -> tuple[Starlette, Dispatcher]:
-        dispatcher = Dispatcher(engine, reload=engine.reload, capacity=capacity, say=log.append)
-        return build_app(dispatcher, usual, policy or Policy(), say=log.append, stalled_s=stalled_s), dispatcher
-
-    running = Running(*build(), grace_s=grace_s, on_ready=is_ready.set)
+    dispatcher = Dispatcher(engine, reload=reload, capacity=capacity, say=log.append)
+    app = build_app(dispatcher, usual, policy or Policy(), say=log.append, stalled_s=stalled_s)
+    running = Running(app, dispatcher, grace_s=grace_s, on_ready=is_ready.set)
     thread = threading.Thread(target=running.run, args=(listener,), name="served")
     thread.start()
     assert is_ready.wait(30), "the server does not start"
     try:
-        yield Served(engine, f"http://127.0.0.1:{port}", running, log)
+        yield Listening(f"http://127.0.0.1:{port}", running, log)
     finally:
-        engine.gate.set()
         running.stop()
         thread.join(30)
         assert not thread.is_alive(), "the server does not end"

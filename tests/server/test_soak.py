@@ -1,0 +1,157 @@
+"""Twenty clients, a thousand requests, some of whom leave whenever they like: nothing is lost, nothing is leaked."""
+
+import asyncio
+import gc
+import json
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.engine.settings import GenerationSettings, LoadSettings
+from sparkdesk.runner.client import EngineClient
+from sparkdesk.server.asks import Usual
+from tests.server.scripted import ScriptedEngine
+from tests.server.served import Listening, listening, served
+
+CHAT = "/v1/chat/completions"
+SEED = 20260926
+MOST_HELPING = min(32, (os.cpu_count() or 1) + 4)
+"""As many threads as asyncio ever keeps for what would block it."""
+
+
+class Crowd:
+    """Clients with a connection or two each; every request is told from every other by what it says."""
+
+    def __init__(self, server: Listening, *, clients: int, requests: int, leaving: float, seed: int) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self._server, self._clients, self._leaving = server, clients, leaving
+        self._random = random.Random(seed)
+        self._left = list(range(requests))
+
+    def run(self) -> None:
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        await asyncio.gather(*(self._client(number) for number in range(self._clients)))
+
+    async def _client(self, number: int) -> None:
+        async with httpx.AsyncClient(base_url=self._server.url, timeout=60) as http:
+            while self._left:
+                await self._ask(http, self._left.pop(), user=f"client {number}")
+
+    async def _ask(self, http: httpx.AsyncClient, number: int, *, user: str) -> None:
+        is_streamed = self._random.random() < 0.5
+        text = f"Count from {number % 40} to {number % 40 + 9}."
+        body = {"messages": [{"role": "user", "content": text}], "stream": is_streamed, "user": user, "temperature": 0}
+        task = asyncio.ensure_future(http.post(CHAT, json={**body, "max_tokens": 60}))
+        if self._random.random() < self._leaving:
+            await asyncio.wait((task,), timeout=self._random.uniform(0, 0.1))
+            if not task.done():
+                task.cancel()
+                self.outcomes["left"] += 1
+                return
+        self.outcomes[self._judge(await task, number)] += 1
+
+    def _judge(self, reply: httpx.Response, number: int) -> str:
+        if reply.status_code == 429:
+            return "busy"
+        assert reply.status_code == 200, reply.text
+        said = spoken(reply)
+        assert said.startswith(f"{number % 40}, "), f"somebody else's reply: {said!r}"
+        return "answered"
+
+
+def spoken(reply: httpx.Response) -> str:
+    if not reply.headers["content-type"].startswith("text/event-stream"):
+        return str(reply.json()["choices"][0]["message"]["content"])
+    lines = [line.removeprefix("data: ") for line in reply.text.split("\n\n") if line]
+    assert lines.pop() == "[DONE]"
+    return "".join(json.loads(line)["choices"][0]["delta"].get("content", "") for line in lines)
+
+
+def counting(prompt: str, settings: GenerationSettings) -> str:
+    first = int(prompt.rpartition("from ")[2].partition(" ")[0])
+    return ", ".join(str(first + step) for step in range(10))
+
+
+def footprint() -> tuple[int, int]:
+    """Threads and open files, sockets among them."""
+    return threading.active_count(), len(os.listdir("/proc/self/fd"))
+
+
+def resident_bytes() -> int:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def settle(server: Listening) -> None:
+    """What clients left behind is cleared away a moment later."""
+    gauges, running = (lambda: server.dispatcher.gauges), server.running
+    until(lambda: not (gauges().waiting or gauges().is_answering or running.connection_count))
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline, footprint()
+        time.sleep(0.05)
+
+
+def check_account(server: Listening, crowd: Crowd, requests: int) -> None:
+    """Every request has become exactly one thing."""
+    settle(server)
+    assert crowd.outcomes.total() == requests
+    outcomes = server.dispatcher.meters.outcomes
+    assert outcomes["failed"] == 0
+    assert outcomes["stop"] + outcomes["length"] >= crowd.outcomes["answered"]
+    assert not any("should not have happened" in line for line in server.log)
+
+
+@pytest.mark.slow
+def test_a_thousand_requests_of_twenty_clients_leave_nothing_behind() -> None:
+    before = footprint()
+    engine = ScriptedEngine(counting, round_size=4, round_s=0.0002)
+    with served(engine) as server:
+        warm = Crowd(server, clients=20, requests=300, leaving=0.3, seed=SEED)
+        warm.run()
+        check_account(server, warm, 300)
+        server.dispatcher.meters.outcomes.clear()
+        standing, resident = footprint(), resident_bytes()
+        crowd = Crowd(server, clients=20, requests=1000, leaving=0.3, seed=SEED + 1)
+        crowd.run()
+        check_account(server, crowd, 1000)
+        assert footprint()[1] == standing[1]
+        assert footprint()[0] <= before[0] + 2 + MOST_HELPING, "the server's thread, the engine's, and those that help"
+        assert resident_bytes() - resident < 8_000_000
+        assert crowd.outcomes["answered"] > 500 and crowd.outcomes["left"] > 100
+        assert engine.most_running == 1 and engine.running == 0
+        assert server.dispatcher.gauges.reloads == 0
+    until(lambda: footprint() == before)
+
+
+@pytest.fixture(scope="module")
+def tiny_engine(tiny_pair: SyntheticPair) -> Iterator[EngineClient]:
+    with EngineClient() as engine:
+        list(engine.load(LoadSettings(str(tiny_pair.target), str(tiny_pair.draft), context_tokens=512, threads=1)))
+        yield engine
+
+
+@pytest.mark.native
+@pytest.mark.slow
+def test_spark_tiny_counts_for_everybody(tiny_engine: EngineClient) -> None:
+    assert tiny_engine.model is not None
+    usual = Usual(names=("tiny",), block_size=7, vocabulary_size=tiny_engine.model.vocabulary_size)
+    with listening(tiny_engine, reload=lambda: None, usual=usual) as server:
+        crowd = Crowd(server, clients=6, requests=60, leaving=0.2, seed=SEED)
+        crowd.run()
+        check_account(server, crowd, 60)
+        assert crowd.outcomes["answered"] > 30
+        assert server.dispatcher.meters.accepted > 100, "speculation goes on from client to client"
