@@ -94,8 +94,12 @@ def resident_bytes() -> int:
 
 def settle(server: Listening) -> None:
     """What clients left behind is cleared away a moment later."""
-    gauges, running = (lambda: server.dispatcher.gauges), server.running
-    until(lambda: not (gauges().waiting or gauges().is_answering or running.connection_count))
+
+    def is_quiet() -> bool:
+        gauges = server.dispatcher.gauges
+        return not (gauges.waiting or gauges.is_answering or server.running.connection_count)
+
+    until(is_quiet)
 
 
 def until(is_so: Callable[[], bool]) -> None:
