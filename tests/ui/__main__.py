@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sparkdesk.errors import ModelLoadError
 from sparkdesk.ui.app import SparkDeskApp
-from tests.ui.fake_desk import MODEL, STORY, FakeDesk, Script, slow_opening, with_problem
+from tests.ui.fake_desk import MODEL, STORY, FakeDesk, Script, slow_opening, with_history, with_problem
 
 PACED = Script(is_paced=True, plain_ms=12, text=STORY * 3)
 THOUGHT = "<think>The user wants a story. A short one, with a spark in it. Let me plan it: a desk, a spark.</think>\n\n"
@@ -29,6 +29,8 @@ SCENARIOS = {
     "nodraft": FakeDesk(
         PACED, model=with_problem("the draft expects 151936 tokens and the target has 152064; pick its own draft")
     ),
+    "kept": with_history(FakeDesk(PACED)),
+    "full": with_history(FakeDesk(replace(PACED, left_out=4))),
     "big": FakeDesk(
         replace(PACED, parked_rounds=range(40, 80)),
         model=replace(MODEL, name="Qwen3-8B-Q4_K_M", devices=("NVIDIA GeForce RTX 4090",)),

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from sparkdesk.chat.attribution import Attribution, mark_of
 from sparkdesk.chat.events import ContextTrimmed, PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
@@ -395,3 +396,20 @@ def slow_opening(steps: int = 40) -> tuple[OpenEvent, ...]:
 
 def with_problem(problem: str) -> ModelInfo:
     return replace(MODEL, draft_name=None, block_size=0, draft_problem=problem)
+
+
+def with_history(desk: FakeDesk) -> FakeDesk:
+    """Conversations of the last months; the newest is open."""
+    stats = ReplyStats(generated=120, rounds=40, verified=150, accepted=80, verify_ms=900, plain_ms_per_token=20)
+    now = datetime.now(UTC)
+    for days, title in enumerate(("A sonnet", "Why is the sky blue?", "Refactor the parser", "Shopping", "Names")):
+        tree = MessageTree()
+        for turn in range(3):
+            words = title if not turn else f"And then ({turn})?"
+            answer = Message("assistant", STORY, stats=stats, model=MODEL.name)
+            tree.add(answer, tree.add(Message("user", words), tree.last))
+        key = desk.history.keep(None, tree, ChatSettings())
+        desk.history._entries[key].changed_at = now - timedelta(days=days**3 / 2, minutes=7)
+        if not days:
+            desk.open_conversation(key)
+    return desk
