@@ -8,6 +8,7 @@ draft_length = "auto"    # or a number of tokens
 history = true           # whether conversations are kept on this machine
 theme = "spark-dark"     # or "spark-light", or any theme of Textual's
 animations = true        # false: nothing glides or blinks
+live_figures = true      # whether the screen starts with the live figures beside the chat
 model_folders = []       # where other programs keep GGUF files, such as ["~/models"]
 
 [keys]                   # other keys for what F1 lists
@@ -39,6 +40,7 @@ class Settings:
     theme: str = ""
     """Empty is the screen's own choice."""
     animations: bool = True
+    live_figures: bool = True
     model_folders: tuple[str, ...] = ()
     """Where to look for models beside our own folder, the hub's cache and LM Studio's."""
     history: bool = True
@@ -191,6 +193,13 @@ SETTINGS = (
     Setting(
         "animations",
         "Whether things glide and the cursor blinks; without, the screen only changes where something happened.",
+        "true or false",
+        _switch,
+        True,
+    ),
+    Setting(
+        "live_figures",
+        "Whether the live figures are shown beside the chat.",
         "true or false",
         _switch,
         True,

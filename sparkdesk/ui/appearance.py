@@ -1,4 +1,4 @@
-"""What the settings say about the screen itself: theme, keys and movement, checked before any of it is put on."""
+"""What the settings say about the screen itself: theme, keys, figures and movement, checked before it is put on."""
 
 from typing import Any
 
@@ -8,6 +8,9 @@ from textual.app import App
 from sparkdesk.errors import UsageError
 from sparkdesk.settings import Settings
 from sparkdesk.ui import keys, themes
+
+NO_LIVE = "-no-live"
+"""The app's class where the live figures are hidden."""
 
 
 def check(app: App[Any], settings: Settings) -> dict[str, str]:
@@ -25,4 +28,5 @@ def dress(app: App[Any], settings: Settings) -> None:
     keymap = check(app, settings)
     app.theme = settings.theme or themes.DARK.name
     app.set_keymap(keymap)
+    app.set_class(not settings.live_figures, NO_LIVE)
     app.animation_level = constants.TEXTUAL_ANIMATIONS if settings.animations else "none"

@@ -3,6 +3,8 @@
 import pytest
 
 from sparkdesk.engine.settings import SpeculationSettings
+from sparkdesk.settings import Settings
+from sparkdesk.ui.appearance import dress
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.live_panel import LivePanel
 from sparkdesk.ui.widgets.live_strip import LiveStrip
@@ -205,3 +207,11 @@ async def test_the_live_figures_can_be_hidden() -> None:
         assert sitting.chat.query_one(LivePanel).region.width == 0
         await sitting.pilot.press("f3")
         assert sitting.chat.query_one(LivePanel).region.width > 0
+
+
+async def test_the_settings_say_whether_the_live_figures_are_there_at_the_start() -> None:
+    async with at_open_desk() as sitting:
+        for is_wanted in (False, True):
+            dress(sitting.app, Settings(live_figures=is_wanted))
+            await sitting.pilot.pause()
+            assert (sitting.chat.query_one(LivePanel).region.width > 0) == sitting.chat.shows_live == is_wanted

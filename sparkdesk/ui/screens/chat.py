@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 
 from sparkdesk.ui import chat_commands, messages
+from sparkdesk.ui.appearance import NO_LIVE
 from sparkdesk.ui.choice import NO_CHOICE, DraftChoice
 from sparkdesk.ui.meter import LiveFigures, Meter
 from sparkdesk.ui.screens.acting import ActingScreen
@@ -62,7 +63,6 @@ class ChatScreen(ActingScreen):
     """The part of the figures that the top bar shows: it changes seldom, and moves what is beside it."""
     left_out: reactive[int] = reactive(0)
     """Messages that the model no longer reads."""
-    shows_live: reactive[bool] = reactive(True, init=False)
 
     def compose(self) -> ComposeResult:
         yield TopBar().data_bind(
@@ -145,9 +145,6 @@ class ChatScreen(ActingScreen):
         if self.stage is Stage.REPLYING:
             self.forget_count()
 
-    def watch_shows_live(self, shows_live: bool) -> None:
-        self.set_class(not shows_live, "-no-live")
-
     def watch_shows_thoughts(self, shows_thoughts: bool) -> None:
         self.query_one(Transcript).unfold_thoughts(shows_thoughts)
 
@@ -157,8 +154,13 @@ class ChatScreen(ActingScreen):
         elif self.stage is Stage.OPENING:
             self.cancel_opening()
 
+    @property
+    def shows_live(self) -> bool:
+        return not self.app.has_class(NO_LIVE)
+
     def action_toggle_live(self) -> None:
-        self.shows_live = not self.shows_live
+        """Until the program ends; the settings say how it starts."""
+        self.app.toggle_class(NO_LIVE)
 
     def action_toggle_thoughts(self) -> None:
         self.shows_thoughts = not self.shows_thoughts
