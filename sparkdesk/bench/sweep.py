@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from sparkdesk.bench.duel import Render
-from sparkdesk.bench.engine import Clock, Engine, fresh_reply
+from sparkdesk.bench.engine import Clock, Engine, Returning, fresh_rounds
 from sparkdesk.bench.replies import Reply
 from sparkdesk.bench.suite import Prompt
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
@@ -24,6 +24,13 @@ class Swept:
     """One reply at a fixed draft length; 0 is plain decoding."""
 
     length: int
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """One reply whose draft lengths the scheduler chose."""
+
     reply: Reply
 
 
@@ -48,15 +55,38 @@ def sweep(
         for place in lengths:
             length = (place + done) % len(lengths)
             name = f"{STEP}: draft length {length}"
-            yield Progress(name, done + place / len(lengths), len(asked), "prompts", rate)
+            at = Progress(name, done + place / len(lengths), len(asked), "prompts", rate)
+            yield at
             settings = GenerationSettings(
                 max_tokens=max_tokens,
                 sampling=SamplingSettings(temperature=0.0),
                 speculation=SpeculationSettings(length > PLAIN, length or None),
             )
+            steps = Returning(fresh_rounds(engine, tokens, settings, ignore_end=bool(prompt.tokens), clock=clock))
             try:
-                reply = fresh_reply(engine, tokens, settings, ignore_end=bool(prompt.tokens), clock=clock)
+                for _ in steps:
+                    yield at  # so that it can be ended in the midst of a reply
             except ContextFull as error:
                 yield Notice(f"{prompt.id} is left out: {error.message}")
                 break
-            yield Swept(length, reply)
+            yield Swept(length, steps.result)
+
+
+def tuned_replies(
+    engine: Engine, prompts: Sequence[Prompt], *, max_tokens: int, render: Render, clock: Clock = perf_counter
+) -> Generator[Progress | Notice | Tuned, None, None]:
+    """Greedy replies with what the scheduler makes of each prompt, to be held against a sweep. Raises EngineError."""
+    settings = GenerationSettings(
+        max_tokens=max_tokens, sampling=SamplingSettings(temperature=0.0), speculation=SpeculationSettings()
+    )
+    for done, prompt in enumerate(prompts):
+        at = Progress(f"{STEP}: left to the scheduler", done, len(prompts), "prompts")
+        tokens = prompt.tokens or render(prompt.text)
+        steps = Returning(fresh_rounds(engine, tokens, settings, ignore_end=bool(prompt.tokens), clock=clock))
+        try:
+            for _ in steps:
+                yield at
+        except ContextFull as error:
+            yield Notice(f"{prompt.id} is left out: {error.message}")
+            continue
+        yield Tuned(steps.result)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from sparkdesk.bench.plot import plot
 from sparkdesk.cli import bench_pair, values
 from sparkdesk.cli.paint import Paint, is_unicode, paint_for
-from sparkdesk.cli.plot import plot
 from sparkdesk.cli.talk import ProgressLine, say_error
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError

@@ -11,13 +11,14 @@ from sparkdesk.cli.pairs import DEMO_NAME
 from sparkdesk.cli.shared_engine import SharedEngine
 from sparkdesk.engine.settings import SamplingSettings
 from sparkdesk.events import Notice, Progress
-from sparkdesk.ui.measuring import CardMade, SuiteAsked
+from sparkdesk.ui.measuring import CardMade, SuiteAsked, SweepAsked
 
 if TYPE_CHECKING:
     from sparkdesk.bench.kept import KeptRun
     from sparkdesk.bench.race import RaceEvent, RaceSettings
     from sparkdesk.bench.replies import Comparison
     from sparkdesk.bench.suite import Prompt
+    from sparkdesk.bench.sweep import Swept, Tuned
     from sparkdesk.cli.desk import PairDesk
 
 
@@ -63,6 +64,16 @@ class DeskBench:
                 render=bench_pair.renderer(self._engine, settings.sampling),
                 judge=bench_pair.judge(self._engine),
             )
+
+    def sweep(self, asked: SweepAsked) -> "Iterator[Progress | Notice | Swept | Tuned]":
+        from sparkdesk.bench.suite import choose
+        from sparkdesk.bench.sweep import sweep, tuned_replies
+
+        chosen = choose(self.prompts(), domains=asked.domains, per_domain=1)
+        render = bench_pair.renderer(self._engine, SamplingSettings(temperature=0.0))
+        with self._engine.reserved():
+            yield from sweep(self._engine, chosen, max_tokens=asked.max_tokens, render=render)
+            yield from tuned_replies(self._engine, chosen, max_tokens=asked.max_tokens, render=render)
 
     def keep(self, asked: SuiteAsked, comparisons: "Sequence[Comparison]", *, is_complete: bool) -> "KeptRun":
         from sparkdesk.bench.kept import keep_run

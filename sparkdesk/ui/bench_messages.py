@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sparkdesk.bench.kept import KeptRun
     from sparkdesk.bench.race import Race, RaceSettings
     from sparkdesk.bench.replies import Comparison
-    from sparkdesk.ui.measuring import SuiteAsked
+    from sparkdesk.ui.measuring import SuiteAsked, SweepAsked
 
 
 @dataclass
@@ -34,6 +34,13 @@ class RunWanted(Message):
     """The user wants the suite run."""
 
     asked: SuiteAsked
+
+
+@dataclass
+class SweepWanted(Message):
+    """The user wants to see what passes cost."""
+
+    asked: SweepAsked
 
 
 @dataclass

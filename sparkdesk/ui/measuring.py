@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sparkdesk.bench.race import RaceEvent, RaceSettings
     from sparkdesk.bench.replies import Comparison
     from sparkdesk.bench.suite import Prompt
+    from sparkdesk.bench.sweep import Swept, Tuned
     from sparkdesk.engine.settings import SamplingSettings
     from sparkdesk.events import Notice, Progress
 
@@ -29,6 +30,15 @@ class SuiteAsked:
     domains: tuple[str, ...]
     per_domain: int | None
     """Most prompts of a domain; None is all."""
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class SweepAsked:
+    """A look at what passes cost, as it was chosen on the screen."""
+
+    domains: tuple[str, ...]
+    """One prompt of each is asked."""
     max_tokens: int
 
 
@@ -63,6 +73,10 @@ class Bench(Protocol):
 
     def run(self, asked: SuiteAsked) -> Iterator[Progress | Notice | Comparison]:
         """Every prompt plainly and with speculation."""
+        ...
+
+    def sweep(self, asked: SweepAsked) -> Iterator[Progress | Notice | Swept | Tuned]:
+        """Each prompt at every draft length, and then as the scheduler would have it."""
         ...
 
     def keep(self, asked: SuiteAsked, comparisons: Sequence[Comparison], *, is_complete: bool) -> KeptRun:

@@ -17,6 +17,7 @@ from sparkdesk.bench.race import RACE_DOMAIN, RaceEvent, RaceSettings, race
 from sparkdesk.bench.record import RunSettings, record
 from sparkdesk.bench.replies import Comparison, Judgement, Reply
 from sparkdesk.bench.suite import TINY, Prompt, choose, interleaved, read_suite
+from sparkdesk.bench.sweep import Swept, Tuned, sweep, tuned_replies
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings
@@ -24,7 +25,7 @@ from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
-from sparkdesk.ui.measuring import CardMade, SuiteAsked
+from sparkdesk.ui.measuring import CardMade, SuiteAsked, SweepAsked
 
 STORY = (
     "Once there was a small spark that lived in an old desk. It knew how to count, how to wait, and how to guess the "
@@ -127,6 +128,7 @@ class FakeBench:
         self.engine = WordEngine(script, model)
         self.raced: list[tuple[str, RaceSettings]] = []
         self.ran: list[SuiteAsked] = []
+        self.swept: list[SweepAsked] = []
         self.kept: list[KeptRun] = []
         self.is_measuring = False
         self.refusal: SparkDeskError | None = None
@@ -156,6 +158,16 @@ class FakeBench:
         try:
             settings = DuelSettings(max_tokens=asked.max_tokens)
             yield from duel(self.engine, prompts, settings, render=_render, judge=self._judge)
+        finally:
+            self.is_measuring = False
+
+    def sweep(self, asked: SweepAsked) -> Iterator[Progress | Notice | Swept | Tuned]:
+        self.swept.append(asked)
+        prompts = choose(self.prompts(), domains=asked.domains, per_domain=1)
+        self.is_measuring = True
+        try:
+            yield from sweep(self.engine, prompts, max_tokens=asked.max_tokens, render=_render)
+            yield from tuned_replies(self.engine, prompts, max_tokens=asked.max_tokens, render=_render)
         finally:
             self.is_measuring = False
 

@@ -29,22 +29,30 @@ from sparkdesk.ui.bench_messages import (
     RaceWanted,
     RunKept,
     RunWanted,
+    SweepWanted,
 )
 from sparkdesk.ui.desk import Desk
 from sparkdesk.ui.measuring import CardMade
 from sparkdesk.ui.screens.card import CardScreen
 from sparkdesk.ui.widgets.banner import Banner
 from sparkdesk.ui.widgets.bench_bar import BenchBar
+from sparkdesk.ui.widgets.curves_tab import CurvesTab
+from sparkdesk.ui.widgets.cycle import Cycle
 from sparkdesk.ui.widgets.prompt import Prompt
 from sparkdesk.ui.widgets.race_tab import RaceTab
 from sparkdesk.ui.widgets.runs_tab import RunsTab
 from sparkdesk.ui.widgets.suite_tab import SuiteTab
 from sparkdesk.ui.widgets.toggle import Toggle
 
-Taker = RaceTab | SuiteTab | RunsTab
+Taker = RaceTab | SuiteTab | CurvesTab | RunsTab
 """A tab that was given the worker: it takes the events, and is told of their end."""
 
-_TABS = {"race": "Race one prompt", "suite-tab": "Run the suite", "runs": "Kept runs and report cards"}
+_TABS = {
+    "race": "Race one prompt",
+    "suite-tab": "Run the suite",
+    "curves": "Cost curves",
+    "runs": "Kept runs and report cards",
+}
 _LOOK_S = 0.2
 """Seldom, because what draws here takes time from what is measured."""
 
@@ -79,6 +87,8 @@ class BenchScreen(Screen[None]):
                 yield RaceTab(lambda: self.desk.bench.sampling)
             with TabPane("2 Suite", id="suite-tab"):
                 yield SuiteTab()
+            with TabPane("3 Curves", id="curves"):
+                yield CurvesTab()
             with TabPane("4 Runs", id="runs"):
                 yield RunsTab()
         yield Footer()
@@ -100,6 +110,7 @@ class BenchScreen(Screen[None]):
         prompts = self.desk.bench.prompts()
         self.query_one(RaceTab).offer(prompts)
         await self.query_one(SuiteTab).offer(prompts)
+        self.query_one(CurvesTab).offer(prompts)
         self.show_runs()
         if not self.measuring:
             self.query_one(Banner).rest()
@@ -129,6 +140,12 @@ class BenchScreen(Screen[None]):
         tab = self.query_one(SuiteTab)
         if self.measure("suite", tab, lambda: self.desk.bench.run(message.asked)):
             tab.begin(message.asked)
+
+    @on(SweepWanted)
+    def begin_sweep(self, message: SweepWanted) -> None:
+        tab = self.query_one(CurvesTab)
+        if self.measure("cost curves", tab, lambda: self.desk.bench.sweep(message.asked)):
+            tab.begin()
 
     @on(CardWanted)
     def begin_card(self, message: CardWanted) -> None:
@@ -236,7 +253,7 @@ class BenchScreen(Screen[None]):
     @on(TabbedContent.TabActivated)
     def enter_tab(self, message: TabbedContent.TabActivated) -> None:
         """To where its keys work; the race's prompt takes the words that are typed next."""
-        first: dict[str, type[Widget]] = {"race": Prompt, "suite-tab": Toggle, "runs": OptionList}
+        first: dict[str, type[Widget]] = {"race": Prompt, "suite-tab": Toggle, "curves": Cycle, "runs": OptionList}
         pane = message.pane
         for widget in list(pane.query(first[pane.id]))[:1] if pane.id in first else []:
             widget.focus()

@@ -36,6 +36,11 @@ class Cycle(Widget, Generic[Value], can_focus=True):
     def value(self) -> Value:
         return self._values[self.place][1]
 
+    def offer(self, values: Sequence[tuple[str, Value]]) -> None:
+        """Other values, beginning with the first."""
+        self._values, self.place = tuple(values), 0
+        self.refresh(layout=True)
+
     def render(self) -> RenderResult:
         label = f"{self._label} " if self._label else ""
         word = self._values[self.place][0]

@@ -26,8 +26,8 @@ from sparkdesk.ui.widgets.toggle import Toggle
 _LIMITS = (1, 2, 4)
 _LENGTHS = (64, 128, 256, 512)
 _EMPTY = (
-    "Every prompt of the suite is answered twice, plainly and with speculation, each from an empty cache.",
-    "The table says what that gains where, and whether the texts are the same.",
+    "Every prompt of the suite is answered twice, plainly and with speculation, each from an empty cache. The table "
+    "says what that gains where, and whether the texts are the same.",
     "",
     "S starts. It may be stopped at any time: what was measured is kept.",
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sparkdesk.cli.plot import plot
+from sparkdesk.bench.plot import plot
 
 RISING = {"T": [(0.0, 1.0), (7.0, 8.0)], "D": [(1.0, 0.5), (7.0, 1.0)]}
 
