@@ -76,13 +76,14 @@ def _built(hub: "Hub", plan: "Plan") -> "Built":
 def _test(built: "Built", options: Namespace) -> None:
     """Raises EngineError where speculation changes the text; a draft that is never right is only warned of."""
     from sparkdesk.assembly.build import note_tested
-    from sparkdesk.cli.convert_verify import refuse_divergence, verify
+    from sparkdesk.cli.convert_verify import verify
     from sparkdesk.cli.pairs import own_pair
+    from sparkdesk.cli.trial import refuse_divergence
 
     found = verify(own_pair(built.target, built.draft), options)
     refuse_divergence(found)
     note_tested(built)
-    say(found.warning or f"Tested: {found.verdict}, accepted length {found.accepted_length:.2f}.")
+    say(found.sentence)
 
 
 def _as_json(built: "Built", forecast: "Forecast | None") -> dict[str, object]:

@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkdesk.chat.settings import ChatSettings
+from sparkdesk.cli.fitting import LoadedPair, room_without
 from sparkdesk.cli.opening import open_pair
-from sparkdesk.cli.pairs import ChosenPair, PairFiles, library_pair
+from sparkdesk.cli.pairs import ChosenPair, PairFiles, named_pair
 from sparkdesk.cli.shared_engine import SharedEngine
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError, HistoryError
 from sparkdesk.events import Notice, Progress
+from sparkdesk.fit import Room
 
 if TYPE_CHECKING:
     from sparkdesk.chat.conversation import Conversation
     from sparkdesk.chat.history.opening import AnyHistory
     from sparkdesk.cli.measuring import DeskBench
+    from sparkdesk.cli.shelf import HomeShelf
 
 _DRAWING_NICENESS = 5
 
@@ -44,6 +47,7 @@ class PairDesk:
         self._history_file, self._history_trouble = history_file, ""
         self._conversation: Conversation | None = None
         self._history: AnyHistory | None = None
+        self._files: PairFiles | None = None
         self._is_closed = False
 
     @property
@@ -68,6 +72,23 @@ class PairDesk:
 
         is_thinking = self._conversation.settings.is_thinking if self._conversation else self._chat.is_thinking
         return recommended_sampling(self._engine.model, is_thinking=is_thinking)
+
+    @property
+    def loaded(self) -> LoadedPair | None:
+        """The files in memory; None where there are none."""
+        model = self.model
+        if model is None or self._files is None:
+            return None
+        return LoadedPair(self._files, model.context_tokens, model.gpu_layers)
+
+    @property
+    def shelf(self) -> "HomeShelf":
+        from sparkdesk.cli.shelf import HomeShelf
+        from sparkdesk.paths import user_paths
+        from sparkdesk.settings import read_settings
+
+        paths = user_paths()
+        return HomeShelf(self, paths, read_settings(paths.settings_file), how=self._how)
 
     @property
     def conversation(self) -> "Conversation":
@@ -142,7 +163,7 @@ class PairDesk:
         return DeskBench(self, self._engine, folder=user_paths().runs)
 
     def open(self) -> Generator[Progress | Notice, None, None]:
-        steps = open_pair(self._engine, self._pair, how=self._how(), speculation=self.speculation)
+        steps = self._steps()
         try:
             for event in steps:
                 if self._is_closed:
@@ -155,13 +176,18 @@ class PairDesk:
 
     def reload(self) -> Generator[Progress | Notice, None, None]:
         yield from self.open()
-        from sparkdesk.chat.local_speaker import LocalSpeaker
-
-        self.conversation.attach(LocalSpeaker(self._engine))
+        self._go_on()
 
     def switch(self, pair: str) -> Generator[Progress | Notice, None, None]:
-        self._pair = library_pair(pair)
-        yield from self.reload()
+        """What cannot be opened at all is refused before the loaded pair is given up; what fails later leaves the old
+        pair to be reloaded."""
+        old, self._pair = self._pair, named_pair(pair)
+        try:
+            yield from self.open()
+        except BaseException:
+            self._pair = old
+            raise
+        self._go_on()
 
     def close(self) -> None:
         self._is_closed = True
@@ -169,12 +195,34 @@ class PairDesk:
         if self._history is not None:
             self._history.close()
 
+    def _go_on(self) -> None:
+        from sparkdesk.chat.local_speaker import LocalSpeaker
+
+        self.conversation.attach(LocalSpeaker(self._engine))
+
+    def _steps(self) -> Generator[Progress | Notice, None, None]:
+        files: PairFiles = yield from self._pair.prepare()
+        pair = replace(self._pair, prepare=lambda: _ready(files))
+        room = self._room_without_loaded
+        yield from open_pair(self._engine, pair, how=self._how(), speculation=self.speculation, ask_room=room)
+        self._files = files
+
+    def _room_without_loaded(self) -> Room:
+        from sparkdesk.doctor.room import free_room
+
+        return room_without(free_room(), self.loaded)
+
     def _what_to_know(self) -> Iterator[Notice]:
         if self.model is not None and not self.model.chat_template:
             yield Notice("This model brings no chat template: it continues your text as it stands.")
         self.history.newest(1)  # opens it
         if self._history_trouble:
             yield Notice(self._history_trouble)
+
+
+def _ready(files: PairFiles) -> Generator[Progress, None, PairFiles]:
+    yield from ()
+    return files
 
 
 def _let_the_engine_go_first() -> None:

@@ -1,7 +1,7 @@
 """Before a load: does the pair fit, and how many layers go onto the graphics card."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sparkdesk.cli.pairs import PairFiles
@@ -35,6 +35,33 @@ def fitted(
     if how.gpu_layers == ALL_LAYERS and room.has_gpu and plan.fits and plan.gpu_layers <= len(target.layers):
         how = replace(how, gpu_layers=plan.gpu_layers)
     return how, Notice(f"{plan.why} {plan.advice}")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPair:
+    """What is in memory now."""
+
+    files: PairFiles
+    context_tokens: int
+    gpu_layers: int
+
+
+def room_without(room: Room, loaded: LoadedPair | None) -> Room:
+    """What would be free if it were gone.
+
+    On the host its weights are pages of a file, which the system counts as free already.
+    """
+    target = _size(loaded.files.target) if loaded is not None else None
+    if loaded is None or target is None:
+        return room
+    draft = _size(loaded.files.draft)
+    need = need_of(target, draft, context_tokens=loaded.context_tokens, gpu_layers=loaded.gpu_layers)
+    host_bytes = sum(part.host_bytes for part in need.parts if part.kind != "weights")
+    if room.is_shared:
+        free = room.host_bytes + need.gpu_bytes + host_bytes
+        return replace(room, host_bytes=free, gpu_bytes=free)
+    gpu_bytes = room.gpu_bytes + need.gpu_bytes if room.has_gpu else 0
+    return replace(room, host_bytes=room.host_bytes + host_bytes if room.host_bytes else 0, gpu_bytes=gpu_bytes)
 
 
 def _size(path: Path | None) -> ModelSize | None:

@@ -10,7 +10,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli.paint import Paint, paint_for
-from sparkdesk.cli.sizes import day_in_words, parameters_in_words, shortened, size_in_words
+from sparkdesk.sizes import day_in_words, parameters_in_words, shortened, size_in_words
 
 if TYPE_CHECKING:
     from sparkdesk.library import Library, Model, Pair

@@ -1,6 +1,6 @@
 """Getting a pair ready, as events: its files made, its process started, its weights loaded."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from sparkdesk.cli.fitting import fitted
 from sparkdesk.cli.pairs import ChosenPair
@@ -8,6 +8,7 @@ from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings, SpeculationSettings
 from sparkdesk.errors import UsageError
 from sparkdesk.events import Notice, Progress
+from sparkdesk.fit import Room
 from sparkdesk.library.last_used import mark_used
 from sparkdesk.paths import user_paths
 from sparkdesk.runner.client import EngineClient
@@ -17,14 +18,19 @@ _STAGES = {"target": "Loading the target", "draft": "Loading the draft", "warm-u
 
 
 def open_pair(
-    engine: EngineClient, pair: ChosenPair, *, how: LoadSettings, speculation: SpeculationSettings
+    engine: EngineClient,
+    pair: ChosenPair,
+    *,
+    how: LoadSettings,
+    speculation: SpeculationSettings,
+    ask_room: Callable[[], Room] | None = None,
 ) -> Generator[Progress | Notice, None, ModelInfo]:
     """Everything up to a loaded pair. `how` says all but the paths, which the pair knows once it is prepared.
 
-    Closing it early undoes what was begun.
+    `ask_room` says what is free once the pair that is loaded now is gone. Closing it early undoes what was begun.
     """
     files = yield from pair.prepare()
-    how, notice = fitted(files, how)
+    how, notice = fitted(files, how, ask_room=ask_room)
     if notice is not None:
         yield notice
     settings = LoadSettings(

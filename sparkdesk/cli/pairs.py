@@ -68,6 +68,29 @@ def library_pair(name: str) -> ChosenPair:
     return replace(own_pair(pair.target.path, pair.draft.path if pair.draft is not None else None), name=pair.name)
 
 
+def named_pair(name: str) -> ChosenPair:
+    """Whatever the screen calls a pair: the bundled one, one of the library, or a target that has no draft.
+
+    Raises UsageError, ModelLoadError or PairMismatch before anything is loaded.
+    """
+    if name == DEMO_NAME:
+        return demo_pair()
+    path = Path(name)
+    chosen = own_pair(path, None) if path.is_absolute() else library_pair(name)
+    return replace(chosen, prepare=lambda: _checked(chosen))
+
+
+def _checked(chosen: ChosenPair) -> Generator[Progress, None, PairFiles]:
+    """A file that is broken is found out while the old pair is still loaded."""
+    from sparkdesk.gguf_glance import glance_gguf
+
+    files = yield from chosen.prepare()
+    for path in (files.target, files.draft):
+        if path is not None:
+            glance_gguf(path)
+    return files
+
+
 def demo_pair() -> ChosenPair:
     return ChosenPair(DEMO_NAME, DEMO_EXAMPLES, _prepare_demo, threads=min(_DEMO_MOST_THREADS, os.cpu_count() or 1))
 

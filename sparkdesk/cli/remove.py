@@ -6,9 +6,9 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sparkdesk.cli.sizes import size_in_words
 from sparkdesk.cli.talk import say
 from sparkdesk.errors import UsageError
+from sparkdesk.sizes import size_in_words
 
 if TYPE_CHECKING:
     from sparkdesk.library.removal import Removal

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from sparkdesk.cli import speaking
 from sparkdesk.cli.foreseeing import fit_as_json
-from sparkdesk.cli.sizes import size_in_words
 from sparkdesk.cli.talk import follow, say
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Progress
 from sparkdesk.paths import user_paths
+from sparkdesk.sizes import size_in_words
 
 if TYPE_CHECKING:
     from sparkdesk.assembly.forecast import Forecast, Told

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -97,6 +98,18 @@ class SparkDeskApp(App[None]):
                 self.preferences.change_theme(name)
             except SparkDeskError as error:
                 self.notify(f"{error} The colours hold until the end.", severity="warning")
+
+    @on(messages.PairChosen)
+    async def chat_with(self, message: messages.PairChosen) -> None:
+        await self.action_go_back()
+        if isinstance(self.screen, ChatScreen):
+            await self.screen.switch_pair(message.name)
+
+    @on(messages.WorkTold)
+    def tell_chat_of_work(self, message: messages.WorkTold) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, ChatScreen):
+                screen.job = message.text
 
     async def action_open_screen(self, name: str) -> None:
         """Go to a screen of the table, or back to the chat when it is the one in front."""

@@ -14,6 +14,7 @@ from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.events import Notice, Progress
 from sparkdesk.ui.measuring import Bench
+from sparkdesk.ui.shelf import Shelf
 
 OpenEvent = Progress | Notice
 
@@ -182,6 +183,11 @@ class Desk(Protocol):
     @property
     def bench(self) -> Bench:
         """Measurements with the engine of this desk."""
+        ...
+
+    @property
+    def shelf(self) -> Shelf:
+        """The models: here, in the catalogue and on the hub."""
         ...
 
     def open(self) -> Iterator[OpenEvent]:

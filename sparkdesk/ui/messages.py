@@ -102,3 +102,17 @@ class ReplyRefused(Message):
     """What the user had sent."""
     cause: str
     hint: str
+
+
+@dataclass
+class PairChosen(Message):
+    """The user wants to chat with that pair."""
+
+    name: str
+
+
+@dataclass
+class WorkTold(Message):
+    """How far a download or a build is, for whoever looks at another screen; empty when none goes on any more."""
+
+    text: str

@@ -56,9 +56,16 @@ def _bench(app: SparkDeskApp) -> Screen[Any]:
     return BenchScreen(app.desk)
 
 
+def _models(app: SparkDeskApp) -> Screen[Any]:
+    from sparkdesk.ui.screens.models import ModelsScreen
+
+    return ModelsScreen(app.desk.shelf)
+
+
 ROUTES = (
     Route("help", "f1", "Help", "Show all keys", _help, stays=False),
     Route("settings", "f2", "Settings", "Change settings and keys", _settings, stays=False),
+    Route("models", "f7", "Models", "What is on this machine, what can be had, and getting it", _models),
     Route("bench", "f8", "Bench", "Race plain decoding against speculation, and measure", _bench),
 )
 

@@ -12,6 +12,7 @@ from sparkdesk.chat.verdict import Verdict
 from sparkdesk.cli import convert_verify
 from sparkdesk.cli.app import run
 from sparkdesk.cli.demo import Comparison
+from sparkdesk.cli.trial import Verified
 from sparkdesk.engine.stats import ReplyStats
 from tests.cli.command_line import sparkdesk
 from tests.converters.checkpoints import make_speculators, make_target
@@ -82,7 +83,7 @@ def test_a_text_that_diverged_is_a_failure_with_its_figures(
         (f"Prompt {kind}", Comparison(answer("a"), answer("b"), Verdict(kind, 1, 3.0, 0.1)))
         for kind in ("near-tie", "diverged", "identical")
     ]
-    monkeypatch.setattr(convert_verify, "verify", lambda pair, options: convert_verify.Verified(INFO, asked))
+    monkeypatch.setattr(convert_verify, "verify", lambda pair, options: Verified(INFO, asked))
     assert run(["convert", "verify", str(tiny_pair.target), str(tiny_pair.draft)]) == 4
     shown = capsys.readouterr()
     assert "DIVERGED" in shown.out and "accepted length  1.50" in shown.out and "50%  0%" in shown.out

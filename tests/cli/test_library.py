@@ -9,10 +9,10 @@ import pytest
 from sparkdesk.cli.app import run
 from sparkdesk.cli.list import report
 from sparkdesk.cli.paint import Paint
-from sparkdesk.cli.sizes import day_in_words, parameters_in_words, shortened, size_in_words
 from sparkdesk.library.model import Library, Model
 from sparkdesk.library.places import FOLDER, Place
 from sparkdesk.paths import HOME_VARIABLE, Paths, user_paths
+from sparkdesk.sizes import day_in_words, parameters_in_words, shortened, size_in_words
 from tests.library.gguf_samples import write_draft, write_target
 
 DAY_S = 86_400.0

@@ -26,6 +26,7 @@ from sparkdesk.events import Notice, Progress
 from sparkdesk.ui.desk import OpenEvent
 from sparkdesk.ui.examples import DEMO_EXAMPLES
 from tests.ui.fake_bench import BenchScript, FakeBench
+from tests.ui.fake_shelf import FakeShelf
 
 MODEL = ModelInfo(
     name="Spark Tiny",
@@ -325,6 +326,7 @@ class FakeDesk:
         self.closed = 0
         self.undone = 0
         self._loaded = model
+        self.shelf = FakeShelf()
         self._is_closing = threading.Event()
         self.bench = FakeBench(bench or BenchScript(), model)
 

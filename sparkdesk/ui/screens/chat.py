@@ -61,6 +61,8 @@ class ChatScreen(ActingScreen):
 
     choice: reactive[DraftChoice] = reactive(NO_CHOICE, repaint=False)
     """The part of the figures that the top bar shows: it changes seldom, and moves what is beside it."""
+    job: reactive[str] = reactive("")
+    """A download or a build that goes on while one chats."""
     left_out: reactive[int] = reactive(0)
     """Messages that the model no longer reads."""
 
@@ -72,6 +74,7 @@ class ChatScreen(ActingScreen):
             ChatScreen.problem,
             ChatScreen.choice,
             ChatScreen.is_thinking,
+            ChatScreen.job,
         )
         with Horizontal(id="body"):
             with Vertical(id="talk"):

@@ -21,6 +21,8 @@ class Title(Widget):
     pair: reactive[str] = reactive("")
     model: reactive[ModelInfo | None] = reactive(None)
     is_thinking: reactive[bool] = reactive(False)
+    job: reactive[str] = reactive("")
+    """A download or a build that goes on elsewhere."""
 
     def render(self) -> RenderResult:
         where = f" · {', '.join(self.model.devices)}" if self.model else ""
@@ -28,6 +30,7 @@ class Title(Widget):
             ("✦ SparkDesk", "bold $primary"),
             ("  " + self.pair, "$foreground"),
             ("  ∴ thinking" if self.is_thinking else "", "bold $secondary"),
+            (f"  ⇣ {self.job}" if self.job else "", "$primary"),
             (where, "$spark-quiet"),
         )
 
@@ -39,10 +42,11 @@ class TopBar(Horizontal):
     problem: reactive[str] = reactive("")
     choice: reactive[DraftChoice] = reactive(NO_CHOICE, repaint=False)
     is_thinking: reactive[bool] = reactive(False)
+    job: reactive[str] = reactive("")
     gives_reasons: reactive[bool] = reactive(False)
 
     def compose(self) -> ComposeResult:
-        yield Title().data_bind(TopBar.pair, TopBar.model, TopBar.is_thinking)
+        yield Title().data_bind(TopBar.pair, TopBar.model, TopBar.is_thinking, TopBar.job)
         yield SpeculationSwitch().data_bind(TopBar.speculation, TopBar.problem, TopBar.choice, TopBar.gives_reasons)
 
     def on_resize(self, event: events.Resize) -> None:

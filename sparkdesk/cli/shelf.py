@@ -1,0 +1,260 @@
+"""The shelf the models screen is given: this user's library, the catalogue, the hub, and building pairs."""
+
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkdesk.cli.pairs import DEMO_NAME
+from sparkdesk.engine.settings import LoadSettings
+from sparkdesk.errors import EngineError, UsageError
+from sparkdesk.events import Notice
+from sparkdesk.paths import Paths
+from sparkdesk.settings import Settings
+from sparkdesk.sizes import size_in_words
+from sparkdesk.ui.shelf import ABSENT, BEGUN, DOWNLOADED, READY, Contents, Got, Journey, Listed, Order, Told
+
+if TYPE_CHECKING:
+    from sparkdesk.assembly.build import Built
+    from sparkdesk.assembly.forecast import Forecast, Wanted
+    from sparkdesk.assembly.planning import Planning
+    from sparkdesk.catalog import Catalog, PairEntry
+    from sparkdesk.catalog.entry import ModelEntry
+    from sparkdesk.cli.desk import PairDesk
+    from sparkdesk.fit import Plan, Room
+    from sparkdesk.hub.client import Hub
+    from sparkdesk.hub.model import ModelSource
+    from sparkdesk.hub.search import Hit
+    from sparkdesk.library.model import Library, Model, Pair, Partial
+    from sparkdesk.library.removal import Removal
+
+_ROOM_HOLDS_S = 10.0
+"""Asking what is free takes a moment where there is a card, and every row of a list asks."""
+
+
+class HomeShelf:
+    """Satisfies ui.shelf.Shelf."""
+
+    bundled = DEMO_NAME
+
+    def __init__(self, desk: "PairDesk", paths: Paths, settings: Settings, *, how: Callable[[], LoadSettings]) -> None:
+        self._desk, self._paths, self._settings, self._how = desk, paths, settings, how
+        self._room: Room | None = None
+        self._room_at_s = 0.0
+
+    # What is here
+
+    def contents(self) -> Contents:
+        library, problem = self._library(), ""
+        try:
+            catalogue = self._catalogue()
+        except UsageError as error:  # the user's file; ours is sound
+            from sparkdesk.catalog import read_catalog
+
+            catalogue, problem = read_catalog(self._paths.config / "none"), str(error)
+        listed = tuple(Listed(entry, _state(entry, library)) for entry in catalogue.pairs)
+        return Contents(library, listed, problem)
+
+    def free(self) -> str:
+        room = self._free_room()
+        beside = f"{size_in_words(room.host_bytes)} of memory" if room.host_bytes else ""
+        if room.has_gpu and not room.is_shared:
+            return f"{size_in_words(room.gpu_bytes)} on the card, {beside}".rstrip(", ")
+        return beside
+
+    def fit(self, target: "Model", draft: "Model | None") -> "Plan | None":
+        from sparkdesk.fit import plan_load, size_from_header
+
+        if target.header is None:
+            return None
+        size = size_from_header(target.header)
+        beside = size_from_header(draft.header) if draft is not None and draft.header is not None else None
+        context = self._how().context_tokens or size.trained_context
+        return plan_load(size, beside, self._free_room(), context_tokens=context, gpu_layers=self._how().gpu_layers)
+
+    # What can be had
+
+    def search(self, text: str) -> "Journey[list[Hit]]":
+        from sparkdesk.hub.client import Hub
+        from sparkdesk.hub.search import search
+
+        yield Notice("")
+        return (yield from search(Hub(), text))
+
+    def ask(self, order: Order) -> "Journey[Forecast | None]":
+        from sparkdesk.assembly.forecast import foresee
+        from sparkdesk.hub.client import Hub
+
+        hub = Hub()
+        entry = self._catalogue().find(order.name) if order.is_pair else None
+        if order.is_pair:
+            wanted = yield from self._planning(hub, order).find(order.quantization)
+        else:
+            wanted, _ = yield from self._lone(hub, order, order.quantization)
+        shape = entry.target.checkpoint if entry is not None and not order.target else ""
+        room = self._free_room()
+        return (yield from foresee(hub, wanted.shaped_like(shape), room=room, context_tokens=self._how().context_tokens))
+
+    # Getting it
+
+    def get(self, order: Order) -> Journey[Got]:
+        from sparkdesk.hub.client import Hub
+
+        hub = Hub()
+        return (yield from (self._build(hub, order) if order.is_pair else self._pull(hub, order)))
+
+    def resume(self, partial: "Partial") -> Journey[Got]:
+        from sparkdesk.hub.client import Hub
+        from sparkdesk.hub.look_up import LookUp
+        from sparkdesk.hub.pull import MODEL, fetch_models
+        from sparkdesk.hub.resume import find_begun
+        from sparkdesk.library.places import repository_of
+
+        name = repository_of(partial.path, partial.place)
+        if not name:
+            raise UsageError("This is no download, so there is nothing to go on with.", "Build the pair again.")
+        hub = Hub()
+        source = yield from find_begun(LookUp(hub), name, partial.path.name)
+        yield from fetch_models(hub, {MODEL: source})
+        return Got(f"{name} is downloaded.")
+
+    def plan_removal(self, what: "Pair | Model | Partial | None") -> "Removal":
+        from sparkdesk.library.model import Pair
+        from sparkdesk.library.removal import plan_removal, plan_sweep
+
+        library = self._library()
+        if what is None:
+            return plan_sweep(library)
+        self._refuse_loaded(what)
+        return plan_removal(library, what.name if isinstance(what, Pair) else str(what.path))
+
+    def remove(self, removal: "Removal") -> None:
+        from sparkdesk.library.removal import remove
+
+        remove(removal)
+
+    def _build(self, hub: "Hub", order: Order) -> Journey[Got]:
+        from sparkdesk.assembly.build import build, keep
+        from sparkdesk.assembly.settle import settle
+
+        planning = self._planning(hub, order)
+        context = self._how().context_tokens
+        yield from settle(hub, planning.find, asked=order.quantization, room=self._free_room(), context_tokens=context)
+        for note in planning.plan.notes:
+            yield Notice(note)
+        built = yield from build(hub, planning.plan, self._paths.models)
+        said = "" if built.is_tested else (yield from self._tried(built))
+        keep(built)
+        return Got(f"{order.name} is ready. {said}".rstrip(), opens=order.name)
+
+    def _tried(self, built: "Built") -> Generator[Told, None, str]:
+        """Beside the pair that is loaded; where there is no room for both, the chat goes first."""
+        from sparkdesk.assembly.build import note_tested
+        from sparkdesk.cli.pairs import own_pair
+        from sparkdesk.cli.trial import refuse_divergence, trying
+
+        if not self._has_room_beside(built.target, built.draft):
+            return "It was not tried: there is no room for it beside the pair that is loaded."
+        found = yield from trying(own_pair(built.target, built.draft), self._how)
+        refuse_divergence(found)
+        note_tested(built)
+        return found.sentence
+
+    def _pull(self, hub: "Hub", order: Order) -> Journey[Got]:
+        from sparkdesk.assembly.settle import settle
+        from sparkdesk.hub.pull import fetch_models
+
+        models: dict[str, ModelSource] = {}
+
+        def find(quantization: str) -> "Generator[Told, None, Wanted]":
+            wanted, found = yield from self._lone(hub, order, quantization)
+            models.update(found)
+            return wanted
+
+        context = self._how().context_tokens
+        yield from settle(hub, find, asked=order.quantization, room=self._free_room(), context_tokens=context)
+        yield from fetch_models(hub, models)
+        return Got(f"{order.name} is downloaded.")
+
+    def _lone(
+        self, hub: "Hub", order: Order, quantization: str
+    ) -> "Generator[Told, None, tuple[Wanted, dict[str, ModelSource]]]":
+        from sparkdesk.cli.foreseeing import find_models_wanted
+        from sparkdesk.hub.look_up import LookUp
+
+        return (yield from find_models_wanted(LookUp(hub), None, order.name, quantization))
+
+    def _planning(self, hub: "Hub", order: Order) -> "Planning":
+        from sparkdesk.assembly.plan import Wish
+        from sparkdesk.assembly.planning import Planning
+
+        wish = Wish(order.name, order.target, order.draft)
+        return Planning(hub, self._catalogue(), wish, self._paths.models)
+
+    # Memory
+
+    def _has_room_beside(self, target: Path, draft: Path) -> bool:
+        from sparkdesk.doctor.room import free_room
+        from sparkdesk.fit import plan_load, size_from_header
+        from sparkdesk.gguf_glance import glance_gguf
+
+        sizes = [size_from_header(glance_gguf(path)) for path in (target, draft)]
+        context = self._how().context_tokens or sizes[0].trained_context
+        return plan_load(sizes[0], sizes[1], free_room(), context_tokens=context).fits
+
+    def _free_room(self) -> "Room":
+        """With what the loaded pair takes: it goes when another is opened."""
+        from sparkdesk.cli.fitting import room_without
+        from sparkdesk.doctor.room import free_room
+
+        if self._room is None or time.monotonic() - self._room_at_s > _ROOM_HOLDS_S:
+            self._room, self._room_at_s = room_without(free_room(), self._desk.loaded), time.monotonic()
+        return self._room
+
+    # The library
+
+    def _library(self) -> "Library":
+        from sparkdesk.library import read_library
+
+        return read_library(self._paths, self._settings)
+
+    def _catalogue(self) -> "Catalog":
+        from sparkdesk.catalog import read_catalog
+
+        return read_catalog(self._paths.catalog_file)
+
+    def _refuse_loaded(self, what: "Pair | Model | Partial") -> None:
+        from sparkdesk.library.model import Pair, Partial
+
+        loaded = self._desk.loaded
+        if loaded is None or isinstance(what, Partial):
+            return
+        models = what.models if isinstance(what, Pair) else (what,)
+        taken = {path.resolve() for path in (loaded.files.target, loaded.files.draft) if path is not None}
+        if any(file.resolve() in taken for model in models for file in model.files):
+            raise EngineError("It is loaded now, so it stays.", "Open another pair first.")
+
+
+def _state(entry: "PairEntry", library: "Library") -> str:
+    pair = library.pair(entry.name)
+    if pair is not None and pair.is_built and not pair.problem:
+        return READY
+    found = [_parts(model, library) for model in (entry.target, entry.draft)]
+    if all(is_here for is_here, _ in found):
+        return DOWNLOADED
+    return BEGUN if any(is_here or is_begun for is_here, is_begun in found) else ABSENT
+
+
+def _parts(model: "ModelEntry", library: "Library") -> tuple[bool, bool]:
+    """Whether it is downloaded, and whether something of it is: as far as the disk alone can tell."""
+    from sparkdesk.library.places import HUB
+
+    is_here = is_begun = False
+    for place in library.places:
+        if place.kind != HUB:
+            continue
+        for repository in (*(source.repository for source in model.gguf), model.checkpoint):
+            folder = place.folder / "--".join(("models", *repository.split("/")))
+            is_begun = is_begun or any(folder.glob("blobs/*.incomplete"))
+            is_here = is_here or any(any(folder.glob(f"snapshots/*/*.{ending}")) for ending in ("gguf", "safetensors"))
+    return is_here and not is_begun, is_begun or is_here

@@ -1,0 +1,140 @@
+"""Lets a pair answer three prompts, plainly and with speculation: the proof that target and draft work together."""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sparkdesk.errors import EngineError, PairMismatch
+from sparkdesk.events import Notice, Progress
+
+if TYPE_CHECKING:
+    from sparkdesk.chat.oneshot import Answer
+    from sparkdesk.chat.settings import ChatSettings
+    from sparkdesk.cli.demo import Comparison
+    from sparkdesk.cli.pairs import ChosenPair
+    from sparkdesk.engine.model_info import ModelInfo
+    from sparkdesk.engine.settings import LoadSettings
+    from sparkdesk.runner.client import EngineClient
+
+PROMPTS = (
+    "Count from 1 to 40.",
+    "Write a Python function that adds up the numbers in a list.",
+    "Why is the sky blue? Answer in a few sentences.",
+)
+_MAX_TOKENS = 48
+_HARDLY_ANY = 1.2
+"""Accepted length below which a draft is hardly ever right: sound ones are above 1.5 even on prose."""
+_TRYING = "Trying the pair"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    model: "ModelInfo"
+    asked: "Sequence[tuple[str, Comparison]]"
+
+    @property
+    def verdict(self) -> str:
+        """The worst of all."""
+        from sparkdesk.bench.replies import KINDS
+
+        return max((found.verdict.kind for _, found in self.asked), key=KINDS.index)
+
+    @property
+    def accepted_length(self) -> float:
+        stats = [found.speculative.stats for _, found in self.asked]
+        return _ratio(sum(each.decoded for each in stats), sum(each.rounds for each in stats))
+
+    @property
+    def acceptance_by_position(self) -> list[float]:
+        """Of the drafted tokens that were looked at at each position, the share that was right."""
+        stats = [found.speculative.stats for _, found in self.asked]
+        return [
+            _ratio(
+                sum(sum(each.accepted_by_position[i : i + 1]) for each in stats),
+                sum(sum(each.verified_by_position[i : i + 1]) for each in stats),
+            )
+            for i in range(max(len(each.verified_by_position) for each in stats))
+        ]
+
+    @property
+    def warning(self) -> str:
+        if self.accepted_length >= _HARDLY_ANY:
+            return ""
+        return (
+            f"Hardly a drafted token was right (accepted length {self.accepted_length:.2f}; 1.00 is none at all): "
+            "the draft may belong to another target, or one of the two was converted wrongly."
+        )
+
+    @property
+    def sentence(self) -> str:
+        return self.warning or f"Tested: {self.verdict}, accepted length {self.accepted_length:.2f}."
+
+
+def trying(pair: "ChosenPair", how: "LoadSettings") -> Generator[Progress | Notice, None, Verified]:
+    """Loads the pair in a process of its own, which ends with it. Raises EngineError."""
+    from sparkdesk.cli.opening import open_pair
+    from sparkdesk.engine.settings import SpeculationSettings
+    from sparkdesk.paths import user_paths
+    from sparkdesk.runner.client import EngineClient
+
+    with EngineClient(machine_file=user_paths().machine_file) as engine:
+        model = yield from open_pair(engine, pair, how=how, speculation=SpeculationSettings())
+        if model.draft_problem:
+            raise PairMismatch(model.draft_problem)
+        asked = []
+        for number, prompt in enumerate(PROMPTS):
+            asked.append((prompt, (yield from _compared(engine, prompt, model, done=number))))
+        return Verified(model, asked)
+
+
+def refuse_divergence(found: Verified) -> None:
+    """Raises EngineError."""
+    if found.verdict == "diverged":
+        raise EngineError(
+            "With speculation the text is another than without it, by more than rounding explains.",
+            "Please report it, with the JSON of sparkdesk convert verify --json; plain decoding is not affected.",
+        )
+
+
+def _compared(
+    engine: "EngineClient", prompt: str, model: "ModelInfo", *, done: int
+) -> Generator[Progress, None, "Comparison"]:
+    from sparkdesk.chat.settings import ChatSettings
+    from sparkdesk.chat.verdict import Answered, compare_answers
+    from sparkdesk.cli.demo import Comparison
+    from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
+
+    answers = []
+    # The whole block every time: the scheduler would leave out what it expects little of.
+    ways = (SpeculationSettings(False), SpeculationSettings(is_enabled=True, draft_length=model.block_size))
+    for number, way in enumerate(ways):
+        settings = ChatSettings(sampling=SamplingSettings(temperature=0.0), speculation=way, max_tokens=_MAX_TOKENS)
+        answers.append((yield from _answered(engine, prompt, settings, done=done + number / len(ways))))
+    plain, speculative = answers
+    verdict = compare_answers(
+        engine,
+        plain.prompt,
+        plain=Answered(plain.tokens, plain.stop_reason),
+        speculative=Answered(speculative.tokens, speculative.stop_reason),
+    )
+    return Comparison(plain, speculative, verdict)
+
+
+def _answered(
+    engine: "EngineClient", prompt: str, settings: "ChatSettings", *, done: float
+) -> Generator[Progress, None, "Answer"]:
+    from sparkdesk.chat.events import ReplyFinished
+    from sparkdesk.chat.oneshot import Answer, prompt_of, stream_answer
+
+    tokens = prompt_of(engine, prompt, settings=settings)
+    with closing(stream_answer(engine, tokens, settings=settings)) as events:
+        for event in events:
+            if isinstance(event, ReplyFinished):
+                return Answer(event.text, event.tokens, event.stop_reason, event.stats, tokens)
+            yield Progress(_TRYING, done, len(PROMPTS), "prompts")
+    raise AssertionError("a reply ends with ReplyFinished")
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0

@@ -1,0 +1,27 @@
+"""What a download that was cut was of: the cache knows a file's digest, and the hub which file that is."""
+
+from collections.abc import Generator
+
+from sparkdesk.errors import NotOnHub
+from sparkdesk.events import Notice, Progress
+from sparkdesk.hub.choose import checkpoint_files, gguf_choices, quantization_of
+from sparkdesk.hub.download import Wanted
+from sparkdesk.hub.look_up import LookUp
+from sparkdesk.hub.model import CHECKPOINT, GGUF, ModelSource
+
+
+def find_begun(look_up: LookUp, repository: str, partial_name: str) -> Generator[Progress | Notice, None, ModelSource]:
+    """The model that the file belongs to, with all its files. Raises DownloadError."""
+    digest = partial_name.partition(".")[0]
+    found = yield from look_up.repository(repository)
+    file = next((file for file in found.files if file.digest == digest), None)
+    if file is None:
+        raise NotOnHub(
+            f"{repository} has changed since: the file that was begun is not in it any more.",
+            "Remove what was begun, and download the model again.",
+        )
+    if not file.path.lower().endswith(".gguf"):
+        return ModelSource(CHECKPOINT, Wanted(found, checkpoint_files(found)))
+    choices = (*gguf_choices(found), *gguf_choices(found, is_draft=True))
+    files = next((choice.files for choice in choices if file in choice.files), (file,))
+    return ModelSource(GGUF, Wanted(found, files), quantization=quantization_of(file.path))

@@ -1,0 +1,18 @@
+"""Runs a journey of the shelf in a worker's thread: tells its events at a pace that can be seen, returns its result."""
+
+from collections.abc import Callable, Iterator
+
+from sparkdesk.ui.batches import calm_progress
+from sparkdesk.ui.shelf import Journey, Result, Told
+
+
+def hear(journey: Journey[Result], tell: Callable[[Told], object], has_ended: Callable[[], bool]) -> Result | None:
+    """None where the worker was told to end; the journey is closed then. Raises what the journey raises."""
+    results: list[Result] = []
+
+    def told() -> Iterator[Told]:
+        results.append((yield from journey))
+
+    for event in calm_progress(told(), has_ended):
+        tell(event)
+    return results[0] if results else None
