@@ -119,7 +119,8 @@ def _trained(context: object) -> str:
 
 
 def _sizes(model: Model) -> str:
-    parts = (parameters_in_words(model.parameter_count), model.quantization, size_in_words(model.size_bytes))
+    size = size_in_words(model.size_bytes).replace(" ", "\u00a0")  # not to be torn apart at a line's end
+    parts = (parameters_in_words(model.parameter_count), model.quantization, size)
     return " · ".join(part for part in parts if part)
 
 

@@ -197,7 +197,7 @@ class ModelsScreen(WorkingScreen):
         if not self.is_mounted:
             return False
         row = self.chosen
-        item = row.item if row is not None else False
+        item = row.item if row is not None else None
         match action:
             case "get":
                 return isinstance(item, Listed | Hit)
