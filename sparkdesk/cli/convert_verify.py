@@ -43,7 +43,11 @@ def _refuse_mismatch(target: Path, draft: Path) -> None:
 
 def verify(pair: "ChosenPair", options: Namespace) -> Verified:
     """Loads the pair and lets it answer. `options` are those of loading."""
-    return follow(trying(pair, speaking.loading(options, speaking.settings_file())))
+    from sparkdesk.paths import user_paths
+    from sparkdesk.runner.client import EngineClient
+
+    engine = EngineClient(machine_file=user_paths().machine_file)
+    return follow(trying(engine, pair, speaking.loading(options, speaking.settings_file())))
 
 
 def _in_words(found: Verified) -> str:

@@ -1,5 +1,7 @@
 """The shelf the models screen is given: this user's library, the catalogue, the hub, and building pairs."""
 
+import shutil
+import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -12,7 +14,7 @@ from sparkdesk.events import Notice
 from sparkdesk.paths import Paths
 from sparkdesk.settings import Settings
 from sparkdesk.sizes import size_in_words
-from sparkdesk.ui.shelf import ABSENT, BEGUN, DOWNLOADED, READY, Contents, Got, Journey, Listed, Order, Told
+from sparkdesk.ui.shelf import ABSENT, BEGUN, DOWNLOADED, READY, SILENCE, Contents, Got, Journey, Listed, Order, Told
 
 if TYPE_CHECKING:
     from sparkdesk.assembly.build import Built
@@ -27,9 +29,11 @@ if TYPE_CHECKING:
     from sparkdesk.hub.search import Hit
     from sparkdesk.library.model import Library, Model, Pair, Partial
     from sparkdesk.library.removal import Removal
+    from sparkdesk.runner.client import EngineClient
 
 _ROOM_HOLDS_S = 10.0
 """Asking what is free takes a moment where there is a card, and every row of a list asks."""
+_BACKGROUND_NICENESS = 15
 
 
 class HomeShelf:
@@ -78,7 +82,7 @@ class HomeShelf:
         from sparkdesk.hub.client import Hub
         from sparkdesk.hub.search import search
 
-        yield Notice("")
+        yield SILENCE
         return (yield from search(Hub(), text))
 
     def ask(self, order: Order) -> "Journey[Forecast | None]":
@@ -155,7 +159,8 @@ class HomeShelf:
 
         if not self._has_room_beside(built.target, built.draft):
             return "It was not tried: there is no room for it beside the pair that is loaded."
-        found = yield from trying(own_pair(built.target, built.draft), self._how)
+        pair = own_pair(built.target, built.draft)
+        found = yield from trying(background_engine(self._paths.machine_file), pair, self._how)
         refuse_divergence(found)
         note_tested(built)
         return found.sentence
@@ -233,6 +238,16 @@ class HomeShelf:
         taken = {path.resolve() for path in (loaded.files.target, loaded.files.draft) if path is not None}
         if any(file.resolve() in taken for model in models for file in model.files):
             raise EngineError("It is loaded now, so it stays.", "Open another pair first.")
+
+
+def background_engine(machine_file: Path) -> "EngineClient":
+    """One that leaves the processor to the chat and the screen as long as they want it."""
+    from sparkdesk.runner.client import EngineClient
+
+    nice = shutil.which("nice")
+    later = (nice, "-n", str(_BACKGROUND_NICENESS)) if nice is not None else ()
+    command = (*later, sys.executable, "-P", "-m", "sparkdesk.runner.child")
+    return EngineClient(machine_file=machine_file, child_command=command)
 
 
 def _state(entry: "PairEntry", library: "Library") -> str:

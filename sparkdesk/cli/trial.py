@@ -71,14 +71,14 @@ class Verified:
         return self.warning or f"Tested: {self.verdict}, accepted length {self.accepted_length:.2f}."
 
 
-def trying(pair: "ChosenPair", how: "LoadSettings") -> Generator[Progress | Notice, None, Verified]:
-    """Loads the pair in a process of its own, which ends with it. Raises EngineError."""
+def trying(
+    engine: "EngineClient", pair: "ChosenPair", how: "LoadSettings"
+) -> Generator[Progress | Notice, None, Verified]:
+    """Loads the pair in the engine, which is closed in the end. Raises EngineError."""
     from sparkdesk.cli.opening import open_pair
     from sparkdesk.engine.settings import SpeculationSettings
-    from sparkdesk.paths import user_paths
-    from sparkdesk.runner.client import EngineClient
 
-    with EngineClient(machine_file=user_paths().machine_file) as engine:
+    with engine:
         model = yield from open_pair(engine, pair, how=how, speculation=SpeculationSettings())
         if model.draft_problem:
             raise PairMismatch(model.draft_problem)

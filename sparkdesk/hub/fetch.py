@@ -77,6 +77,13 @@ class _Download:
 
     def run(self) -> Generator[Step, None, None]:
         self._partial.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield from self._to_the_end()
+        finally:
+            if self._partial.exists() and not size_of(self._partial):  # refused: nothing to go on with is left
+                self._partial.unlink()
+
+    def _to_the_end(self) -> Generator[Step, None, None]:
         yield from self._check_what_is_there()
         had_some = self._digest.done_bytes > 0
         yield from self._until_complete()

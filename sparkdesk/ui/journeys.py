@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from sparkdesk.ui.batches import calm_progress
-from sparkdesk.ui.shelf import Journey, Result, Told
+from sparkdesk.ui.shelf import SILENCE, Journey, Result, Told
 
 
 def hear(journey: Journey[Result], tell: Callable[[Told], object], has_ended: Callable[[], bool]) -> Result | None:
@@ -14,5 +14,6 @@ def hear(journey: Journey[Result], tell: Callable[[Told], object], has_ended: Ca
         results.append((yield from journey))
 
     for event in calm_progress(told(), has_ended):
-        tell(event)
+        if event != SILENCE:
+            tell(event)
     return results[0] if results else None

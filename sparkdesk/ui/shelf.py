@@ -23,6 +23,8 @@ Told = Progress | Notice
 Result = TypeVar("Result")
 Journey = Generator[Told, None, Result]
 """Runs in the thread that iterates; yields at least twice a second while it works, and is cancelled by closing it."""
+SILENCE = Notice("")
+"""Nothing to tell; yielded so that a journey can be cancelled there."""
 
 READY, DOWNLOADED, BEGUN, ABSENT = "ready", "downloaded", "begun", "not here"
 

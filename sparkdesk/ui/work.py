@@ -47,7 +47,7 @@ class Work:
 
     def after(self, event: Told) -> "Work":
         if isinstance(event, Notice):
-            return replace(self, notices=(*self.notices, event.text)[-_MOST_NOTICES:]) if event.text else self
+            return replace(self, notices=(*self.notices, event.text)[-_MOST_NOTICES:])
         step = _STEP_OF.get(event.step.partition(" ")[0], self.step)
         steps = self.steps if not step or step in self.steps[-1:] else (*self.steps, step)
         return replace(self, steps=steps, progress=event)

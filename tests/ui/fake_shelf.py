@@ -16,7 +16,7 @@ from sparkdesk.hub.search import Hit
 from sparkdesk.library.model import DRAFT, OTHER, TARGET, Library, Model, Pair, Partial
 from sparkdesk.library.places import FOLDER, HUB, OURS, Place
 from sparkdesk.library.removal import Removal
-from sparkdesk.ui.shelf import ABSENT, READY, Contents, Got, Journey, Listed, Order, Told
+from sparkdesk.ui.shelf import ABSENT, READY, SILENCE, Contents, Got, Journey, Listed, Order, Told
 
 GB = 1_000_000_000
 OUR_PLACE, HUB_PLACE, OWN_PLACE = Place(Path("/m"), OURS), Place(Path("/hub"), HUB), Place(Path("/own"), FOLDER)
@@ -106,7 +106,7 @@ class ShelfScript:
     """Go one event further only when `let` allows it."""
     ask_error: SparkDeskError | None = None
     search_error: SparkDeskError | None = None
-    get_error: SparkDeskError | None = None
+    get_error: Exception | None = None
     """Raised once; the next try gets through."""
     removal_error: SparkDeskError | None = None
     catalogue_problem: str = ""
@@ -141,7 +141,7 @@ class FakeShelf:
         return plan_load(size_from_config(CONFIG, target.size_bytes), beside, self.script.room, context_tokens=8192)
 
     def search(self, text: str) -> Journey[list[Hit]]:
-        yield Notice("")
+        yield SILENCE
         if self.script.search_error:
             raise self.script.search_error
         return [hit for hit in HITS if text.lower() in hit.model.name.lower()]
@@ -201,7 +201,7 @@ class FakeShelf:
             for event in self.script.build:
                 if self.script.is_gated:
                     while not self._gate.acquire(timeout=0.05):
-                        yield Notice("")  # a real journey yields while it waits, too
+                        yield SILENCE  # a real journey yields while it waits, too
                 yield event
                 time.sleep(self.script.pause_s)
         except GeneratorExit:

@@ -74,7 +74,7 @@ class WorkingScreen(Screen[None]):
     def advance(self, message: told.WorkAdvanced) -> None:
         if self.job is not None and self.job.is_running:
             self.job = self.job.after(message.event)
-            self._tell()
+            self._tell_chat()
 
     @on(told.WorkEnded)
     def end(self, message: told.WorkEnded) -> None:
@@ -125,8 +125,11 @@ class WorkingScreen(Screen[None]):
 
     def _tell(self) -> None:
         self.job_keys = self._keys()
-        self.post_message(messages.WorkTold(self.job.in_short() if self.job is not None else ""))
+        self._tell_chat()
         self.refresh_bindings()
+
+    def _tell_chat(self) -> None:
+        self.post_message(messages.WorkTold(self.job.in_short() if self.job is not None else ""))
 
     def _keys(self) -> str:
         if self.job is None:

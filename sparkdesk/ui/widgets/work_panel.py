@@ -12,8 +12,8 @@ from sparkdesk.sizes import shortened, size_in_words
 from sparkdesk.ui import bars, figures
 from sparkdesk.ui.work import DONE, FAILED, STEPS, STOPPED, Work
 
-_BAR = 16
-_WORDS = {"look": "ask the hub", "try": "try it"}
+_BAR, _SHORT_BAR, _ROOM_FOR_LONG = 16, 8, 100
+_MOST_NAME = 46
 
 
 class WorkPanel(Widget):
@@ -42,11 +42,11 @@ def _lines(work: Work, width: int, keys: str) -> Iterator[Content]:
     if work.state == STOPPED:
         yield Content.assemble(("■ ", "$warning"), (f"{name}: stopped. What came so far is kept.", "bold"), f"  {keys}")
         return
-    yield Content.assemble(("▸ ", "$primary"), (f"{name}  ", "bold"), *_steps(work), (f"   {keys}", "$spark-quiet"))
+    yield Content.assemble(("▸ ", "$primary"), (f"{name}  ", "bold"), (f"{keys}   ", "$spark-quiet"), *_steps(work))
     if work.progress is None:
         yield Content.styled("  starting …", "$spark-quiet")
         return
-    yield _bar(work.progress, work.progress.step, width)
+    yield _bar(work.progress, work.progress.step.removeprefix("Downloading "), width)
     if work.progress.whole is not None:
         yield _bar(work.progress.whole, "In all", width)
     elif work.notices:
@@ -55,13 +55,12 @@ def _lines(work: Work, width: int, keys: str) -> Iterator[Content]:
 
 def _steps(work: Work) -> Iterator[tuple[str, str] | str]:
     for step in STEPS:
-        word = _WORDS.get(step, step)
         if step == work.step:
-            yield (f"▸ {word}  ", "$primary")
+            yield (f"▸ {step}  ", "$primary")
         elif step in work.steps:
-            yield (f"✓ {word}  ", "$success")
+            yield (f"✓ {step}  ", "$success")
         elif not _is_behind(step, work):
-            yield (f"· {word}  ", "$spark-faint")
+            yield (f"· {step}  ", "$spark-faint")
 
 
 def _is_behind(step: str, work: Work) -> bool:
@@ -71,13 +70,14 @@ def _is_behind(step: str, work: Work) -> bool:
 
 def _bar(progress: Progress, name: str, width: int) -> Content:
     told = _told(progress)
-    name_width = max(12, width - _BAR - len(told) - 14)
-    label = shortened(name, name_width).ljust(min(name_width, 46))
+    cells = _BAR if width >= _ROOM_FOR_LONG else _SHORT_BAR
+    name_width = min(_MOST_NAME, max(12, width - cells - len(told) - 13))
+    label = shortened(name, name_width).ljust(name_width)
     if progress.total <= 0:
         return Content.assemble("  ", label, "  ", (told, "$spark-quiet"))
-    filled = bars.bar(progress.fraction, _BAR).rstrip()
+    filled = bars.bar(progress.fraction, cells).rstrip()
     percent = f" {figures.percent(progress.fraction):>5}  "
-    rest = ("·" * (_BAR - len(filled)), "$spark-faint")
+    rest = ("·" * (cells - len(filled)), "$spark-faint")
     return Content.assemble("  ", label, "  ", (filled, "$primary"), rest, percent, (told, "$spark-quiet"))
 
 
