@@ -45,15 +45,15 @@ class GetScreen(ModalScreen[Order | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static(self._heading, classes="title")
+            yield Static(self._heading, classes="title", markup=False)
             if self._needs_target:
                 yield Static(
                     "Its target: a repository, a GGUF file or a checkpoint folder. Enter asks.", classes="lead"
                 )
                 yield Input(self._order.target, placeholder="Owner/Model")
-            yield Static("", id="said")
+            yield Static("", id="said", markup=False)
             yield ShelfList()
-            yield Static("", id="why")
+            yield Static("", id="why", markup=False)
             yield Static(f"{key_name(self, 'get.close')} closes", classes="lead")
 
     def on_mount(self) -> None:

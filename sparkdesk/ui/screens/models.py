@@ -273,7 +273,7 @@ class ModelsScreen(WorkingScreen):
         path = path_of(self.chosen.item) if self.chosen is not None else None
         if path is not None:
             self.app.copy_to_clipboard(str(path))
-            self.notify(f"Copied {path}", timeout=3)
+            self.notify(f"Copied {path}", timeout=3, markup=False)
 
     # Removing
 

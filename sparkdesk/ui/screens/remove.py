@@ -30,7 +30,7 @@ class RemoveScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog"):
-            yield Static(f"Remove {self._removal.what}?", classes="title")
+            yield Static(f"Remove {self._removal.what}?", classes="title", markup=False)
             yield Static(Content("\n").join(_lines(self._removal)))
             yield Choice(
                 f"{key_name(self, 'remove.yes')} removes it, {size_in_words(self._removal.freed_bytes)} freed",

@@ -52,7 +52,7 @@ class WorkingScreen(Screen[None]):
         if self.job is not None and self.job.is_running:
             if order.name != self.job.order.name and all(order.name != waiting.name for waiting, _ in self._waiting):
                 self._waiting.append((order, start))
-            self.notify(f"{order.name} comes when {self.job.order.name} is through.")
+            self.notify(f"{order.name} comes when {self.job.order.name} is through.", markup=False)
             self._tell()
             return
         self._begun = (order, start)
@@ -82,10 +82,10 @@ class WorkingScreen(Screen[None]):
             return
         if message.got is not None:
             self.job = self.job.done(message.got)
-            self.notify(message.got.sentence, title="Models")
+            self.notify(message.got.sentence, title="Models", markup=False)
         elif message.cause:
             self.job = self.job.failed(message.cause, message.hint)
-            self.notify(message.cause, title=self.job.order.name, severity="error")
+            self.notify(message.cause, title=self.job.order.name, severity="error", markup=False)
         else:
             self.job = self.job.stopped()
         self._tell()
