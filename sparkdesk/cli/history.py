@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli.parser import Parser
-from sparkdesk.cli.sizes import day_in_words
+from sparkdesk.sizes import day_in_words
 from sparkdesk.cli.talk import say
 from sparkdesk.errors import HistoryError, UsageError
 from sparkdesk.paths import user_paths

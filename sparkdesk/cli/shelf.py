@@ -97,7 +97,9 @@ class HomeShelf:
             wanted, _ = yield from self._lone(hub, order, order.quantization)
         shape = entry.target.checkpoint if entry is not None and not order.target else ""
         room = self._free_room()
-        return (yield from foresee(hub, wanted.shaped_like(shape), room=room, context_tokens=self._how().context_tokens))
+        return (
+            yield from foresee(hub, wanted.shaped_like(shape), room=room, context_tokens=self._how().context_tokens)
+        )
 
     # Getting it
 
@@ -160,7 +162,7 @@ class HomeShelf:
         if not self._has_room_beside(built.target, built.draft):
             return "It was not tried: there is no room for it beside the pair that is loaded."
         pair = own_pair(built.target, built.draft)
-        found = yield from trying(background_engine(self._paths.machine_file), pair, self._how)
+        found = yield from trying(background_engine(self._paths.machine_file), pair, self._how())
         refuse_divergence(found)
         note_tested(built)
         return found.sentence

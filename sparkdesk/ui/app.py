@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 from collections.abc import Iterable
-from functools import partial
 from typing import Any, ClassVar
 
 from textual import events, on
