@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli.parser import Parser
-from sparkdesk.sizes import day_in_words
 from sparkdesk.cli.talk import say
 from sparkdesk.errors import HistoryError, UsageError
 from sparkdesk.paths import user_paths
+from sparkdesk.sizes import day_in_words
 
 if TYPE_CHECKING:
     from sparkdesk.chat.history.sqlite import SqliteHistory
