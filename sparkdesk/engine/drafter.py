@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.features import PendingFeatures
 from sparkdesk.engine.llama import Context
-from sparkdesk.engine.parts import DRAFT_STEP_ROWS, Block
+from sparkdesk.engine.parts import DRAFT_STEP_ROWS, Block, DraftState
 
 CONFIDENCE_WEIGHT = "conf_proj.weight"
 LOGIT_CAP = "dflash.final_logit_softcapping"
@@ -84,3 +84,16 @@ class Drafter:
                 self._pending.restart(0)
         else:
             self._pending.truncate(length)
+
+    def save(self) -> DraftState:
+        return DraftState(self._context.save(), self._pending.start, self._pending.chunks())
+
+    def restore(self, state: DraftState) -> None:
+        """Know what the state knows; where llama.cpp cannot bring the cache back, nothing."""
+        if state.start and not self._context.restore(state.data):
+            self.truncate(0)
+            return
+        if not state.start:
+            self._context.clear()
+        self._pending.restart(state.start)
+        self._pending.extend(state.waiting)

@@ -1,5 +1,7 @@
 """Feature rows waiting to be absorbed by a draft, kept in half the memory while speculation is off."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,6 +47,14 @@ class PendingFeatures:
                 self._chunks.pop()
         if not self._chunks:
             self.start = min(self.start, length)
+
+    def chunks(self) -> tuple[NDArray[np.uint16], ...]:
+        """The rows as they are kept; none of the arrays is ever written to again."""
+        return tuple(self._chunks)
+
+    def extend(self, chunks: Sequence[NDArray[np.uint16]]) -> None:
+        self._chunks.extend(chunks)
+        self.count += sum(map(len, chunks))
 
     def restart(self, start: int) -> None:
         self.start, self.count = start, 0

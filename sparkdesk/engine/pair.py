@@ -19,14 +19,18 @@ from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.parts import BATCH_ROWS, DRAFT_STEP_ROWS, VERIFIED_ROWS, ConstraintPart
 from sparkdesk.engine.probe import probe_costs
 from sparkdesk.engine.recommendation import recommended_by
+from sparkdesk.engine.saved import SavedStates
 from sparkdesk.engine.scheduling.tuner import Tuner
-from sparkdesk.engine.settings import GrammarSettings, LoadSettings
+from sparkdesk.engine.settings import AUTOMATIC, GrammarSettings, LoadSettings
 from sparkdesk.engine.target import Target
 from sparkdesk.engine.vocabulary import Vocabulary
 from sparkdesk.engine.window import plan_window
 from sparkdesk.errors import EngineError
 from sparkdesk.gguf_file import GgufFile, read_gguf
 from sparkdesk.hardware import read_memory
+
+_SAVED_SHARE, _MOST_SAVED_BYTES = 0.15, 4_000_000_000
+"""Of the memory that is free once the pair is loaded."""
 
 ProgressCallback = Callable[[str, float], None]
 Recall = Callable[[ModelInfo], Mapping[str, Any] | None]
@@ -39,6 +43,7 @@ class Pair:
         self._stack = stack
         self.settings = settings
         self.tuner = Tuner(0)
+        self.saved = SavedStates(0)
         self.drafter: Drafter | None = None
         self.markov: MarkovHead | None = None
         self.draft_name: str | None = None
@@ -64,6 +69,7 @@ class Pair:
             pair = cls(stack, settings)
             pair._load(report)
             pair._warm_up(report, recall)
+            pair.saved = SavedStates(_budget_bytes(settings.saved_states_bytes))
             pair._stack = stack.pop_all()
             return pair
 
@@ -276,6 +282,13 @@ def _free_bytes(gpu_layers: int) -> int:
     if cards and gpu_layers != 0:
         return sum(device.free_bytes for device in cards)
     return read_memory().available_bytes
+
+
+def _budget_bytes(asked: int) -> int:
+    """For conversations put aside: always in the machine's own memory, also where the caches are on a card."""
+    if asked != AUTOMATIC:
+        return asked
+    return min(_MOST_SAVED_BYTES, int(_SAVED_SHARE * read_memory().available_bytes))
 
 
 def _layers_on_gpu(asked: int, layer_count: int) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import GrammarSettings
+
+if TYPE_CHECKING:
+    from sparkdesk.engine.saved import SavedStates
 
 BATCH_ROWS = 512
 """Most rows in one pass of the target."""
@@ -32,6 +35,34 @@ class Block:
     """Soft cap that belongs on the logits before the Markov bias, and that the graph left out; 0 for none."""
 
 
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """A copy of what a target's cache holds."""
+
+    tokens: tuple[int, ...]
+    data: NDArray[np.uint8]
+    first_position: int = 0
+    """Of the oldest token whose sliding-window layers are in it."""
+
+    @property
+    def size_bytes(self) -> int:
+        return self.data.nbytes
+
+
+@dataclass(frozen=True, slots=True)
+class DraftState:
+    """A copy of what a drafter knows of the same tokens: its cache, and the features that wait."""
+
+    data: NDArray[np.uint8]
+    start: int
+    """Positions that are absorbed."""
+    waiting: tuple[NDArray[np.uint16], ...]
+
+    @property
+    def size_bytes(self) -> int:
+        return self.data.nbytes + sum(rows.nbytes for rows in self.waiting)
+
+
 class TargetPart(Protocol):
     tokens: list[int]
     context_tokens: int
@@ -42,6 +73,19 @@ class TargetPart(Protocol):
     def decode(self, tokens: Sequence[int], *, all_rows: bool) -> FloatArray: ...
     def features(self, count: int) -> FloatArray: ...
     def truncate(self, length: int) -> None: ...
+    @property
+    def state_bytes(self) -> int:
+        """How much `save` would copy."""
+        ...
+
+    def save(self) -> TargetState: ...
+    def restore(self, state: TargetState) -> None:
+        """Hold what the state holds, or nothing where it cannot be brought back."""
+        ...
+
+    def can_cut(self, state: TargetState, length: int) -> bool:
+        """Whether, once restored, it could be cut back to the first `length` tokens."""
+        ...
 
 
 class DrafterPart(Protocol):
@@ -55,6 +99,8 @@ class DrafterPart(Protocol):
     def absorb(self) -> None: ...
     def propose(self, anchor: int, length: int) -> Block: ...
     def truncate(self, length: int) -> None: ...
+    def save(self) -> DraftState: ...
+    def restore(self, state: DraftState) -> None: ...
 
 
 class MarkovPart(Protocol):
@@ -91,6 +137,8 @@ class PairParts(Protocol):
     def markov(self) -> MarkovPart | None: ...
     @property
     def tuner(self) -> Tuner: ...
+    @property
+    def saved(self) -> "SavedStates": ...
     def constraint(self, grammar: GrammarSettings) -> ConstraintPart:
         """Raises EngineError where the grammar cannot be used. To be closed."""
         ...

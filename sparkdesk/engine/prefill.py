@@ -8,6 +8,7 @@ from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
 from sparkdesk.engine.parts import BATCH_ROWS, DrafterPart, TargetPart
 from sparkdesk.engine.round import Prefilled
+from sparkdesk.engine.saved import SavedStates, common_length
 from sparkdesk.errors import ContextFull, EngineError
 
 _FIRST_STEP = 128
@@ -40,7 +41,13 @@ def check(target: TargetPart, tokens: Sequence[int]) -> None:
 
 
 def run(
-    target: TargetPart, drafter: DrafterPart | None, *, tokens: Sequence[int], control: Control, absorbs: bool
+    target: TargetPart,
+    drafter: DrafterPart | None,
+    *,
+    tokens: Sequence[int],
+    control: Control,
+    absorbs: bool,
+    saved: SavedStates | None = None,
 ) -> Generator[Prefilled, None, Ready | None]:
     """Decode what the cache lacks of `tokens`; returns None when cancelled on the way.
 
@@ -48,6 +55,8 @@ def run(
     for the first draft.
     """
     began = perf_counter()
+    if saved is not None:
+        saved.switch(target, drafter, tokens)
     reused = rewind(target, drafter, tokens)
     row, step, decoding_s, absorbing_s = None, _FIRST_STEP, 0.0, 0.0
     while target.length < len(tokens):
@@ -66,6 +75,8 @@ def run(
                 absorbing_s += perf_counter() - absorb_began
         yield Prefilled(target.length, len(tokens), reused, 1e3 * (perf_counter() - began))
     assert row is not None  # rewind leaves at least the last token to decode
+    if saved is not None:
+        saved.learn_reading(len(tokens) - reused, 1e3 * (decoding_s + absorbing_s))
     return Ready(row, reused)
 
 
@@ -74,11 +85,7 @@ def rewind(target: TargetPart, drafter: DrafterPart | None, tokens: Sequence[int
 
     The last token is always decoded again: its logits are needed.
     """
-    shared = 0
-    for ours, theirs in zip(target.tokens, tokens[:-1], strict=False):
-        if ours != theirs:
-            break
-        shared += 1
+    shared = common_length(target.tokens, tokens[:-1])
     target.truncate(shared if drafter is None else min(shared, drafter.length))
     if drafter is not None:
         drafter.truncate(target.length)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-ALL_LAYERS = -1
+ALL_LAYERS = AUTOMATIC = -1
 MOST_LOGPROBS = 20
 
 
@@ -20,6 +20,8 @@ class LoadSettings:
     """Target layers on the GPU; -1 is all that there are. Ignored by a build without a GPU backend."""
     draft_gpu_layers: int = ALL_LAYERS
     """Layers of the draft on the GPU, likewise."""
+    saved_states_bytes: int = AUTOMATIC
+    """Memory for conversations put aside while another one is answered; 0 keeps none, -1 leaves it to the engine."""
     use_extra_buffers: bool = True
     """False avoids repacked weights: the safe setting where AMX code was miscompiled."""
 

@@ -113,6 +113,7 @@ class _Reply:
             tokens=self.committed,
             control=self.control,
             absorbs=settings.is_enabled and not (settings.is_tuned and tuner.parking.is_parked),
+            saved=self.pair.saved,
         )
         if ready is None:
             yield Outcome("cancelled", self.stats)

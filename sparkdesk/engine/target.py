@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.llama import Context
+from sparkdesk.engine.parts import TargetState
 
 
 class Target:
@@ -39,6 +40,21 @@ class Target:
     def features(self, count: int) -> FloatArray:
         """(count, layers * width) features of the first `count` rows of the last pass: a copy."""
         return self._context.layer_inputs(self._feature_layers, count)
+
+    @property
+    def state_bytes(self) -> int:
+        return self._context.state_bytes
+
+    def save(self) -> TargetState:
+        return TargetState(tuple(self.tokens), self._context.save(), self._context.first_position)
+
+    def restore(self, state: TargetState) -> None:
+        """Hold what the state holds; nothing where llama.cpp cannot bring it back."""
+        is_back = self._context.restore(state.data)
+        self.tokens = list(state.tokens) if is_back else []
+
+    def can_cut(self, state: TargetState, length: int) -> bool:
+        return length == len(state.tokens) or self._context.holds_window_before(length, state.first_position)
 
     def truncate(self, length: int) -> None:
         """Keep the first `length` tokens; forgets everything where the cache cannot be cut."""

@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.parts import Block
+from sparkdesk.engine.parts import Block, DraftState, TargetState
 from sparkdesk.engine.round import Prefilled, Round
+from sparkdesk.engine.saved import SavedStates
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import GenerationSettings, GrammarSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.stats import Outcome
+
+BYTES_PER_TOKEN = 100
 
 
 class TableTarget:
@@ -44,6 +47,19 @@ class TableTarget:
 
     def truncate(self, length: int) -> None:
         del self.tokens[length:]
+
+    @property
+    def state_bytes(self) -> int:
+        return BYTES_PER_TOKEN * self.length
+
+    def save(self) -> TargetState:
+        return TargetState(tuple(self.tokens), np.zeros(self.state_bytes, np.uint8))
+
+    def restore(self, state: TargetState) -> None:
+        self.tokens = list(state.tokens)
+
+    def can_cut(self, state: TargetState, length: int) -> bool:
+        return True
 
 
 class TableDrafter:
@@ -90,6 +106,13 @@ class TableDrafter:
         del self.positions[length:]
         self.absorbed = min(self.absorbed, length)
 
+    def save(self) -> DraftState:
+        return DraftState(np.zeros(0, np.uint8), self.absorbed, (np.zeros((self.waiting, 1), np.uint16),))
+
+    def restore(self, state: DraftState) -> None:
+        self.positions = [float(i) for i in range(state.start + sum(map(len, state.waiting)))]
+        self.absorbed = state.start
+
 
 class TableMarkov:
     def __init__(self, table: FloatArray) -> None:
@@ -134,6 +157,7 @@ class ScriptedPair:
     drafter: TableDrafter | None
     markov: TableMarkov | None
     tuner: Tuner = field(default_factory=lambda: Tuner(7))
+    saved: SavedStates = field(default_factory=lambda: SavedStates(0))
     may_follow: NDArray[np.bool_] | None = None
     """What every grammar comes to."""
     start: int = 0

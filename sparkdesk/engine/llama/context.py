@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from llama_cpp import llama_cpp as C
 from llama_cpp import llama_cpp_ext as extension
+from numpy.typing import NDArray
 
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.llama.library import FLOATS, bound, complaints
@@ -15,6 +16,7 @@ from sparkdesk.engine.parts import BATCH_ROWS
 from sparkdesk.errors import ContextFull, EngineError, OutOfMemory
 
 _DECODE = C.LLAMA_PROCESS_TYPE_DECODE
+_BYTES: Any = ctypes.POINTER(ctypes.c_uint8)
 
 
 class Context:
@@ -146,13 +148,37 @@ class Context:
 
         A sliding-window cache says it can, and then lacks rows the window of the next token reaches back to.
         """
-        if self._window and not self._holds_window_before(position):
+        if self._window and not self.holds_window_before(position, self.first_position):
             return False
         return bool(C.llama_memory_seq_rm(self._memory, 0, position, -1))
 
-    def _holds_window_before(self, position: int) -> bool:
-        first = int(C.llama_memory_seq_pos_min(self._memory, 0))
-        return 0 <= first <= max(0, position - self._window)
+    @property
+    def first_position(self) -> int:
+        """Of the oldest token that all layers still hold; -1 where there is none."""
+        return int(C.llama_memory_seq_pos_min(self._memory, 0))
+
+    def holds_window_before(self, position: int, first_position: int) -> bool:
+        """Whether a cache whose oldest token is `first_position` has all that the token at `position` looks back to."""
+        return not self._window or 0 <= first_position <= max(0, position - self._window)
+
+    @property
+    def state_bytes(self) -> int:
+        return int(C.llama_state_seq_get_size(self.pointer, 0))
+
+    def save(self) -> NDArray[np.uint8]:
+        """A copy of all that the cache holds."""
+        size = self.state_bytes
+        data = np.empty(size, np.uint8)
+        C.llama_state_seq_get_data(self.pointer, data.ctypes.data_as(_BYTES), size, 0)
+        return data
+
+    def restore(self, data: NDArray[np.uint8]) -> bool:
+        """Hold what was saved and nothing else; False, and nothing at all, where llama.cpp cannot."""
+        self.clear()
+        if C.llama_state_seq_set_data(self.pointer, data.ctypes.data_as(_BYTES), len(data), 0):
+            return True
+        self.clear()
+        return False
 
     def clear(self) -> None:
         C.llama_memory_clear(self._memory, True)
