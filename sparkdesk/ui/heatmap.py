@@ -111,6 +111,11 @@ def key(columns: Sequence[Column]) -> Content:
     return Content.assemble(("  ", ""), *shades)
 
 
+def cells(position: int, columns: Sequence[Column]) -> list[tuple[str, str]]:
+    """One row without its frame."""
+    return [_cell(column, position) for column in columns]
+
+
 def _row(position: int, columns: Sequence[Column], share: float) -> Content:
     cells = [_cell(column, position) for column in columns]
     return Content.assemble(

@@ -3,14 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from sparkdesk.chat.attribution import mark_of
 from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced
 from sparkdesk.chat.messages import Message
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui.choice import NO_CHOICE, ChoiceWatch, DraftChoice
+from sparkdesk.ui.heatmap import Column, Heat
 from sparkdesk.ui.speed import Bin, SpeedHistory
 
 # A reply's first token comes with the prefill, and ReplyStats leaves it out of what rounds gained.
 _NO_ROUNDS = ReplyStats(generated=1)
+HEAT_COLUMNS = 29
+"""As many as the live panel has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class LiveFigures:
     """Whether the newest round was; when not, `speculation` is history."""
     parked_rounds: int = 0
     """Those rounds of `speculation` in which it was on hold: switched on, at the speed of plain decoding."""
+    heat: tuple[Column, ...] = ()
+    """Acceptance by position over the reply that `speculation` is of, from its first tokens to its last."""
     choice: DraftChoice = NO_CHOICE
     """What the scheduler does now; nothing between replies."""
     totals: Totals = field(default_factory=Totals)
@@ -80,6 +86,8 @@ class Meter:
         self._is_old_speculation = False
         self._parked_rounds = 0
         self._watch = ChoiceWatch()
+        trace = messages[-1].trace if messages and self._is_speculating else None
+        self._heat = Heat(trace.rounds if trace is not None else ())
 
     @property
     def reply(self) -> ReplyStats:
@@ -138,6 +146,7 @@ class Meter:
             speculation=self._speculation,
             is_speculating=self._is_speculating,
             parked_rounds=self._parked_rounds,
+            heat=tuple(self._heat.columns(HEAT_COLUMNS)),
             choice=self._watch.choice if self._is_replying and self._is_speculating else NO_CHOICE,
             totals=self._with_reply(self._settled) if is_coming else self._settled,
             in_all=self._with_reply(self.in_all) if is_coming else self.in_all,
@@ -150,10 +159,13 @@ class Meter:
     def _add_round(self, advance: ReplyAdvanced) -> None:
         done = advance.round
         self._history.add(len(done.tokens), done.elapsed_ms, is_speculating=advance.is_speculating)
+        if advance.is_speculating and self._is_old_speculation:
+            self._speculation, self._is_old_speculation, self._parked_rounds = _NO_ROUNDS, False, 0
+            self._heat = Heat()
+        if not self._is_old_speculation:
+            self._heat.add((mark_of(done, is_speculating=advance.is_speculating),))
         if not advance.is_speculating:
             return
-        if self._is_old_speculation:
-            self._speculation, self._is_old_speculation, self._parked_rounds = _NO_ROUNDS, False, 0
         self._speculation = self._speculation.after(done)
         self._parked_rounds += done.is_parked
         self._watch.add(done)

@@ -99,6 +99,8 @@ class Script:
     """Rounds for which it parks speculation."""
     parked_gain: float = 0.926
     """What it expects of drafting there."""
+    expected_gain: float = 2.1
+    """What it expects where it drafts."""
     left_out: int = 0
     """Messages at the beginning that no longer fit the context."""
     echo_every: int = 0
@@ -285,6 +287,7 @@ class FakeConversation:
             verified=length,
             accepted=accepted,
             source="draft",
+            expected_gain=self.script.expected_gain if self.speculation.is_tuned else 0.0,
             draft_ms=(0.3 + 0.04 * length) * plain_ms * wobble,
             absorb_ms=0.08 * plain_ms,
             verify_ms=(1.1 + 0.05 * length) * plain_ms * wobble,

@@ -215,3 +215,45 @@ async def test_the_settings_say_whether_the_live_figures_are_there_at_the_start(
             dress(sitting.app, Settings(live_figures=is_wanted))
             await sitting.pilot.pause()
             assert (sitting.chat.query_one(LivePanel).region.width > 0) == sitting.chat.shows_live == is_wanted
+
+
+async def test_what_the_scheduler_chose_and_expects_is_said_while_it_drafts() -> None:
+    desk = FakeDesk(Script(is_gated=True, auto_lengths=(3,)))
+    async with at_open_desk(desk) as sitting:
+        await sitting.say("a story")
+        desk.conversation.let(12)
+        await sitting.until(lambda: "draft 3: expected 2.1\u00d7" in sitting.picture())
+        await sitting.pilot.press("f6")  # a length of one's own: nothing was expected
+        desk.conversation.let(6)
+        await sitting.until(lambda: "draft 3: expected" not in sitting.picture())
+
+
+async def test_acceptance_is_drawn_over_the_reply_with_parked_stretches_marked() -> None:
+    desk = FakeDesk(Script(auto_lengths=(3,), parked_rounds=range(12, 30), text=STORY * 3))
+    async with at_open_desk(desk) as sitting:
+        await sitting.ask()
+        rows = [line[line.index("▏") :] for line in sitting.picture().splitlines() if "▏  1 " in line]
+        assert len(rows) == 1
+        assert "┊┊" in rows[0] and "█" in rows[0] and "%" in rows[0]
+        await sitting.pilot.press("ctrl+n")
+        await sitting.until(lambda: "┊┊" not in sitting.picture())
+
+
+async def test_a_conversation_that_is_opened_again_shows_its_last_replys_acceptance() -> None:
+    desk = FakeDesk(Script(auto_lengths=(3,), parked_rounds=range(12, 30), text=STORY * 3))
+    async with at_open_desk(desk) as sitting:
+        await sitting.ask()
+        key = desk.conversation.key
+        assert key is not None
+        await sitting.pilot.press("ctrl+n")
+        await sitting.until(lambda: "┊┊" not in sitting.picture())
+        await sitting.chat.open_kept(key)
+        await sitting.until(lambda: "┊┊" in sitting.picture())
+
+
+async def test_a_nearly_full_context_and_what_is_not_read_are_seen() -> None:
+    async with at_open_desk(FakeDesk(Script(left_out=2))) as sitting:
+        await sitting.ask()
+        await sitting.ask("more")
+        assert "2 not read" in sitting.picture()
+        await sitting.until(lambda: "the 2 oldest messages will not be read" in sitting.picture())

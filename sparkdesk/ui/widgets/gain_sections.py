@@ -1,11 +1,11 @@
 """What speculation gains and where: the gain itself, acceptance by block position, and the time a round takes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 
 from sparkdesk.engine.stats import ReplyStats
-from sparkdesk.ui import bars, figures
+from sparkdesk.ui import bars, figures, heatmap
 from sparkdesk.ui.meter import LiveFigures
 from sparkdesk.ui.widgets.section import AMBER, BRIGHT, CALM, FAINT, QUIET, Section, row
 
@@ -48,7 +48,8 @@ class AcceptanceSection(Section):
         shares = stats.acceptance_by_position
         for position in range(POSITIONS):
             is_reached = position < len(shares) and stats.verified_by_position[position] > 0
-            yield _position_line(position + 1, shares[position] if is_reached else None, width, is_live=is_live)
+            share = shares[position] if is_reached else None
+            yield _position_line(position, heatmap.cells(position, self.figures.heat), share, width, is_live=is_live)
         if stats.from_context:
             yield Content.styled(f"from the context: {figures.tokens(stats.from_context)}", QUIET if is_live else FAINT)
 
@@ -89,14 +90,17 @@ def gain_colour(shown: LiveFigures) -> str:
     return CALM if shown.choice.is_parked else AMBER
 
 
-def _position_line(position: int, share: float | None, width: int, *, is_live: bool) -> Content:
-    bar_width = width - 8
+def _position_line(
+    position: int, cells: Sequence[tuple[str, str]], share: float | None, width: int, *, is_live: bool
+) -> Content:
+    """How often that position survived, from the beginning of the reply to now, and on the whole."""
+    room = width - 8
     if share is None:
-        return Content.assemble((f"{position} ", FAINT), ("·" * bar_width, FAINT), (f"{figures.UNKNOWN:>6}", FAINT))
-    filled = bars.bar(share, bar_width)
+        return Content.assemble((f"{position + 1} ", FAINT), ("·" * room, FAINT), (f"{figures.UNKNOWN:>6}", FAINT))
+    shown = cells[-room:] if is_live else [(text, FAINT) for text, _ in cells[-room:]]
     return Content.assemble(
-        (f"{position} ", QUIET),
-        (filled.rstrip(), AMBER if is_live else FAINT),
-        ("·" * (bar_width - len(filled.rstrip())), FAINT),
+        (f"{position + 1} ", QUIET),
+        *shown,
+        ("·" * (room - len(shown)), FAINT),
         (f"{figures.percent(share):>6}", BRIGHT if is_live else FAINT),
     )
