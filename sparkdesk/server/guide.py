@@ -7,18 +7,12 @@ from typing import Any
 
 from sparkdesk.engine.settings import GrammarSettings
 from sparkdesk.server.asks import ChatAsk
+from sparkdesk.server.calls.gemma4 import Gemma4Format
+from sparkdesk.server.calls.gemma4_grammar import Gemma4Grammar
 from sparkdesk.server.calls.hermes import HermesFormat
 from sparkdesk.server.dialect import Dialect
 
 _ANY_ARGUMENTS = {"type": "object"}
-_GEMMA_VALUES = r"""
-object ::= "{" (key ":" value ("," key ":" value)*)? "}"
-array ::= "[" (value ("," value)*)? "]"
-key ::= [a-zA-Z_] [a-zA-Z0-9_.-]*
-value ::= string | number | "true" | "false" | "null" | object | array
-string ::= "<|\"|>" ([^<] | "<" [^|])* "<|\"|>"
-number ::= "-"? ("0" | [1-9] [0-9]*) ("." [0-9]+)? ([eE] [-+]? [0-9]+)?
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +60,16 @@ def _arguments(tool: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _gemma(ask: ChatAsk) -> Guide:
-    tag = "<|tool_call>"
+    tag, grammar = Gemma4Format.opening, Gemma4Grammar()
     if ask.tool_name:
-        return Guide(GrammarSettings(gbnf=f"root ::= object{_GEMMA_VALUES}"), f"{tag}call:{ask.tool_name}")
-    names = " | ".join(json.dumps(tool["function"]["name"]) for tool in ask.tools)
-    root = f'root ::= "call:" name object "<tool_call|>"\nname ::= {names}{_GEMMA_VALUES}'
+        chosen = next(tool for tool in ask.tools if tool["function"]["name"] == ask.tool_name)
+        root = grammar.arguments(_arguments(chosen))
+        return Guide(GrammarSettings(gbnf=grammar.text(root)), f"{tag}call:{ask.tool_name}")
+    calls = (f"{json.dumps(tool['function']['name'])} {grammar.arguments(_arguments(tool))}" for tool in ask.tools)
+    text = grammar.text(f'"call:" ({" | ".join(calls)}) "<tool_call|>"')
     if ask.must_call:
-        return Guide(GrammarSettings(gbnf=root), tag)
-    return Guide(GrammarSettings(gbnf=root, triggers=(tag,)))
+        return Guide(GrammarSettings(gbnf=text), tag)
+    return Guide(GrammarSettings(gbnf=text, triggers=(tag,)))
 
 
 def _dumped(schema: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sparkdesk.server.calls.finder import CallFinder
 from sparkdesk.server.calls.gemma4 import Gemma4Format
+from sparkdesk.server.calls.gemma4_grammar import Gemma4Grammar
 from sparkdesk.server.calls.hermes import HermesFormat
 from sparkdesk.server.calls.reading import CallFormat
 from sparkdesk.server.parts import CallArguments, CallOpened, Part, Said, joined
@@ -244,3 +245,24 @@ def test_arguments_are_always_a_json_object(scraps: list[str]) -> None:
     for form in (HERMES, GEMMA):
         for _, arguments in calls(find(form, "".join(scraps)))[1]:
             assert isinstance(arguments, dict)
+
+
+def test_gemmas_grammar_writes_what_the_reader_reads() -> None:
+    """Keys in the template's order, commas only between pairs, delimiters where the notation has them."""
+    schema = {
+        "properties": {
+            "b": {"type": "string"},
+            "A": {"enum": ["x", 1]},
+            "c": {"type": "array", "items": {"type": "null"}},
+        },
+        "required": ["b"],
+    }
+    grammar = Gemma4Grammar()
+    text = grammar.text(grammar.arguments(schema))
+    rules = dict(line.split(" ::= ") for line in text.splitlines() if line)
+    assert rules["root"].startswith("r") and '"{"' in rules[rules["root"]]
+    assert '"<|\\"|>x<|\\"|>" | "1"' in rules.values()
+    first = rules[rules["root"]].split()[1]
+    assert rules[first].startswith('"A:" '), "A comes before b, whatever its case"
+    assert any(rule.startswith('"," "b:" string') for rule in rules.values()), "b behind A"
+    assert any(rule.startswith('"b:" string') for rule in rules.values()), "b alone"

@@ -30,6 +30,23 @@ SCHEMA = {
     "required": ["count", "kind"],
     "additionalProperties": False,
 }
+TURN: dict[str, Any] = {
+    "type": "function",
+    "function": {
+        "name": "turn",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "way": {"type": "string", "enum": ["left", "right"]},
+                "by": {"anyOf": [{"const": 90}, {"enum": ["half"]}]},
+                "is_fast": {"type": "boolean"},
+                "speed": {"type": "null"},
+                "at": {"type": "object", "properties": {"x": {"enum": [1, 2]}, "y": {"enum": [1]}}},
+            },
+            "required": ["way", "by", "is_fast", "at"],
+        },
+    },
+}
 
 
 class OtherTemplate(EngineClient):
@@ -96,21 +113,23 @@ def test_a_schema_that_cannot_be_used_is_the_clients_to_mend(http: httpx.Client)
 
 
 @pytest.mark.parametrize("template", [HERMES_TEMPLATE, GEMMA_TEMPLATE])
-@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "read_file"}}])
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "turn"}}])
 def test_a_call_that_must_be_made_is_made_in_the_models_own_form(
     engine: OtherTemplate, http: httpx.Client, template: str, choice: Any
 ) -> None:
     engine.template = template
-    reply = post(http, tools=[READ], tool_choice=choice, max_tokens=300)["choices"][0]
-    if reply["finish_reason"] == "length":  # a very small model may write a very long string
-        pytest.skip("the model does not find an end")
-    assert reply["finish_reason"] == "tool_calls" and reply["message"]["content"] is None
-    (call,) = reply["message"]["tool_calls"]
-    assert call["function"]["name"] == "read_file"
-    arguments = json.loads(call["function"]["arguments"])
-    assert isinstance(arguments, dict)
-    if template == HERMES_TEMPLATE:
-        assert isinstance(arguments["path"], str)
+    for seed in range(3):
+        reply = post(http, tools=[READ, TURN], tool_choice=choice, temperature=1, seed=seed, max_tokens=100)
+        (made,) = reply["choices"][0]["message"].get("tool_calls", [None])
+        if made is not None and made["function"]["name"] == "turn":
+            arguments = json.loads(made["function"]["arguments"])
+            assert arguments.keys() - {"speed"} == {"at", "by", "is_fast", "way"}
+            assert arguments["way"] in ("left", "right") and arguments["by"] in (90, "half")
+            assert isinstance(arguments["is_fast"], bool) and arguments["at"].keys() <= {"x", "y"}
+            assert reply["choices"][0]["finish_reason"] == "tool_calls"
+            assert reply["choices"][0]["message"]["content"] is None
+            return
+    raise AssertionError("three seeds, and not one call of it")
 
 
 def test_tools_a_model_need_not_use_leave_its_answer_alone(engine: OtherTemplate, http: httpx.Client) -> None:
