@@ -14,8 +14,8 @@ from sparkdesk.errors import UsageError
 if TYPE_CHECKING:
     from sparkdesk.chat.settings import ChatSettings
     from sparkdesk.engine.model_info import ModelInfo
-    from sparkdesk.server.asks import Usual
-    from sparkdesk.server.security import Policy
+    from sparkdesk.server.asking.asks import Usual
+    from sparkdesk.server.web.security import Policy
 
 KEY_VARIABLE = "SPARKDESK_API_KEY"
 _USUAL_QUEUE = 64
@@ -59,7 +59,7 @@ def _add_network(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     pair = chosen_pair(options.target, options.draft or None, options.name)
-    from sparkdesk.server.serving import listen
+    from sparkdesk.server.web.serving import listen
 
     policy = _policy(options)
     with listen(options.host, options.port) as listener:
@@ -70,9 +70,9 @@ def _serve(pair: ChosenPair, options: Namespace, policy: "Policy", listener: soc
     from sparkdesk.cli.opening import open_pair
     from sparkdesk.paths import user_paths
     from sparkdesk.runner.client import EngineClient
-    from sparkdesk.server.app import build_app
-    from sparkdesk.server.dispatcher import Dispatcher
-    from sparkdesk.server.serving import Running
+    from sparkdesk.server.web.app import build_app
+    from sparkdesk.server.web.serving import Running
+    from sparkdesk.server.work.dispatcher import Dispatcher
 
     settings = speaking.settings_file()
     chat = speaking.chat_settings(options, settings)
@@ -96,7 +96,7 @@ def _serve(pair: ChosenPair, options: Namespace, policy: "Policy", listener: soc
 
 
 def _policy(options: Namespace) -> "Policy":
-    from sparkdesk.server.security import Policy, host_names, is_loopback
+    from sparkdesk.server.web.security import Policy, host_names, is_loopback
 
     key = _key(options)
     if not key and not is_loopback(options.host):
@@ -123,7 +123,7 @@ def _key(options: Namespace) -> str:
 
 
 def _usual(pair: ChosenPair, options: Namespace, chat: "ChatSettings", model: "ModelInfo") -> "Usual":
-    from sparkdesk.server.asks import Usual
+    from sparkdesk.server.asking.asks import Usual
 
     return Usual(
         sampling=chat.sampling,
@@ -136,7 +136,7 @@ def _usual(pair: ChosenPair, options: Namespace, chat: "ChatSettings", model: "M
 
 
 def _warn(model: "ModelInfo", policy: "Policy") -> None:
-    from sparkdesk.server.security import is_loopback
+    from sparkdesk.server.web.security import is_loopback
 
     if model.draft_problem:
         say(f"Without speculation: {model.draft_problem}")

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparkdesk.server.app import build_app
-from sparkdesk.server.asks import Usual
-from sparkdesk.server.dispatcher import Dispatcher
-from sparkdesk.server.engine import ServedEngine
-from sparkdesk.server.security import Policy
-from sparkdesk.server.serving import Running, listen
+from sparkdesk.server.asking.asks import Usual
+from sparkdesk.server.web.app import build_app
+from sparkdesk.server.web.security import Policy
+from sparkdesk.server.web.serving import Running, listen
+from sparkdesk.server.work.dispatcher import Dispatcher
+from sparkdesk.server.work.engine import ServedEngine
 from tests.server.scripted import MODEL, ScriptedEngine
 
 USUAL = Usual(names=("scripted", "other-name"), block_size=MODEL.block_size, vocabulary_size=MODEL.vocabulary_size)

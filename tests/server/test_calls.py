@@ -6,12 +6,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sparkdesk.server.calls.finder import CallFinder
-from sparkdesk.server.calls.gemma4 import Gemma4Format
-from sparkdesk.server.calls.gemma4_grammar import Gemma4Grammar
-from sparkdesk.server.calls.hermes import HermesFormat
-from sparkdesk.server.calls.reading import CallFormat
-from sparkdesk.server.parts import CallArguments, CallOpened, Part, Said, joined
+from sparkdesk.server.speech.calls.finder import CallFinder
+from sparkdesk.server.speech.calls.gemma4 import Gemma4Format
+from sparkdesk.server.speech.calls.gemma4_grammar import Gemma4Grammar
+from sparkdesk.server.speech.calls.hermes import HermesFormat
+from sparkdesk.server.speech.calls.reading import CallFormat
+from sparkdesk.server.speech.parts import CallArguments, CallOpened, Part, Said, joined
 from tests.server.test_stops import cut
 
 HERMES, GEMMA = HermesFormat(), Gemma4Format()

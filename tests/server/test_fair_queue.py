@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkdesk.server.fair_queue import FairQueue, QueueFull
+from sparkdesk.server.work.fair_queue import FairQueue, QueueFull
 
 
 def filled(*arrivals: str) -> FairQueue[str]:

@@ -12,7 +12,7 @@ from sparkdesk.bench.synthetic import SyntheticPair
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.runner.client import EngineClient
-from sparkdesk.server.asks import Usual
+from sparkdesk.server.asking.asks import Usual
 from tests.server.served import listening
 from tests.server.test_openai_client import GEMMA_TEMPLATE, READ
 

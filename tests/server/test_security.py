@@ -6,8 +6,8 @@ import socket
 import httpx
 import pytest
 
-from sparkdesk.server import connection
-from sparkdesk.server.security import Policy, host_name, host_names, is_loopback
+from sparkdesk.server.web import connection
+from sparkdesk.server.web.security import Policy, host_name, host_names, is_loopback
 from tests.server.scripted import ScriptedEngine
 from tests.server.served import Served, served
 

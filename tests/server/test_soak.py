@@ -17,7 +17,7 @@ import pytest
 from sparkdesk.bench.synthetic import SyntheticPair
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings
 from sparkdesk.runner.client import EngineClient
-from sparkdesk.server.asks import Usual
+from sparkdesk.server.asking.asks import Usual
 from tests.server.scripted import ScriptedEngine
 from tests.server.served import Listening, listening, served
 

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkdesk.engine.round import Likelihood
-from sparkdesk.server.calls.finder import CallFinder
-from sparkdesk.server.calls.hermes import HermesFormat
-from sparkdesk.server.parts import CallArguments, CallOpened, Part, Said, Thought, joined
-from sparkdesk.server.spelling import Speller, TokenChance
-from sparkdesk.server.stops import StopMatcher
-from sparkdesk.server.thoughts import CHANNEL, THINK, ThoughtSplitter, ThoughtTags
+from sparkdesk.server.speech.calls.finder import CallFinder
+from sparkdesk.server.speech.calls.hermes import HermesFormat
+from sparkdesk.server.speech.parts import CallArguments, CallOpened, Part, Said, Thought, joined
+from sparkdesk.server.speech.spelling import Speller, TokenChance
+from sparkdesk.server.speech.stops import StopMatcher
+from sparkdesk.server.speech.thoughts import CHANNEL, THINK, ThoughtSplitter, ThoughtTags
 from tests.server.test_stops import cut
 
 

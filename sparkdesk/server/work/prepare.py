@@ -9,16 +9,16 @@ from sparkdesk.chat.template import ChatTemplate
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import GenerationSettings
 from sparkdesk.errors import EngineError
-from sparkdesk.server.asks import Ask, ChatAsk, TextAsk
-from sparkdesk.server.calls.finder import CallFinder
-from sparkdesk.server.calls.reading import CallFormat
-from sparkdesk.server.dialect import Dialect, dialect_of
-from sparkdesk.server.engine import ServedEngine
+from sparkdesk.server.asking.asks import Ask, ChatAsk, TextAsk
 from sparkdesk.server.errors import bad_request
-from sparkdesk.server.guide import Guide, guide_for
-from sparkdesk.server.spelling import Speller
-from sparkdesk.server.stops import StopMatcher
-from sparkdesk.server.thoughts import ThoughtSplitter, ThoughtTags
+from sparkdesk.server.speech.calls.finder import CallFinder
+from sparkdesk.server.speech.calls.reading import CallFormat
+from sparkdesk.server.speech.dialect import Dialect, dialect_of
+from sparkdesk.server.speech.guide import Guide, guide_for
+from sparkdesk.server.speech.spelling import Speller
+from sparkdesk.server.speech.stops import StopMatcher
+from sparkdesk.server.speech.thoughts import ThoughtSplitter, ThoughtTags
+from sparkdesk.server.work.engine import ServedEngine
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,19 +14,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sparkdesk.server.asks import ChatAsk, TextAsk, Usual
-from sparkdesk.server.body import read_body
-from sparkdesk.server.chat_shape import ChatShape
-from sparkdesk.server.delivery import STALLED_S, Delivery, error_response
-from sparkdesk.server.dispatcher import CLOSING, LOADING, READY, Dispatcher
+from sparkdesk.server.asking.asks import ChatAsk, TextAsk, Usual
+from sparkdesk.server.asking.chat import read_chat
+from sparkdesk.server.asking.text import read_text
 from sparkdesk.server.errors import ApiError
-from sparkdesk.server.guard import AccessLog, Guard
-from sparkdesk.server.meters import CONTENT_TYPE
-from sparkdesk.server.read_chat import read_chat
-from sparkdesk.server.read_text import read_text
-from sparkdesk.server.security import Policy
-from sparkdesk.server.text_shape import TextShape
-from sparkdesk.server.wire import to_json
+from sparkdesk.server.replies.chat import ChatShape
+from sparkdesk.server.replies.text import TextShape
+from sparkdesk.server.replies.wire import to_json
+from sparkdesk.server.web.body import read_body
+from sparkdesk.server.web.delivery import STALLED_S, Delivery, error_response
+from sparkdesk.server.web.guard import AccessLog, Guard
+from sparkdesk.server.web.security import Policy
+from sparkdesk.server.work.dispatcher import CLOSING, LOADING, READY, Dispatcher
+from sparkdesk.server.work.meters import CONTENT_TYPE
 
 CHAT, TEXT, MODELS, HEALTH, METRICS = "/v1/chat/completions", "/v1/completions", "/v1/models", "/health", "/metrics"
 _METHODS = "GET, POST, OPTIONS"

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sparkdesk.server.delivery import error_response
 from sparkdesk.server.errors import ApiError
-from sparkdesk.server.security import Policy
+from sparkdesk.server.web.delivery import error_response
+from sparkdesk.server.web.security import Policy
 
 OPEN_PATHS = frozenset({"/health"})
 _LONGEST_LOGGED = 60

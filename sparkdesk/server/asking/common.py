@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 
 from sparkdesk.engine.settings import MOST_LOGPROBS, GrammarSettings, SamplingSettings, SpeculationSettings
-from sparkdesk.server.asks import Ask, Usual
+from sparkdesk.server.asking.asks import Ask, Usual
+from sparkdesk.server.asking.fields import Fields
 from sparkdesk.server.errors import ApiError
-from sparkdesk.server.fields import Fields
 
 _MOST_STOPS = 4
 _MOST_STOP_CHARACTERS = 1000

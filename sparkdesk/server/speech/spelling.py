@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sparkdesk.engine.round import Likelihood
-from sparkdesk.server.calls.finder import CallFinder
-from sparkdesk.server.parts import Part, Said
-from sparkdesk.server.stops import StopMatcher
-from sparkdesk.server.thoughts import ThoughtSplitter
+from sparkdesk.server.speech.calls.finder import CallFinder
+from sparkdesk.server.speech.parts import Part, Said
+from sparkdesk.server.speech.stops import StopMatcher
+from sparkdesk.server.speech.thoughts import ThoughtSplitter
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sparkdesk.server.outlet import Advanced, Ended
+from sparkdesk.server.work.outlet import Advanced, Ended
 
 
 @dataclass(frozen=True, slots=True)

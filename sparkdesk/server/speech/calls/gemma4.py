@@ -6,7 +6,7 @@ It is no JSON: keys are bare, and strings are not escaped, because their delimit
 import json
 import re
 
-from sparkdesk.server.calls.reading import BROKEN, DONE, MORE, CallReader, Reading
+from sparkdesk.server.speech.calls.reading import BROKEN, DONE, MORE, CallReader, Reading
 
 _CLOSING = "<tool_call|>"
 _QUOTE = '<|"|>'

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkdesk.engine.settings import GrammarSettings
-from sparkdesk.server.asks import ChatAsk
-from sparkdesk.server.calls.gemma4 import Gemma4Format
-from sparkdesk.server.calls.gemma4_grammar import Gemma4Grammar
-from sparkdesk.server.calls.hermes import HermesFormat
-from sparkdesk.server.dialect import Dialect
+from sparkdesk.server.asking.asks import ChatAsk
+from sparkdesk.server.speech.calls.gemma4 import Gemma4Format
+from sparkdesk.server.speech.calls.gemma4_grammar import Gemma4Grammar
+from sparkdesk.server.speech.calls.hermes import HermesFormat
+from sparkdesk.server.speech.dialect import Dialect
 
 _ANY_ARGUMENTS = {"type": "object"}
 

@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sparkdesk.server.asks import ChatAsk, TextAsk
-from sparkdesk.server.dispatcher import Dispatcher
+from sparkdesk.server.asking.asks import ChatAsk, TextAsk
 from sparkdesk.server.errors import ApiError
-from sparkdesk.server.job import Job
-from sparkdesk.server.outlet import Advanced, Began, Broke, Ended, OutletEvent
-from sparkdesk.server.shape import Shape
-from sparkdesk.server.wire import DONE, to_event, to_json
+from sparkdesk.server.replies.shape import Shape
+from sparkdesk.server.replies.wire import DONE, to_event, to_json
+from sparkdesk.server.work.dispatcher import Dispatcher
+from sparkdesk.server.work.job import Job
+from sparkdesk.server.work.outlet import Advanced, Began, Broke, Ended, OutletEvent
 
 STALLED_S = 60.0
 """A client that takes nothing for so long is cut off: whoever reads slowly but reads may take all day."""

@@ -10,9 +10,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from sparkdesk.server.errors import ApiError
-from sparkdesk.server.figures import Figures
-from sparkdesk.server.parts import Part
-from sparkdesk.server.spelling import TokenChance
+from sparkdesk.server.speech.parts import Part
+from sparkdesk.server.speech.spelling import TokenChance
+from sparkdesk.server.work.figures import Figures
 
 MOST_WAITING_BYTES = 4_000_000
 _PART_BYTES = 200

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sparkdesk.server.calls.gemma4 import Gemma4Format
-from sparkdesk.server.calls.hermes import HermesFormat
-from sparkdesk.server.calls.reading import CallFormat
-from sparkdesk.server.thoughts import CHANNEL, THINK, ThoughtTags
+from sparkdesk.server.speech.calls.gemma4 import Gemma4Format
+from sparkdesk.server.speech.calls.hermes import HermesFormat
+from sparkdesk.server.speech.calls.reading import CallFormat
+from sparkdesk.server.speech.thoughts import CHANNEL, THINK, ThoughtTags
 
 Turn = Mapping[str, Any]
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from sparkdesk.errors import EngineCrashed, EngineError, SparkDeskError
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
-from sparkdesk.server.engine import ReplyHandle, ServedEngine
 from sparkdesk.server.errors import ApiError, bad_request, from_engine
-from sparkdesk.server.figures import Figures, Tally
-from sparkdesk.server.job import Job
-from sparkdesk.server.outlet import Advanced, Began, Broke, Ended
-from sparkdesk.server.parts import joined
-from sparkdesk.server.prepare import Prepared
-from sparkdesk.server.spelling import Spelled, Speller, TokenChance
+from sparkdesk.server.speech.parts import joined
+from sparkdesk.server.speech.spelling import Spelled, Speller, TokenChance
+from sparkdesk.server.work.engine import ReplyHandle, ServedEngine
+from sparkdesk.server.work.figures import Figures, Tally
+from sparkdesk.server.work.job import Job
+from sparkdesk.server.work.outlet import Advanced, Began, Broke, Ended
+from sparkdesk.server.work.prepare import Prepared
 
 _REASONS = {"end": "stop", "length": "length", "context": "length"}
 

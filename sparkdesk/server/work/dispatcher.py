@@ -10,15 +10,15 @@ from time import monotonic
 from typing import TypeVar
 
 from sparkdesk.errors import EngineCrashed, SparkDeskError
-from sparkdesk.server.answering import answer
-from sparkdesk.server.asks import ChatAsk, TextAsk
-from sparkdesk.server.engine import ServedEngine
+from sparkdesk.server.asking.asks import ChatAsk, TextAsk
 from sparkdesk.server.errors import ApiError, from_engine, shutting_down
-from sparkdesk.server.fair_queue import FairQueue, QueueFull
-from sparkdesk.server.job import Job
-from sparkdesk.server.meters import Gauges, Meters
-from sparkdesk.server.outlet import Broke, Outlet
-from sparkdesk.server.prepare import Prepared, prepare
+from sparkdesk.server.work.answering import answer
+from sparkdesk.server.work.engine import ServedEngine
+from sparkdesk.server.work.fair_queue import FairQueue, QueueFull
+from sparkdesk.server.work.job import Job
+from sparkdesk.server.work.meters import Gauges, Meters
+from sparkdesk.server.work.outlet import Broke, Outlet
+from sparkdesk.server.work.prepare import Prepared, prepare
 
 READY, LOADING, FAILED, CLOSING = "ready", "loading", "failed", "closing"
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 1, 60

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from sparkdesk.server.asks import TextAsk, Usual
-from sparkdesk.server.fields import Fields
-from sparkdesk.server.read_common import read_common, read_logprobs_count
+from sparkdesk.server.asking.asks import TextAsk, Usual
+from sparkdesk.server.asking.common import read_common, read_logprobs_count
+from sparkdesk.server.asking.fields import Fields
 
 _USUAL_TOKENS = 16
 """OpenAI's own."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from sparkdesk.server.parts import Part, Said, Thought
-from sparkdesk.server.stops import held_back
+from sparkdesk.server.speech.parts import Part, Said, Thought
+from sparkdesk.server.speech.stops import held_back
 
 
 @dataclass(frozen=True, slots=True)

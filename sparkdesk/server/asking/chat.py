@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sparkdesk.server.asks import AUTO, NONE, REQUIRED, ChatAsk, Usual
-from sparkdesk.server.fields import Fields
-from sparkdesk.server.read_common import read_common, read_logprobs_count
-from sparkdesk.server.read_messages import read_messages
+from sparkdesk.server.asking.asks import AUTO, NONE, REQUIRED, ChatAsk, Usual
+from sparkdesk.server.asking.common import read_common, read_logprobs_count
+from sparkdesk.server.asking.fields import Fields
+from sparkdesk.server.asking.messages import read_messages
 
 _FUNCTION_NAME = re.compile(r"[\w.-]{1,128}", re.ASCII)
 _MOST_TOOLS = 512

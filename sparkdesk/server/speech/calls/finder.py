@@ -1,8 +1,8 @@
 """Finds calls in a reply while it comes in. What turns out to be no call stays text, to the letter."""
 
-from sparkdesk.server.calls.reading import BROKEN, DONE, CallFormat, CallReader, Reading
-from sparkdesk.server.parts import CallArguments, CallOpened, Part, Said
-from sparkdesk.server.stops import held_back
+from sparkdesk.server.speech.calls.reading import BROKEN, DONE, CallFormat, CallReader, Reading
+from sparkdesk.server.speech.parts import CallArguments, CallOpened, Part, Said
+from sparkdesk.server.speech.stops import held_back
 
 
 class CallFinder:

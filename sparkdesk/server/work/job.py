@@ -2,10 +2,10 @@
 
 import threading
 
-from sparkdesk.server.engine import ReplyHandle
 from sparkdesk.server.errors import ApiError
-from sparkdesk.server.outlet import Outlet
-from sparkdesk.server.prepare import Prepared
+from sparkdesk.server.work.engine import ReplyHandle
+from sparkdesk.server.work.outlet import Outlet
+from sparkdesk.server.work.prepare import Prepared
 
 
 class Job:

@@ -3,8 +3,8 @@
 import json
 import re
 
-from sparkdesk.server.calls.json_scan import JsonScan
-from sparkdesk.server.calls.reading import BROKEN, DONE, MORE, CallReader, Reading
+from sparkdesk.server.speech.calls.json_scan import JsonScan
+from sparkdesk.server.speech.calls.reading import BROKEN, DONE, MORE, CallReader, Reading
 
 _CLOSING = "</tool_call>"
 _HEAD = re.compile(r'\n\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)+")\s*,\s*"arguments"\s*:\s*(?=\{)')

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sparkdesk.server.outlet import Advanced, Ended
-from sparkdesk.server.parts import Said
-from sparkdesk.server.shape import Heading, with_figures
-from sparkdesk.server.spelling import TokenChance
-from sparkdesk.server.wire import as_logprob
+from sparkdesk.server.replies.shape import Heading, with_figures
+from sparkdesk.server.replies.wire import as_logprob
+from sparkdesk.server.speech.parts import Said
+from sparkdesk.server.speech.spelling import TokenChance
+from sparkdesk.server.work.outlet import Advanced, Ended
 
 
 class TextShape:

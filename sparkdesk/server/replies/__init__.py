@@ -1,0 +1,1 @@
+"""Replies as OpenAI's clients expect them."""

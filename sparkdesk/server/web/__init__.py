@@ -1,0 +1,1 @@
+"""HTTP: who may ask, what path does what, how replies are sent."""
