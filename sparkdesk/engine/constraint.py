@@ -1,5 +1,6 @@
 """From what the caller asks a reply to look like to what follows it token by token."""
 
+from sparkdesk.engine.gbnf import check as gbnf_check
 from sparkdesk.engine.llama import Grammar, Model, gbnf_of_schema
 from sparkdesk.engine.parts import ConstraintPart
 from sparkdesk.engine.settings import GrammarSettings
@@ -7,19 +8,13 @@ from sparkdesk.engine.triggered import Triggered
 from sparkdesk.engine.vocabulary import Vocabulary
 from sparkdesk.errors import EngineError
 
-MOST_GBNF_CHARACTERS = 256 * 1024
-
 
 def constraint_of(model: Model, settings: GrammarSettings, vocabulary: Vocabulary) -> ConstraintPart:
     """Raises EngineError with one sentence where the grammar or the schema cannot be used."""
     if bool(settings.gbnf) == bool(settings.json_schema):
         raise EngineError("A grammar is either GBNF or a JSON schema.", "Give exactly one of the two.")
     gbnf = settings.gbnf or gbnf_of_schema(settings.json_schema)
-    if len(gbnf) > MOST_GBNF_CHARACTERS:
-        raise EngineError(
-            f"The grammar is too large: {len(gbnf):,} characters, and {MOST_GBNF_CHARACTERS:,} are the most.",
-            "Ask for less at once.",
-        )
+    gbnf_check(gbnf)
     if not all(settings.triggers):
         raise EngineError("A trigger of a grammar is empty.", "Name the text that it follows.")
     grammar = Grammar(model, gbnf)

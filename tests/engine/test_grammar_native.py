@@ -109,7 +109,8 @@ def test_end_tokens_come_only_where_the_grammar_may_end(pair: Pair) -> None:
         (GrammarSettings(gbnf='start ::= "a"'), "root"),
         (GrammarSettings(gbnf='root ::= root "a" | "b"'), "left recursion"),
         (GrammarSettings(gbnf='root ::= "a"{3000}'), "repetitions"),
-        (GrammarSettings(gbnf="root ::= " + '"a" ' * 100_000), "too large"),
+        (GrammarSettings(gbnf='root ::= "' + "a" * 9000 + '"{2000}'), "repeats too much"),
+        (GrammarSettings(gbnf="root ::= " + '"a" ' * 100_000), "400,009 characters"),
         (GrammarSettings(json_schema="{"), "schema cannot be used"),
         (GrammarSettings(json_schema="[]"), "not an object"),
         (GrammarSettings(json_schema='{"type": "strange"}'), "strange"),
@@ -151,6 +152,8 @@ def test_what_cannot_be_used_is_refused_in_a_sentence_and_the_pair_goes_on(
         ({"type": "object", "additionalProperties": True}, '{"a": "b"}', '{"a"}'),
         ({"type": "string", "format": "date"}, '"2024-02-29"', '"2024-2-9"'),
         ({"type": "string", "maxLength": 5000}, '"abc"', "abc"),
+        ({"type": "string", "maxLength": 1000}, '"' + "ab" * 500 + '"', '"' + "ab" * 500 + 'c"'),
+        ({"type": "array", "items": {"type": "integer"}, "maxItems": 5000}, "[1, 2]", "[1, ]"),
         (
             {"$ref": "#/$defs/space", "$defs": {"space": {"type": "object", "properties": {"a": {"$ref": "#"}}}}}
             | {"$defs": {"space": {"enum": ["s"]}}},

@@ -9,7 +9,8 @@ from llama_cpp.llama_grammar import BuiltinRule, SchemaConverter
 from sparkdesk.errors import EngineError
 
 MOST_SCHEMA_CHARACTERS = 100_000
-_MOST_REPEATS = 1000
+_MOST_ITEMS = 300  # the converter nests what may be left out of a list, by recursion
+_MOST_REPEATS, _FEW_REPEATS, _MANY_REPEATS = 1000, 100, 4000
 _NEVER_PLAIN = r'"\\\x7F\x00-\x1F'  # within a text of JSON, only with a backslash before it
 _PLAIN_CHARACTER = f"[^{_NEVER_PLAIN}]"
 _CHARACTER = _PLAIN_CHARACTER + r' | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F])'
@@ -28,7 +29,8 @@ def gbnf_of_schema(text: str) -> str:
 
     Types, properties, required, enum, const, anyOf, items, pattern, the formats date, time, date-time and uuid, lengths
     and references within the schema are kept to. Bounds of numbers are not, nor what says which combinations are
-    forbidden, nor a greatest length above a thousand.
+    forbidden, nor a greatest length above a thousand (three hundred items), or above a hundred where there are many:
+    each costs as many rules.
 
     Raises EngineError where this schema cannot be turned into a grammar.
     """
@@ -41,7 +43,7 @@ def gbnf_of_schema(text: str) -> str:
         converter: Any = _Converter(  # type: ignore[no-untyped-call]
             prop_order={}, allow_fetch=False, dotall=False, raw_pattern=False
         )
-        plain = _plain(schema)
+        plain = _plain(schema, _MOST_REPEATS if _asked_repeats(schema) <= _MANY_REPEATS else _FEW_REPEATS)
         converter.visit(converter.resolve_refs({} if plain == _ANY else plain, ""), "")
         grammar: str = converter.format_grammar()
         return grammar
@@ -85,7 +87,7 @@ class _Converter(SchemaConverter):
         return f'"{text}"'
 
 
-def _plain(schema: Any) -> dict[str, Any]:
+def _plain(schema: Any, most: int) -> dict[str, Any]:
     """The schema in the words the converter knows: what it would take for something else is said differently."""
     if schema is True:
         return _ANY
@@ -94,17 +96,17 @@ def _plain(schema: Any) -> dict[str, Any]:
     out = {name: value for name, value in schema.items() if name not in _ANNOTATIONS}
     for name in _OF_SCHEMAS:
         if name in out:
-            out[name] = {key: _plain(value) for key, value in out[name].items()}
+            out[name] = {key: _plain(value, most) for key, value in out[name].items()}
     for name in _LISTS:
         if name in out:
-            out[name] = [_plain(value) for value in out[name]]
+            out[name] = [_plain(value, most) for value in out[name]]
     if isinstance(out.get("items"), dict | bool):
-        out["items"] = _plain(out["items"])
+        out["items"] = _plain(out["items"], most)
     if out.get("additionalProperties") is True and "properties" not in out:
         del out["additionalProperties"]
     elif out.get("additionalProperties", False) is not False:
-        out["additionalProperties"] = _plain(out["additionalProperties"])
-    _bound(out)
+        out["additionalProperties"] = _plain(out["additionalProperties"], most)
+    _bound(out, most)
     return _merged(_spread(out)) if out else _ANY
 
 
@@ -133,14 +135,25 @@ def _merged(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def _bound(schema: dict[str, Any]) -> None:
+def _bound(schema: dict[str, Any], most: int) -> None:
     """A grammar repeats a rule as often as it says; a thousand times is much already."""
     for name in _LEAST:
         if schema.get(name, 0) > _MOST_REPEATS:
             raise ValueError(f"{name} is {schema[name]:,}, and {_MOST_REPEATS:,} is the most")
     for name in _MOST:
-        if schema.get(name, 0) > _MOST_REPEATS:
+        limit = min(most, _MOST_ITEMS) if name == "maxItems" else most
+        if schema.get(name, 0) > max(limit, schema.get(name.replace("max", "min"), 0)):
             del schema[name]
+
+
+def _asked_repeats(schema: Any) -> int:
+    """All greatest lengths that can be kept to, together."""
+    if isinstance(schema, list):
+        return sum(map(_asked_repeats, schema))
+    if not isinstance(schema, dict):
+        return 0
+    own = sum(value for name in _MOST if isinstance(value := schema.get(name), int) and value <= _MOST_REPEATS)
+    return own + sum(map(_asked_repeats, schema.values()))
 
 
 def _translated(pattern: str) -> str:
