@@ -58,9 +58,9 @@ def from_engine(error: errors.SparkDeskError) -> ApiError:
         case errors.ContextFull():
             return bad_request(_sentence(error), param="messages", code="context_length_exceeded")
         case errors.EngineCrashed():
-            return ApiError(
-                503, f"{error.message} The reply is lost; the model is being loaded again.", code="engine_crashed"
-            )
+            # Clients that ask again by themselves would bring a prompt that kills the engine right back.
+            lost = f"{error.message} The reply is lost; the model is being loaded again."
+            return ApiError(503, lost, code="engine_crashed", is_worth_retrying=False)
         case errors.OutOfMemory():
             return ApiError(503, _sentence(error), code="out_of_memory", is_worth_retrying=False)
         case ChatTemplateError():

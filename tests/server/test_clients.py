@@ -1,6 +1,7 @@
 """Several clients at once: turns, too many of them, those who leave, those who do not read; the end; a dead engine."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import threading
@@ -165,10 +166,27 @@ def test_the_end_ends_what_takes_too_long_and_what_waits_with_a_proper_error(eng
         assert json.loads(last.removeprefix("data: "))["error"]["code"] == "shutting_down" and done == "data: [DONE]"
 
 
+def test_the_end_comes_at_once_for_those_in_a_hurry(engine: ScriptedEngine) -> None:
+    engine.say, engine.round_s = (lambda prompt, settings: "z" * 100_000), 0.01
+    with served(engine, grace_s=60) as server:
+        in_background(lambda: httpx.post(server.url + CHAT, json=ask(), timeout=30))
+        until_now(lambda: engine.running == 1)
+        began = time.monotonic()
+        server.running.stop()
+        server.running.stop()
+        until_now(lambda: engine.running == 0)
+    assert time.monotonic() - began < 10
+
+
 def in_background(work: Callable[[], httpx.Response]) -> Callable[[], httpx.Response]:
     """Returns what waits for the result."""
     found: list[httpx.Response] = []
-    thread = threading.Thread(target=lambda: found.append(work()))
+
+    def run() -> None:
+        with contextlib.suppress(httpx.HTTPError):
+            found.append(work())
+
+    thread = threading.Thread(target=run)
     thread.start()
 
     def result() -> httpx.Response:

@@ -104,6 +104,13 @@ def test_a_json_object_is_an_object(http: httpx.Client) -> None:
     assert choice["message"]["content"].lstrip().startswith("{")
 
 
+def test_llama_cpps_own_grammars_are_taken_too(http: httpx.Client) -> None:
+    choice = post(http, grammar='root ::= "yes" | "no"')["choices"][0]
+    assert choice["message"]["content"] in ("yes", "no") and choice["finish_reason"] == "stop"
+    refused = http.post(CHAT, json=ask(grammar="root ::= nothing"))
+    assert refused.status_code == 400 and refused.json()["error"]["param"] == "grammar"
+
+
 def test_a_schema_that_cannot_be_used_is_the_clients_to_mend(http: httpx.Client) -> None:
     for schema in ({"type": "strange"}, {"$ref": "#/nowhere"}, {"type": "object", "properties": 3}):
         form = {"type": "json_schema", "json_schema": {"name": "it", "schema": schema}}
@@ -155,3 +162,15 @@ def test_what_was_read_before_is_not_read_again(http: httpx.Client) -> None:
     first = post(http)
     assert post(http)["usage"]["prompt_tokens_details"]["cached_tokens"] > 10
     assert first["usage"]["prompt_tokens"] > 10
+
+
+def test_two_clients_in_turn_do_not_read_their_conversations_again(http: httpx.Client) -> None:
+    """Their prompts share hardly a token: each is put aside while the other one is answered."""
+    words = {name: f"{name} " * 120 for name in ("One", "Two")}
+    cached = []
+    for _ in range(2):
+        for text in words.values():
+            message = {"role": "user", "content": f"{text} Count from 1 to 5."}
+            body = http.post(CHAT, json={"messages": [message], "temperature": 0, "max_tokens": 5}).json()
+            cached.append(body["usage"]["prompt_tokens_details"]["cached_tokens"] / body["usage"]["prompt_tokens"])
+    assert max(cached[:2]) < 0.2 and min(cached[2:]) > 0.9, cached

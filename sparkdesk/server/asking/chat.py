@@ -22,16 +22,17 @@ def read_chat(body: object, usual: Usual) -> ChatAsk:
             fields.refuse(old, "is OpenAI's former way; send tools and tool_choice")
     common = read_common(fields, usual, logprobs=_logprobs(fields))
     tools = _tools(fields)
-    choice, name = _tool_choice(fields, tools)
+    choice, function = _tool_choice(fields, tools)
     if common.grammar is not None and tools and choice != NONE:
-        fields.refuse("response_format", "cannot be combined with tools; send one of them, or tool_choice none")
+        name = "grammar" if fields.has("grammar") else "response_format"
+        fields.refuse(name, "cannot be combined with tools; send one of them, or tool_choice none")
     is_thinking, values = _template_values(fields, usual)
     return ChatAsk(
         common,
         messages=read_messages(fields),
         tools=tools,
         tool_choice=choice,
-        tool_name=name,
+        tool_name=function,
         most_calls=0 if fields.switch("parallel_tool_calls", True) else 1,
         is_thinking=is_thinking and common.grammar is None,
         template_values=values,

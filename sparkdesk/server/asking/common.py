@@ -106,7 +106,11 @@ def _speculation(fields: Fields, usual: Usual) -> SpeculationSettings:
 
 
 def _grammar(fields: Fields) -> GrammarSettings | None:
-    form = fields.inner("response_format")
+    form, gbnf = fields.inner("response_format"), fields.text("grammar")
+    if gbnf:
+        if form is not None:
+            fields.refuse("grammar", "cannot be combined with response_format")
+        return GrammarSettings(gbnf=gbnf)
     if form is None:
         return None
     kind = form.needed_text("type")

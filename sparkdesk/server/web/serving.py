@@ -76,8 +76,8 @@ class Running:
             self._server.run(sockets=[listener])
 
     def stop(self) -> None:
-        """From any thread."""
-        self._server.should_exit = True
+        """From any thread; again, and it ends at once."""
+        self._server.hurry()
 
     @property
     def connection_count(self) -> int:
@@ -132,5 +132,8 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.hurry()
+
+    def hurry(self) -> None:
         self.force_exit = self.should_exit
         self.should_exit = True

@@ -145,7 +145,8 @@ def _chance(event: RoundDone, index: int) -> TokenChance | None:
 
 def _explained(error: Exception, job: Job) -> ApiError:
     if type(error) is EngineError and job.prepared.settings.grammar is not None:
-        param = "tools" if job.prepared.calls is not None else "response_format"
+        form = "grammar" if job.prepared.settings.grammar.gbnf else "response_format"
+        param = "tools" if job.prepared.calls is not None else form
         return bad_request(f"{error.message} {error.hint}".strip(), param=param)
     if isinstance(error, SparkDeskError):
         return from_engine(error)

@@ -92,19 +92,26 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            while self.state in (READY, LOADING):
-                if not self.engine.is_alive:
-                    await self._load_again(self.problem)
-                    continue
-                if self.state == LOADING:
-                    await self._settle(READY, "")
-                job = self._queue.take()
-                if job is None:
-                    break
-                await self._answer(job)
+        try:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                await self._work_off()
+        except Exception as error:  # a bug of ours: nothing would be answered any more, and everybody should know
+            await self._give_up(f"This should not have happened ({type(error).__name__}).")
+            raise
+
+    async def _work_off(self) -> None:
+        while self.state in (READY, LOADING):
+            if not self.engine.is_alive:
+                await self._load_again(self.problem)
+                continue
+            if self.state == LOADING:
+                await self._settle(READY, "")
+            job = self._queue.take()
+            if job is None:
+                return
+            await self._answer(job)
 
     async def close(self, grace_s: float, *, is_urgent: Callable[[], bool] = lambda: False) -> None:
         """Refuse what waits, give the running reply its time, then end it."""
@@ -178,7 +185,7 @@ class Dispatcher:
         self._say("Loading the model again.")
         try:
             await self._in_thread(self._reload)
-        except SparkDeskError as error:
+        except (SparkDeskError, OSError) as error:
             await self._give_up(f"The model could not be loaded again: {error}")
             return
         self._reloads += 1

@@ -1,0 +1,57 @@
+"""What a chat template gives away about its model."""
+
+from typing import Any
+
+import pytest
+
+from sparkdesk.server.speech.calls.gemma4 import Gemma4Format
+from sparkdesk.server.speech.calls.hermes import HermesFormat
+from sparkdesk.server.speech.dialect import dialect_of
+from sparkdesk.server.speech.thoughts import CHANNEL, THINK
+
+QWEN = "{% if tools %}<tool_call>{% endif %}{% if call.arguments is string %}{{ call.arguments }}{% endif %}<think>"
+GEMMA = "{% for tool in tools %}<|tool>{% endfor %}<|tool_call>call:{{ message['tool_responses'] }}<|channel>thought"
+CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+MESSAGES: list[dict[str, Any]] = [
+    {"role": "user", "content": "Do."},
+    {"role": "assistant", "content": "", "tool_calls": [CALL]},
+    {"role": "tool", "tool_call_id": "c1", "content": '{"b": 2}'},
+    {"role": "tool", "tool_call_id": "lost", "content": "text"},
+]
+
+
+def test_qwen_thinks_in_tags_and_takes_messages_as_they_are() -> None:
+    dialect = dialect_of(QWEN)
+    assert dialect.thought_tags == THINK and isinstance(dialect.call_format, HermesFormat)
+    assert dialect.turns(MESSAGES) == MESSAGES, "arguments go back as they were written"
+
+
+def test_a_template_that_turns_arguments_into_json_itself_gets_them_read() -> None:
+    turns = dialect_of("{{ tools }}{{ call.arguments | tojson }}").turns(MESSAGES)
+    assert turns[1]["tool_calls"][0]["function"]["arguments"] == {"a": 1}
+    assert MESSAGES[1]["tool_calls"][0]["function"]["arguments"] == '{"a": 1}'
+
+
+def test_gemma_has_results_within_the_message_that_asked_for_them() -> None:
+    dialect = dialect_of(GEMMA)
+    assert dialect.thought_tags == CHANNEL and isinstance(dialect.call_format, Gemma4Format)
+    user, assistant = dialect.turns(MESSAGES)
+    assert user == MESSAGES[0]
+    assert assistant["tool_calls"][0]["function"]["arguments"] == {"a": 1}
+    assert assistant["tool_responses"] == [
+        {"name": "f", "response": {"b": 2}},
+        {"name": "unknown", "response": "text"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "test", ["message['role'] == 'tool'", 'message.role == "tool"', "message.get('role') == 'tool'"]
+)
+def test_a_gemma_template_that_knows_the_tool_role_gets_it(test: str) -> None:
+    turns = dialect_of(GEMMA + "{% if " + test + " %}{% endif %}").turns(MESSAGES)
+    assert [turn["role"] for turn in turns] == ["user", "assistant", "tool", "tool"]
+
+
+@pytest.mark.parametrize("template", [None, "", "{{ messages }}"])
+def test_a_template_without_tools_has_no_calls(template: str | None) -> None:
+    assert dialect_of(template).call_format is None
