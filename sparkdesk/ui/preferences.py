@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,19 +53,19 @@ class Preferences:
         """As of the last `read`."""
         return [self._entry(setting) for setting in SETTINGS if setting.name != "keys"]
 
-    def key_entries(self, bindings: Mapping[str, Binding]) -> list[Entry]:
+    def key_entries(self, bindings: Iterable[Binding]) -> list[Entry]:
         chosen = flat_keys(self._shown.get("keys", {}))
         return [
             Entry(
-                name=key_id,
-                value=chosen.get(key_id, binding.key),
-                source=FILE if key_id in chosen else DEFAULT,
+                name=binding.id or "",
+                value=chosen.get(binding.id or "", binding.key),
+                source=FILE if binding.id in chosen else DEFAULT,
                 meaning=f"{binding.tooltip or binding.description}.",
                 wanted="keys such as f4, ctrl+s or alt+up, with commas between",
                 usual=binding.key,
                 key=binding,
             )
-            for key_id, binding in bindings.items()
+            for binding in bindings
         ]
 
     def change(self, entry: Entry, text: str, *, check: Callable[[Settings], object]) -> None:

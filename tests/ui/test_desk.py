@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from textual.content import Content
+from textual.widgets import Static
 
+from sparkdesk.ui import keys
 from sparkdesk.ui.app import EXIT_AFTER_FIRST_PAINT, SparkDeskApp
 from sparkdesk.ui.commands import of_screen
 from sparkdesk.ui.screens.chat import ChatScreen
@@ -18,23 +20,37 @@ from tests.ui.sitting import NARROW, at_open_desk
 ROOT = Path(__file__).parents[2]
 
 
-async def test_help_lists_every_key_of_the_desk() -> None:
+async def test_help_lists_every_key_there_is_and_those_of_the_screen_in_front_first() -> None:
     async with at_open_desk() as sitting:
         await sitting.pilot.press("f1")
         assert isinstance(sitting.app.screen, HelpScreen)
-        picture = sitting.picture()
-        for binding in ChatScreen.BINDINGS:
-            assert not isinstance(binding, tuple)
-            assert binding.tooltip in picture
-        assert "parks where drafts would cost time" in picture
+        text = str(sitting.app.screen.query_one("#keys", Static).content)
+        for key_id, binding in keys.everything().items():
+            if not key_id.startswith("help."):
+                assert " ".join((binding.tooltip or binding.description).split()) in " ".join(text.split()), key_id
+                assert keys.in_words(keys.split(binding.key)[0]) in text, key_id
+        assert text.index("Chat") < text.index("Everywhere") < text.index("Settings")
+        assert "parked: drafts would cost time" in text
         await sitting.pilot.press("escape")
         assert isinstance(sitting.app.screen, ChatScreen)
 
 
-async def test_help_fits_a_small_window() -> None:
+async def test_help_finds_what_is_typed_and_says_when_there_is_nothing() -> None:
+    async with at_open_desk(size=NARROW) as sitting:
+        await sitting.pilot.press("f1", *"reload")
+        assert "Ctrl+R" in sitting.picture() and "Ctrl+T" not in sitting.picture()
+        await sitting.pilot.press(*"xyz")
+        assert "Nothing is called that." in sitting.picture()
+
+
+async def test_help_fits_a_small_window_and_scrolls() -> None:
     async with at_open_desk(size=NARROW) as sitting:
         await sitting.pilot.press("f1")
         assert "Switch speculation" in sitting.picture()
+        text = str(sitting.app.screen.query_one("#keys", Static).content)
+        assert max(map(len, text.splitlines())) <= 73, "a line would be wrapped"
+        await sitting.pilot.press(*["pagedown"] * 20)
+        assert "ended before its end" in sitting.picture()
 
 
 async def test_the_palette_offers_what_the_keys_do() -> None:

@@ -1,57 +1,90 @@
-"""All keys, read off the bindings themselves: help cannot go stale."""
+"""All keys, read off the bindings themselves, and what the marks mean: help cannot go stale."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from textwrap import wrap
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
-from sparkdesk.ui.keys import in_words
-from sparkdesk.ui.widgets.prompt import Prompt
+from sparkdesk.ui import keys
+from sparkdesk.ui.key_groups import group_of, grouped
+from sparkdesk.ui.keys import in_words, keys_of
+from sparkdesk.ui.symbols import SYMBOLS, Symbol
 
-_AUTO = "Draft auto: the engine chooses, and parks where drafts would cost time."
+_KEYS, _WORDS = 20, 51
 
 
 class HelpScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "Close", show=False, id="help.close"),
+        Binding("escape", "dismiss", "Close", show=False, id="help.close"),
+        Binding("up", "scroll(-1)", "Up", show=False, id="help.up"),
+        Binding("down", "scroll(1)", "Down", show=False, id="help.down"),
+        Binding("pageup", "scroll(-10)", "Page up", show=False, id="help.page_up"),
+        Binding("pagedown", "scroll(10)", "Page down", show=False, id="help.page_down"),
     ]
 
-    def __init__(self, bindings: Iterable[ActiveBinding]) -> None:
+    def __init__(self, active: Iterable[ActiveBinding]) -> None:
+        """`active` are the keys of the screen in front, whose groups come first."""
         super().__init__()
-        self._active = list(bindings)
+        self._here = {group_of(each.binding.id) for each in active if each.binding.id} - {keys.APP_GROUP}
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll():
-            yield Static("Keys", classes="title")
-            yield Static(Content("\n").join(self._lines()))
-            yield Static(_AUTO, classes="lead")
-            yield Static("Esc closes", classes="lead")
+        with Vertical():
+            yield Input(placeholder="Type to search · Up and Down scroll · Esc closes", compact=True)
+            with VerticalScroll(can_focus=False):
+                yield Static(id="keys")
 
-    def _lines(self) -> list[Content]:
-        by_place = sorted(self._active, key=_place)
-        own = [each.binding for each in by_place if not each.binding.system]
-        keys: dict[str, tuple[list[str], str]] = {}
-        for binding in _worth_showing(own):
-            words = binding.tooltip or binding.description
-            keys.setdefault(binding.action, ([], words))[0].append(in_words(binding.key))
-        return [Content.assemble((f"{', '.join(names):>20}  ", "$primary"), words) for names, words in keys.values()]
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+        self._show("")
+
+    @on(Input.Changed)
+    def search(self, event: Input.Changed) -> None:
+        self._show(event.value)
+        self.query_one(VerticalScroll).scroll_home(animate=False)
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def _show(self, sought: str) -> None:
+        lines = list(self._lines(sought.strip().lower()))
+        self.query_one("#keys", Static).update(Content("\n").join(lines or [Content("Nothing is called that.")]))
+
+    def _lines(self, sought: str) -> Iterator[Content]:
+        for title, bindings in grouped(keys.everything(), self._here):
+            lines = [Symbol(_said(keys_of(self, each.id or "")), _words(each), "$primary") for each in bindings]
+            names = [f"{each.id} {each.description}" for each in bindings]
+            yield from _section(title, zip(lines, names, strict=True), sought)
+        yield from _section("What the marks mean", ((each, "") for each in SYMBOLS), sought)
 
 
-def _place(active: ActiveBinding) -> tuple[bool, int]:
-    """The desk's keys before the prompt's, and within each as their class lists them."""
-    actions = [binding.action for binding in Binding.make_bindings(type(active.node).BINDINGS)]
-    position = actions.index(active.binding.action) if active.binding.action in actions else len(actions)
-    return isinstance(active.node, Prompt), position
+def _section(title: str, lines: Iterable[tuple[Symbol, str]], sought: str) -> Iterator[Content]:
+    """Each with other words it may be sought by; the heading only where something was found."""
+    found = [line for line, names in lines if sought in f"{title} {line.mark} {line.meaning} {names}".lower()]
+    if found:
+        yield Content.styled(title, "bold")
+    for line in found:
+        first, *rest = wrap(line.meaning, _WORDS)
+        yield Content.assemble((f"{line.mark:>{_KEYS}}  ", line.style), first)
+        yield from (Content(" " * (_KEYS + 2) + words) for words in rest)
+    if found:
+        yield Content("")
 
 
-def _worth_showing(bindings: Iterable[Binding]) -> Iterable[Binding]:
-    """The desk's own keys and the prompt's; not the dozens of cursor keys that every text field has."""
-    prompt_actions = {binding.action for binding in Binding.make_bindings(Prompt.BINDINGS)}
-    for binding in bindings:
-        if binding.show or binding.tooltip or binding.action in prompt_actions:
-            yield binding
+def _said(names: tuple[str, ...]) -> str:
+    """As many of them as there is room for; the settings screen shows all."""
+    said = in_words(names[0])
+    for name in names[1:]:
+        longer = f"{said}, {in_words(name)}"
+        said = longer if len(longer) <= _KEYS else said
+    return said
+
+
+def _words(binding: Binding) -> str:
+    return binding.tooltip or binding.description

@@ -14,6 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui import keys
 from sparkdesk.ui.appearance import check, dress
+from sparkdesk.ui.key_groups import grouped
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.preferences import Entry, Preferences
 from sparkdesk.ui.widgets.key_bar import KeyBar
@@ -71,7 +72,9 @@ class SettingsScreen(Screen[None]):
 
     def _show(self) -> None:
         settings = self._preferences.entries()
-        key_entries = self._preferences.key_entries(keys.everything())
+        key_entries = self._preferences.key_entries(
+            binding for _, group in grouped(keys.everything()) for binding in group
+        )
         self._entries = {entry.name: entry for entry in (*settings, *key_entries)}
         self.query_one(SettingRows).show(settings, key_entries)
 
