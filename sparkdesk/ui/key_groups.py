@@ -16,6 +16,7 @@ GROUPS = {
     "models": "Models",
     "bench": "Bench",
     "settings": "Settings",
+    "fields": "A field of a form",
 }
 """Others follow, under their own names."""
 

@@ -91,7 +91,10 @@ def bindings_of(holder: type[DOMNode]) -> Iterator[Binding]:
 
 
 def checked(wanted: Mapping[str, str], known: Mapping[str, Binding]) -> dict[str, str]:
-    """The keymap to give to Textual. Raises UsageError naming the first thing wrong."""
+    """The keymap to give to Textual. Raises UsageError naming the first thing wrong.
+
+    Keys that two actions share as they come (Esc does) may stay shared: only one of the two can be meant at a time.
+    """
     for key_id in wanted:
         if key_id not in known:
             raise UsageError(
@@ -105,7 +108,8 @@ def checked(wanted: Mapping[str, str], known: Mapping[str, Binding]) -> dict[str
         for key in keymap.get(key_id) or split(binding.key):
             for group in _rivals(_group(key_id), groups):
                 other = taken.get((group, key))
-                if other and other != key_id and (key_id in keymap or other in keymap):
+                is_meant = other and key in split(binding.key) and key in split(known[other].key)
+                if other and other != key_id and not is_meant and (key_id in keymap or other in keymap):
                     both = f"The settings file's [keys] gives {in_words(key)} to both {other} and {key_id}."
                     raise UsageError(both, "Give one of them another key.")
             taken.setdefault((_group(key_id), key), key_id)

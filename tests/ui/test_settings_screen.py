@@ -45,7 +45,7 @@ def words(sitting: Sitting) -> str:
 
 def row(sitting: Sitting, name: str) -> str:
     line = next(line for line in sitting.picture().splitlines() if f" {name} " in line[:20])
-    return " ".join(line.replace("▅", "").split())
+    return " ".join(line.rstrip("▁▂▃▄▅▆▇█ ").split())
 
 
 async def write(sitting: Sitting, text: str) -> None:

@@ -17,8 +17,8 @@ class Cycle(Widget, Generic[Value], can_focus=True):
     """Shows its label and the word for the value it is at."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space,enter,right", "step(1)", "Next value", show=False),
-        Binding("left", "step(-1)", "Previous value", show=False),
+        Binding("space,enter,right", "step(1)", "Next value", show=False, id="fields.next_value"),
+        Binding("left", "step(-1)", "Previous value", show=False, id="fields.previous_value"),
     ]
     place: reactive[int] = reactive(0, layout=True)
 

@@ -30,8 +30,12 @@ class RaceView(Vertical, can_focus=True):
         Binding("space", "pause", "Pause", tooltip="Hold the replay, or go on", id="race.pause"),
         Binding("w", "again", "Again", tooltip="Replay from the start", id="race.again"),
         Binding("s", "skip", "Skip", tooltip="Go to the result", id="race.skip"),
-        Binding("plus,right", "speed(1)", "Faster", key_display="+", show=False, tooltip="Replay faster"),
-        Binding("minus,left", "speed(-1)", "Slower", key_display="-", show=False, tooltip="Replay slower"),
+        Binding(
+            "plus,right", "speed(1)", "Faster", key_display="+", show=False, tooltip="Replay faster", id="bench.faster"
+        ),
+        Binding(
+            "minus,left", "speed(-1)", "Slower", key_display="-", show=False, tooltip="Replay slower", id="bench.slower"
+        ),
         Binding("c", "copy", "Copy", tooltip="Copy the result in one line", id="race.copy"),
     ]
 

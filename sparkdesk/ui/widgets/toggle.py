@@ -13,9 +13,9 @@ class Toggle(Widget, can_focus=True):
     """State by glyph as well as by colour."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space,enter", "change", "In or out", show=False),
-        Binding("right", "screen.focus_next", "Next", show=False),
-        Binding("left", "screen.focus_previous", "Previous", show=False),
+        Binding("space,enter", "change", "In or out", show=False, id="fields.switch"),
+        Binding("right", "screen.focus_next", "Next", show=False, id="fields.next"),
+        Binding("left", "screen.focus_previous", "Previous", show=False, id="fields.previous"),
     ]
     is_on: reactive[bool] = reactive(True)
 
