@@ -29,6 +29,8 @@ def of_chat(screen: "ChatScreen") -> Iterator[SystemCommand]:
     if screen.stage is Stage.READY and screen.desk.conversation.messages:
         yield from _of_messages(screen)
     yield SystemCommand("Show or hide where tokens came from", "Drafted, repeated, plain", screen.action_toggle_origins)
+    if screen.deleted_title:
+        yield SystemCommand(f"Bring back “{screen.deleted_title}”", "It was deleted", screen.bring_back)
     yield SystemCommand("Copy the last reply", "To the clipboard", screen.action_copy_reply)
     yield SystemCommand("Show or hide live figures", "Speed, acceptance, gain", screen.action_toggle_live)
     yield SystemCommand("Show or hide thoughts", "What the model thought first", screen.action_toggle_thoughts)

@@ -45,6 +45,7 @@ async def test_everything_is_on_one_page_and_holds_from_the_next_reply_on(size: 
         settings = sitting.desk.conversation.settings
         assert settings.system_prompt == "Be brief."
         assert settings.sampling.temperature == 0.2
+        await sitting.until(lambda: "¶ system prompt" in sitting.picture())
         screen = await open_settings(sitting)
         assert "Be brief." in sitting.picture()
         assert row(screen, "temperature").query_one(Input).value == "0.2"

@@ -13,6 +13,7 @@ from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.tree import MessageTree
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import HistoryError
+from sparkdesk.ui.commands import of_screen
 from sparkdesk.ui.screens.export import ExportScreen
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.conversation_list import ConversationList
@@ -157,12 +158,24 @@ async def test_deleting_the_open_conversation_begins_a_new_one_and_undoing_opens
         await come(sitting)
         await sitting.pilot.press("down", "delete")
         await sitting.until(lambda: titles(sitting) == [])
-        assert not sitting.transcript.has_turns
-        await sitting.chat.run_action("conversations")
-        await sitting.chat.run_action("conversations")
-        sitting.chat.query_one(Sidebar).action_undelete()
+        await sitting.until(lambda: not sitting.transcript.has_turns)
+        (back,) = (each for each in of_screen(sitting.chat) if each.title == "Bring back “one”")
+        back.callback()
         await sitting.until(lambda: said(sitting) == ["one"])
         await sitting.until(lambda: sitting.transcript.has_turns)
+
+
+async def test_the_only_conversation_deleted_can_be_brought_back_by_its_key() -> None:
+    """With the empty list hidden, no key went anywhere."""
+    async with at_open_desk(size=NARROW) as sitting:
+        await have_talked(sitting, "one")
+        await come(sitting)
+        await sitting.pilot.press("down", "delete")
+        await sitting.until(lambda: "No conversations yet" in sitting.picture())
+        await sitting.until(lambda: not sitting.transcript.has_turns)
+        await sitting.pilot.press("u")
+        await sitting.until(lambda: titles(sitting) == ["one"])
+        await sitting.until(lambda: said(sitting) == ["one"])
 
 
 async def test_opening_another_in_mid_reply_stops_the_reply_and_keeps_it() -> None:

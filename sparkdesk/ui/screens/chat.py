@@ -8,6 +8,7 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
+from textual.widgets import Static
 
 from sparkdesk.ui import chat_commands, messages
 from sparkdesk.ui.appearance import NO_LIVE
@@ -74,6 +75,7 @@ class ChatScreen(ActingScreen):
             ChatScreen.problem,
             ChatScreen.choice,
             ChatScreen.is_thinking,
+            ChatScreen.has_system_prompt,
             ChatScreen.job,
         )
         with Horizontal(id="body"):
@@ -126,10 +128,12 @@ class ChatScreen(ActingScreen):
         self.count_soon()
 
     async def _show_empty(self) -> None:
-        if self.model is not None:
-            self.query_one(Prompt).examples = self.desk.examples
-            view = EmptyConversation(self.model, self.desk.examples, problem=self.problem)
-            await self.query_one(Transcript).show_view(view)
+        transcript = self.query_one(Transcript)
+        if self.model is None:
+            await transcript.show_view(Static("A new conversation, and no model to answer yet.", classes="lead"))
+            return
+        self.query_one(Prompt).examples = self.desk.examples
+        await transcript.show_view(EmptyConversation(self.model, self.desk.examples, problem=self.problem))
 
     # Other keys
 

@@ -69,6 +69,7 @@ class ChoosingScreen(ComposingScreen):
 
     speculation: reactive[SpeculationSettings] = reactive(SpeculationSettings())
     is_thinking: reactive[bool] = reactive(False)
+    has_system_prompt: reactive[bool] = reactive(False)
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
@@ -143,4 +144,5 @@ class ChoosingScreen(ComposingScreen):
 
     def show_choices(self) -> None:
         """Of the conversation that is open."""
-        self.is_thinking = self.desk.conversation.settings.is_thinking
+        settings = self.desk.conversation.settings
+        self.is_thinking, self.has_system_prompt = settings.is_thinking, bool(settings.system_prompt)

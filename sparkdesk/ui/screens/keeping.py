@@ -236,6 +236,11 @@ class KeepingScreen(ReplyingScreen):
         if self._sidebar is not None:
             self._sidebar.say_deleted(deleted.title)
 
+    @property
+    def deleted_title(self) -> str:
+        """Of the conversation that was deleted last and can be brought back."""
+        return self._deleted[-1].title if self._deleted else ""
+
     @on(asks.UndeleteAsked)
     def bring_back(self) -> None:
         """The last one deleted; once more, the one before."""

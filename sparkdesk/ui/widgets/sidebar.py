@@ -52,14 +52,13 @@ class Sidebar(Vertical):
         yield Static("Conversations", classes="title")
         yield Input(placeholder="search in all of them", compact=True, id="search")
         with Vertical(id="kept"):
-            yield ConversationList()
             yield Static(_NONE_KEPT, classes="none")
+            yield ConversationList()
             yield Input(compact=True, id="rename")
         yield Static(classes="state")
         yield Static(classes="keys")
 
     def on_mount(self) -> None:
-        self._list.display = False
         self.query_one("#rename").display = False
 
     @property
@@ -82,7 +81,6 @@ class Sidebar(Vertical):
 
     def show(self, found: Sequence[Summary] | Sequence[Found]) -> None:
         self._found, self._trouble = found, ""
-        self._list.display = bool(found)
         empty = self.query_one(".none", Static)
         empty.display = not found
         empty.update(
@@ -130,7 +128,7 @@ class Sidebar(Vertical):
 
     def on_key(self, event: events.Key) -> None:
         search = self.query_one("#search", Input)
-        if event.key == "down" and search.has_focus and self._list.display:
+        if event.key == "down" and search.has_focus:
             event.stop()
             self._list.focus()
         elif event.key == "up" and self._list.has_focus and self._list.chosen_line <= 1 - int(self._list.scroll_y):

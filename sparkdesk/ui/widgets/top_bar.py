@@ -21,6 +21,7 @@ class Title(Widget):
     pair: reactive[str] = reactive("")
     model: reactive[ModelInfo | None] = reactive(None)
     is_thinking: reactive[bool] = reactive(False)
+    has_system_prompt: reactive[bool] = reactive(False)
     job: reactive[str] = reactive("")
     """A download or a build that goes on elsewhere."""
 
@@ -30,6 +31,7 @@ class Title(Widget):
             ("✦ SparkDesk", "bold $primary"),
             ("  " + self.pair, "$foreground"),
             ("  ∴ thinking" if self.is_thinking else "", "bold $secondary"),
+            ("  ¶ system prompt" if self.has_system_prompt else "", "$secondary"),
             (f"  ⇣ {self.job}" if self.job else "", "$primary"),
             (where, "$spark-quiet"),
         )
@@ -42,11 +44,12 @@ class TopBar(Horizontal):
     problem: reactive[str] = reactive("")
     choice: reactive[DraftChoice] = reactive(NO_CHOICE, repaint=False)
     is_thinking: reactive[bool] = reactive(False)
+    has_system_prompt: reactive[bool] = reactive(False)
     job: reactive[str] = reactive("")
     gives_reasons: reactive[bool] = reactive(False)
 
     def compose(self) -> ComposeResult:
-        yield Title().data_bind(TopBar.pair, TopBar.model, TopBar.is_thinking, TopBar.job)
+        yield Title().data_bind(TopBar.pair, TopBar.model, TopBar.is_thinking, TopBar.has_system_prompt, TopBar.job)
         yield SpeculationSwitch().data_bind(TopBar.speculation, TopBar.problem, TopBar.choice, TopBar.gives_reasons)
 
     def on_resize(self, event: events.Resize) -> None:
