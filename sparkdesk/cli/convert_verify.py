@@ -7,7 +7,7 @@ from pathlib import Path
 from sparkdesk.cli import speaking
 from sparkdesk.cli.pairs import ChosenPair, own_pair
 from sparkdesk.cli.talk import follow
-from sparkdesk.cli.trial import Verified, refuse_divergence, trying
+from sparkdesk.cli.trial import Verified, judged, refuse_divergence, trying
 from sparkdesk.errors import PairMismatch
 
 
@@ -54,8 +54,7 @@ def _in_words(found: Verified) -> str:
     positions = "  ".join(f"{share:.0%}" for share in found.acceptance_by_position)
     lines = [f"target           {found.model.name}", f"draft            {found.model.draft_name}", ""]
     for prompt, each in found.asked:
-        length = each.speculative.stats.accepted_length
-        lines.append(f"{each.verdict.kind.ljust(17)}accepted length {length:.2f}  {prompt}")
+        lines.append(f"{judged(each).kind.ljust(17)}accepted length {each.accepted_length:.2f}  {prompt}")
     lines += [
         "",
         f"accepted length  {found.accepted_length:.2f} (block of {found.model.block_size})",
@@ -81,11 +80,11 @@ def _as_json(found: Verified) -> dict[str, object]:
         "prompts": [
             {
                 "prompt": prompt,
-                "verdict": each.verdict.kind,
-                "position": each.verdict.position,
-                "margin": each.verdict.margin,
-                "noise": each.verdict.noise,
-                "accepted_length": round(each.speculative.stats.accepted_length, 3),
+                "verdict": judged(each).kind,
+                "position": judged(each).position,
+                "margin": judged(each).margin,
+                "noise": judged(each).noise,
+                "accepted_length": round(each.accepted_length, 3),
                 "plain": each.plain.text,
                 "speculative": each.speculative.text,
             }

@@ -9,9 +9,8 @@ from sparkdesk.errors import EngineError, PairMismatch
 from sparkdesk.events import Notice, Progress
 
 if TYPE_CHECKING:
-    from sparkdesk.chat.oneshot import Answer
-    from sparkdesk.chat.settings import ChatSettings
-    from sparkdesk.cli.demo import Comparison
+    from sparkdesk.bench.race import Race
+    from sparkdesk.bench.replies import Judgement
     from sparkdesk.cli.pairs import ChosenPair
     from sparkdesk.engine.model_info import ModelInfo
     from sparkdesk.engine.settings import LoadSettings
@@ -31,24 +30,24 @@ _TRYING = "Trying the pair"
 @dataclass(frozen=True, slots=True)
 class Verified:
     model: "ModelInfo"
-    asked: "Sequence[tuple[str, Comparison]]"
+    asked: "Sequence[tuple[str, Race]]"
 
     @property
     def verdict(self) -> str:
         """The worst of all."""
         from sparkdesk.bench.replies import KINDS
 
-        return max((found.verdict.kind for _, found in self.asked), key=KINDS.index)
+        return max((judged(found).kind for _, found in self.asked), key=KINDS.index)
 
     @property
     def accepted_length(self) -> float:
-        stats = [found.speculative.stats for _, found in self.asked]
+        stats = [found.speculative.reply.stats for _, found in self.asked]
         return _ratio(sum(each.decoded for each in stats), sum(each.rounds for each in stats))
 
     @property
     def acceptance_by_position(self) -> list[float]:
         """Of the drafted tokens that were looked at at each position, the share that was right."""
-        stats = [found.speculative.stats for _, found in self.asked]
+        stats = [found.speculative.reply.stats for _, found in self.asked]
         return [
             _ratio(
                 sum(sum(each.accepted_by_position[i : i + 1]) for each in stats),
@@ -84,8 +83,14 @@ def trying(
             raise PairMismatch(model.draft_problem)
         asked = []
         for number, prompt in enumerate(PROMPTS):
-            asked.append((prompt, (yield from _compared(engine, prompt, model, done=number))))
+            asked.append((prompt, (yield from _raced(engine, prompt, model, done=number))))
         return Verified(model, asked)
+
+
+def judged(found: "Race") -> "Judgement":
+    """Greedy races are."""
+    assert found.judgement is not None
+    return found.judgement
 
 
 def refuse_divergence(found: Verified) -> None:
@@ -97,43 +102,28 @@ def refuse_divergence(found: Verified) -> None:
         )
 
 
-def _compared(
-    engine: "EngineClient", prompt: str, model: "ModelInfo", *, done: int
-) -> Generator[Progress, None, "Comparison"]:
-    from sparkdesk.chat.settings import ChatSettings
-    from sparkdesk.chat.verdict import Answered, compare_answers
-    from sparkdesk.cli.demo import Comparison
-    from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
+def _raced(engine: "EngineClient", prompt: str, model: "ModelInfo", *, done: int) -> Generator[Progress, None, "Race"]:
+    from sparkdesk.bench.race import RACE_DOMAIN, Race, RaceSettings, race
+    from sparkdesk.bench.suite import Prompt
+    from sparkdesk.cli import bench_pair
+    from sparkdesk.engine.settings import SpeculationSettings
 
-    answers = []
     # The whole block every time: the scheduler would leave out what it expects little of.
-    ways = (SpeculationSettings(False), SpeculationSettings(is_enabled=True, draft_length=model.block_size))
-    for number, way in enumerate(ways):
-        settings = ChatSettings(sampling=SamplingSettings(temperature=0.0), speculation=way, max_tokens=_MAX_TOKENS)
-        answers.append((yield from _answered(engine, prompt, settings, done=done + number / len(ways))))
-    plain, speculative = answers
-    verdict = compare_answers(
+    whole = SpeculationSettings(is_enabled=True, draft_length=model.block_size)
+    settings = RaceSettings(max_tokens=_MAX_TOKENS, speculation=whole)
+    events = race(
         engine,
-        plain.prompt,
-        plain=Answered(plain.tokens, plain.stop_reason),
-        speculative=Answered(speculative.tokens, speculative.stop_reason),
+        Prompt(RACE_DOMAIN, RACE_DOMAIN, prompt),
+        settings,
+        render=bench_pair.renderer(engine, settings.sampling),
+        judge=bench_pair.judge(engine),
     )
-    return Comparison(plain, speculative, verdict)
-
-
-def _answered(
-    engine: "EngineClient", prompt: str, settings: "ChatSettings", *, done: float
-) -> Generator[Progress, None, "Answer"]:
-    from sparkdesk.chat.events import ReplyFinished
-    from sparkdesk.chat.oneshot import Answer, prompt_of, stream_answer
-
-    tokens = prompt_of(engine, prompt, settings=settings)
-    with closing(stream_answer(engine, tokens, settings=settings)) as events:
+    with closing(events):
         for event in events:
-            if isinstance(event, ReplyFinished):
-                return Answer(event.text, event.tokens, event.stop_reason, event.stats, tokens)
+            if isinstance(event, Race):
+                return event
             yield Progress(_TRYING, done, len(PROMPTS), "prompts")
-    raise AssertionError("a reply ends with ReplyFinished")
+    raise AssertionError("a race ends with its result")
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from converters import convert_draft, convert_target
+from sparkdesk.bench.lane import Lane
+from sparkdesk.bench.race import Race
+from sparkdesk.bench.replies import Judgement, Reply
 from sparkdesk.bench.synthetic import SyntheticPair
-from sparkdesk.chat.oneshot import Answer
-from sparkdesk.chat.verdict import Verdict
 from sparkdesk.cli import convert_verify
 from sparkdesk.cli.app import run
-from sparkdesk.cli.demo import Comparison
 from sparkdesk.cli.trial import Verified
 from sparkdesk.engine.stats import ReplyStats
 from tests.cli.command_line import sparkdesk
@@ -75,12 +75,10 @@ def test_a_text_that_diverged_is_a_failure_with_its_figures(
 ) -> None:
     """It cannot be had on purpose, so the answers are made up."""
 
-    def answer(text: str) -> Answer:
-        stats = ReplyStats(generated=4, rounds=2, verified_by_position=(2, 2), accepted_by_position=(1, 0))
-        return Answer(text, (1, 2, 3, 4), "length", stats, (0,))
-
+    stats = ReplyStats(generated=4, rounds=2, verified_by_position=(2, 2), accepted_by_position=(1, 0))
+    lane = Lane(Reply((1, 2, 3, 4), "length", stats, (), 0.0), ())
     asked = [
-        (f"Prompt {kind}", Comparison(answer("a"), answer("b"), Verdict(kind, 1, 3.0, 0.1)))
+        (f"Prompt {kind}", Race(lane, lane, Judgement(kind, 1, 3.0, 0.1), is_plain_first=True))
         for kind in ("near-tie", "diverged", "identical")
     ]
     monkeypatch.setattr(convert_verify, "verify", lambda pair, options: Verified(INFO, asked))
