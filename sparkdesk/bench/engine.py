@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from time import perf_counter
 from typing import Generic, Protocol, TypeVar
 
 from sparkdesk.bench.replies import Reply
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Round
-from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import GenerationSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
 
@@ -17,10 +18,6 @@ Clock = Callable[[], float]
 
 Step = TypeVar("Step")
 Result = TypeVar("Result")
-
-_FORGETTING = GenerationSettings(
-    max_tokens=1, sampling=SamplingSettings(temperature=0.0), speculation=SpeculationSettings(is_enabled=False)
-)
 
 
 class Engine(Protocol):
@@ -33,21 +30,6 @@ class Engine(Protocol):
     ) -> Generator[Prefilling | RoundDone | Finished, None, None]: ...
 
 
-def fresh_reply(
-    engine: Engine,
-    prompt: tuple[int, ...],
-    settings: GenerationSettings,
-    *,
-    ignore_end: bool = False,
-    clock: Clock = perf_counter,
-) -> Reply:
-    """One reply whose whole prompt is decoded, whatever the engine answered before. Raises EngineError."""
-    steps = Returning(fresh_rounds(engine, prompt, settings, ignore_end=ignore_end, clock=clock))
-    for _ in steps:
-        pass
-    return steps.result
-
-
 def fresh_rounds(
     engine: Engine,
     prompt: tuple[int, ...],
@@ -56,9 +38,12 @@ def fresh_rounds(
     ignore_end: bool = False,
     clock: Clock = perf_counter,
 ) -> Generator[Prefilling | RoundDone, None, Reply]:
-    """`fresh_reply` as it comes; closing it early ends the reply after its round. Raises EngineError."""
-    forget(engine, prompt)
-    reply = yield from _timed_rounds(engine, prompt, settings, ignore_end=ignore_end, clock=clock)
+    """One reply whose whole prompt is decoded, whatever the engine answered before.
+
+    Closing it early ends the reply after its round. Raises EngineError.
+    """
+    afresh = replace(settings, reads_afresh=True)
+    reply = yield from _timed_rounds(engine, prompt, afresh, ignore_end=ignore_end, clock=clock)
     reused = reply.stats.prompt_tokens - reply.stats.prefilled_tokens
     if reused > 0:
         raise EngineError(
@@ -66,16 +51,6 @@ def fresh_rounds(
             "This is a mistake in SparkDesk; please report it.",
         )
     return reply
-
-
-def forget(engine: Engine, prompt: tuple[int, ...]) -> None:
-    """Put another text into both caches, one that shares not even its first token with the prompt.
-
-    A prompt is decoded from where it parts from the cache on, so one strange token there is enough.
-    """
-    strange = 1 if prompt[0] == 0 else 0
-    for _ in engine.generate((strange,), _FORGETTING, ignore_end=True):
-        pass
 
 
 class Returning(Generic[Step, Result]):

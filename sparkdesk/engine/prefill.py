@@ -80,6 +80,13 @@ def run(
     return Ready(row, reused)
 
 
+def forget(target: TargetPart, drafter: DrafterPart | None) -> None:
+    """Leave nothing in the caches that the next prompt could share."""
+    target.truncate(0)
+    if drafter is not None:
+        drafter.truncate(0)
+
+
 def rewind(target: TargetPart, drafter: DrafterPart | None, tokens: Sequence[int]) -> int:
     """Cut both caches back to the longest prefix they share with `tokens`; returns its length.
 

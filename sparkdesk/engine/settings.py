@@ -94,3 +94,5 @@ class GenerationSettings:
     grammar: GrammarSettings | None = None
     top_logprobs: int | None = None
     """How many alternatives each token is told with, 0..MOST_LOGPROBS; None tells no probabilities at all."""
+    reads_afresh: bool = False
+    """Decode the whole prompt, whatever the caches hold or was put aside: for measurements. What they held is lost."""

@@ -105,6 +105,8 @@ class _Reply:
         if self.control.is_cancelled:  # while it waited: what the caches hold may be worth something to the next one
             yield Outcome("cancelled", self.stats)
             return
+        if self.settings.reads_afresh:
+            prefill.forget(self.pair.target, self.pair.drafter)
         began = perf_counter()
         settings, tuner = self.control.speculation, self.pair.tuner
         ready = yield from prefill.run(
@@ -113,7 +115,7 @@ class _Reply:
             tokens=self.committed,
             control=self.control,
             absorbs=settings.is_enabled and not (settings.is_tuned and tuner.parking.is_parked),
-            saved=self.pair.saved,
+            saved=None if self.settings.reads_afresh else self.pair.saved,
         )
         if ready is None:
             yield Outcome("cancelled", self.stats)

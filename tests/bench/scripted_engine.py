@@ -26,7 +26,7 @@ class ScriptedEngine:
     before_reply: Callable[[int], None] = lambda number: None
     """Called with the number of replies asked for so far; may raise."""
     forgets: bool = True
-    """False keeps every prompt in the cache, as an engine with a cache of several texts would."""
+    """False keeps every prompt in the cache, whatever it is asked for."""
     _cache: tuple[int, ...] = ()
 
     def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
@@ -49,6 +49,8 @@ class ScriptedEngine:
         self.asked.append((prompt, settings, ignore_end))
         if len(prompt) >= self.context_tokens:
             raise ContextFull(f"The prompt has {len(prompt)} tokens.")
+        if settings.reads_afresh and self.forgets:
+            self._cache = ()
         reused = shared(self._cache, prompt[:-1]) if self.forgets else len(prompt) - 1
         self.reused.append(reused)
         stats = ReplyStats(prompt_tokens=len(prompt), prefilled_tokens=len(prompt) - reused, prefill_ms=10.0)

@@ -73,7 +73,7 @@ def raw(prompts: tuple[Prompt, ...]) -> tuple[Prompt, ...]:
 
 def test_ctrl_c_keeps_what_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
     def interrupt(number: int) -> None:
-        if number == 12:  # warm-up and first prompt are four replies each, the text between counted
+        if number == 6:  # warm-up and every prompt are two replies each
             raise KeyboardInterrupt
 
     outcome = collect(ScriptedEngine(twice_as_fast, before_reply=interrupt), PROMPTS, DuelSettings())
@@ -84,7 +84,7 @@ def test_ctrl_c_keeps_what_was_measured(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_a_crash_keeps_what_was_measured_and_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     def crash(number: int) -> None:
-        if number == 8:
+        if number == 4:
             raise EngineCrashed("The engine died.", "Load it again.")
 
     outcome = collect(ScriptedEngine(twice_as_fast, before_reply=crash), PROMPTS, DuelSettings())

@@ -211,6 +211,7 @@ def run(
     drafts_greedily: bool = False,
     speculation: SpeculationSettings | None = None,
     grammar: GrammarSettings | None = None,
+    reads_afresh: bool = False,
 ) -> Run:
     """One reply at a fixed draft length, or as `speculation` says."""
     speculation = speculation or SpeculationSettings(length > 0, length or None, drafts_greedily)
@@ -220,6 +221,7 @@ def run(
         sampling=sampling or SamplingSettings(temperature=0),
         speculation=speculation,
         grammar=grammar,
+        reads_afresh=reads_afresh,
     )
     return collect(generate(pair, prompt, settings, Control(speculation)))
 

@@ -40,6 +40,17 @@ def test_a_conversation_comes_back_without_being_read_again(length: int) -> None
     assert pair.saved.count == 2
 
 
+@pytest.mark.parametrize("length", [0, 3])
+def test_a_measurement_reads_its_whole_prompt_and_puts_nothing_aside(length: int) -> None:
+    """What came from a cache would make its figures false."""
+    pair = saving_pair()
+    for first in (1, 1, 2, 1):
+        prompt = conversation(first)
+        stats = run(pair, prompt, length=length, max_tokens=8, reads_afresh=True).outcome.stats
+        assert stats.prefilled_tokens == stats.prompt_tokens == 200
+    assert pair.saved.count == 0
+
+
 def test_without_a_budget_nothing_is_kept() -> None:
     pair = saving_pair(0)
     for first in (1, 2, 1):
