@@ -36,7 +36,13 @@ _NOTES = {
 class Keeper(Protocol):
     """What keeps conversations; a history. Raises HistoryError where it cannot."""
 
-    def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int: ...
+    def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int | None:
+        """Returns the key from now on; None for one in which nothing was said."""
+        ...
+
+    def own_title(self, key: int | None) -> str:
+        """The title that the user gave it, if any. Takes no time."""
+        ...
 
 
 class Conversation:
@@ -54,16 +60,15 @@ class Conversation:
         tree: MessageTree | None = None,
         keeper: Keeper | None = None,
         key: int | None = None,
-        title: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`tree`, `key` and `title` are those of a conversation kept before; without `keeper` nothing is kept."""
+        """`tree` and `key` are those of a conversation kept before; without `keeper` nothing is kept."""
         self.settings = settings or ChatSettings()
         self._speaker = speaker
         self._tree = tree or MessageTree()
         for message in messages:
             self._tree.add(message, self._tree.last)
-        self._keeper, self._key, self._title = keeper, key, title
+        self._keeper, self._key = keeper, key
         self._not_kept = ""
         self._token_count = 0
         self._first_read: int | None = None
@@ -78,7 +83,8 @@ class Conversation:
 
     @property
     def title(self) -> str:
-        return self._title or title_of(self._tree)
+        own = self._keeper.own_title(self._key) if self._keeper is not None else ""
+        return own or title_of(self._tree)
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -155,6 +161,12 @@ class Conversation:
             self._turn.is_stopped = True
         self._speaker.cancel()
 
+    def rest(self, timeout_seconds: float) -> None:
+        """Stop the reply in the making, and wait until it is kept; not longer than that."""
+        self.stop()
+        with self._changed:
+            self._changed.wait_for(lambda: self._turn is None, timeout_seconds)
+
     def set_settings(self, settings: ChatSettings) -> None:
         """From the next reply on; its speculation is not looked at."""
         self.settings = replace(settings, speculation=self.settings.speculation)
@@ -221,7 +233,8 @@ class Conversation:
                     turn.add(event)
                     self._token_count = event.stats.prompt_tokens + event.stats.generated
                     if turn.has_any and self._clock() - saved_at >= SAVE_SECONDS:
-                        self._keep(turn, note=_UNFINISHED, is_partial=True)
+                        turn.keep_meanwhile(note=_UNFINISHED, model=self._speaker.model_name)
+                        self._save()
                         saved_at = self._clock()
                 case ReplyFinished():
                     turn.finish(event)

@@ -45,8 +45,8 @@ class LocalSpeaker:
             yield from reply.flush()
             raise
         finally:
-            said = reply.text[len(begun) :]
-            self._spoken = Spoken(prompt.text + said, prompt.tokens + reply.tokens)
+            said, tokens = reply.text[len(begun) :], reply.whole_tokens
+            self._spoken = Spoken(prompt.text + said, prompt.tokens + tokens) if tokens is not None else None
 
     def count(self, messages: Sequence[Message], settings: ChatSettings, *, begin: int = 0) -> Count:
         *before, last = messages

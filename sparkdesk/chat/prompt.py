@@ -1,7 +1,7 @@
 """From messages to the tokens of a prompt, in a way that finds again what the KV cache already holds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sparkdesk.chat.attachments import with_attachments
@@ -40,11 +40,21 @@ def make_prompt(
     Raises ChatTemplateError or EngineError.
     """
     model = loaded_model(engine)
-    text = _text(model, [with_attachments(message) for message in messages], settings) + begun
+    text = _text(model, _in_turns([with_attachments(message) for message in messages]), settings) + begun
     opening = engine.tokenize("")  # what the vocabulary itself puts before every text
     if opening and model.bos_piece:
         text = text.removeprefix(model.bos_piece)  # else the model would begin twice
     return Spoken(text, _tokens(engine, text, spoken=spoken, opening=opening))
+
+
+def _in_turns(messages: Sequence[Message]) -> list[Message]:
+    """Templates want the two sides to take turns; a message that never got its reply is read with the one after it."""
+    turns: list[Message] = []
+    for message in messages:
+        if turns and turns[-1].role == message.role == "user":
+            message = replace(message, content=f"{turns.pop().content}\n\n{message.content}")
+        turns.append(message)
+    return turns
 
 
 def _text(model: ModelInfo, messages: Sequence[Message], settings: ChatSettings) -> str:
@@ -68,6 +78,8 @@ def _tokens(engine: Engine, text: str, *, spoken: Spoken | None, opening: tuple[
 
     Only where what follows is cut the same on its own as within the whole text, so that nothing changes at the seam.
     """
+    if spoken is not None and text == spoken.text:  # it goes on where it was
+        return spoken.tokens
     whole = engine.tokenize(text)
     if spoken is None or not text.startswith(spoken.text) or whole[: len(spoken.tokens)] == spoken.tokens:
         return whole

@@ -1,8 +1,9 @@
-"""How the makers of a model recommend it to be sampled.
+"""How the makers of a model recommend it to be sampled, with and without thoughts.
 
-What the file itself says comes first; it means replies without thoughts unless the model cannot do otherwise.
-Sources: the model cards of Qwen3 and Gemma 4 (best practices).
+Sources: the model cards of Qwen3 and Gemma 4 (best practices), and what a model file itself says.
 """
+
+from dataclasses import fields, replace
 
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import SamplingSettings
@@ -17,9 +18,24 @@ _ANSWERING = {
 
 
 def recommended_sampling(model: ModelInfo | None, *, is_thinking: bool) -> SamplingSettings:
-    """The usual settings where nobody recommends any."""
+    """The usual settings where nobody recommends any.
+
+    A file holds one recommendation and does not say for which mode. Where the model can be switched and the file only
+    says what the makers say of one mode, theirs for the mode in question is meant.
+    """
     if model is None:
         return SamplingSettings()
-    if is_thinking and model.architecture in _THINKING:
-        return _THINKING[model.architecture]
-    return model.recommended or _ANSWERING.get(model.architecture, SamplingSettings())
+    answering = _ANSWERING.get(model.architecture, SamplingSettings())
+    if "enable_thinking" not in (model.chat_template or ""):
+        return model.recommended or answering
+    thinking = _THINKING.get(model.architecture, answering)
+    if model.recommended not in (None, answering, thinking):
+        return model.recommended or answering
+    return thinking if is_thinking else answering
+
+
+def follow(sampling: SamplingSettings, before: SamplingSettings, after: SamplingSettings) -> SamplingSettings:
+    """Another model or mode has other recommendations: values that were as recommended stay so, the user's own stay."""
+    names = [field.name for field in fields(SamplingSettings) if field.name != "seed"]
+    moved = {name: getattr(after, name) for name in names if getattr(sampling, name) == getattr(before, name)}
+    return replace(sampling, **moved)

@@ -4,12 +4,11 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from sparkdesk.chat.attribution import Attribution, mark_of
+from sparkdesk.chat.attribution import Attribution
 from sparkdesk.chat.engine import Engine
 from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyFinished
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.text_stream import TextStream
-from sparkdesk.chat.trace import RoundMark, Stretch, Trace
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
@@ -30,14 +29,9 @@ class Reply:
         self.stats = ReplyStats(prompt_tokens=len(self.prompt))
         self._stream = TextStream()
         self._attribution = Attribution()
-        self._stretches: list[Stretch] = []
-        self._rounds: list[RoundMark] = []
         self._is_speculating = False
-
-    @property
-    def trace(self) -> Trace:
-        """Of what came, without what was `begun`."""
-        return Trace(tuple(self._stretches), tuple(self._rounds))
+        self._whole = 0, len(begun)
+        """Up to the last token that ended with a whole character: how many tokens, and the length of the text."""
 
     def events(self, engine: Engine, settings: ChatSettings) -> Generator[ProgressEvent | ReplyFinished, None, None]:
         """Progress, and ReplyFinished last. Raises EngineError; text held back is then still to be had from `flush`."""
@@ -51,20 +45,28 @@ class Reply:
                         yield self._advanced(event)
                     case Finished(stop_reason, stats):
                         self.stats = stats
-                        yield from self.flush()
+                        yield from self.flush() if stop_reason != "end" else self._finish()
                         yield ReplyFinished(self.text, self.tokens, stop_reason, stats)
 
+    @property
+    def whole_tokens(self) -> tuple[int, ...] | None:
+        """The tokens that say exactly the text; None where there are none, because the last one said more."""
+        count, length = self._whole
+        return self.tokens[:count] if length == len(self.text) else None
+
     def flush(self) -> Generator[ReplyAdvanced, None, None]:
-        """The text that waited for its next character, if there is any, in an event without tokens."""
-        rest = self._stream.finish()
+        """Of a reply that was cut: the text that waited for its next character, in an event without tokens."""
+        yield from self._told(self._stream.leave_off())
+
+    def _finish(self) -> Generator[ReplyAdvanced, None, None]:
+        yield from self._told(self._stream.finish())
+        self._whole = len(self.tokens), len(self.text)
+
+    def _told(self, rest: str) -> Generator[ReplyAdvanced, None, None]:
         if rest:
             self.text += rest
-            yield ReplyAdvanced(rest, _NO_ROUND, self.stats, self._is_speculating, self._attributed(len(rest)))
-
-    def _attributed(self, count: int) -> tuple[Stretch, ...]:
-        stretches = self._attribution.take(count)
-        self._stretches += stretches
-        return stretches
+            stretches = self._attribution.take(len(rest))
+            yield ReplyAdvanced(rest, _NO_ROUND, self.stats, self._is_speculating, stretches)
 
     def _prefilled(self, progress: Prefilled) -> PrefillAdvanced:
         prefilled = progress.done - progress.reused
@@ -74,10 +76,11 @@ class Reply:
     def _advanced(self, event: RoundDone) -> ReplyAdvanced:
         shown = self._stream.feed(b"".join(event.pieces))
         self._attribution.add(event.pieces, event.round)
-        self._rounds.append(mark_of(event.round, is_speculating=event.is_speculating))
         self.text += shown
         self.tokens += event.round.tokens
         self.stats = self.stats.after(event.round)
         self._is_speculating = event.is_speculating
-        stretches = self._attributed(len(shown))
+        if not self._stream.has_half:
+            self._whole = len(self.tokens), len(self.text) + self._stream.held
+        stretches = self._attribution.take(len(shown))
         return ReplyAdvanced(shown, event.round, self.stats, event.is_speculating, stretches)

@@ -20,6 +20,22 @@ class TextStream:
         self._held = text[shown:]
         return text[:shown]
 
+    @property
+    def held(self) -> int:
+        """How many characters wait to be shown."""
+        return len(self._held)
+
+    @property
+    def has_half(self) -> bool:
+        """Whether the last character is not whole yet."""
+        return bool(self._decoder.getstate()[0])
+
+    def leave_off(self) -> str:
+        """The rest of a text that was cut: a character of which only a part has come is no part of it."""
+        text, self._held = self._held, ""
+        self._decoder.reset()
+        return text
+
     def finish(self) -> str:
         """The rest, decided or not."""
         text = self._held + self._decoder.decode(b"", final=True)

@@ -13,3 +13,8 @@ def split_thinking(text: str) -> tuple[str, str]:
     if text.lstrip().startswith(OPENING):
         return text.lstrip().removeprefix(OPENING).strip(), ""
     return "", text
+
+
+def has_thoughts(text: str) -> bool:
+    """Whether it began to think, and said so itself."""
+    return text.lstrip().startswith(OPENING)

@@ -6,6 +6,7 @@ from sparkdesk.chat.attribution import mark_of
 from sparkdesk.chat.events import ReplyAdvanced, ReplyFinished
 from sparkdesk.chat.messages import Message
 from sparkdesk.chat.settings import ChatSettings
+from sparkdesk.chat.thinking import has_thoughts
 from sparkdesk.chat.trace import RoundMark, Stretch, Trace
 from sparkdesk.chat.tree import MessageTree
 from sparkdesk.engine.stats import ReplyStats
@@ -23,6 +24,7 @@ class Turn:
         self._tree = tree
         self._asked = parent
         self._is_asked_new = False
+        self._shown_before: int | None = None
         self._answer: int | None = None
         self._before: Message | None = None
         """What stood in the place of a reply that is gone on with."""
@@ -34,14 +36,20 @@ class Turn:
     @classmethod
     def sending(cls, tree: MessageTree, settings: ChatSettings, user: Message, *, parent: int | None) -> "Turn":
         """The user's message stands in the tree from now on."""
+        shown_before = tree.last
         turn = cls(tree, settings, parent=tree.add(user, parent))
-        turn._is_asked_new = True
+        turn._is_asked_new, turn._shown_before = True, shown_before
         return turn
 
     @classmethod
     def going_on(cls, tree: MessageTree, settings: ChatSettings, answer: int) -> "Turn":
+        """Where the reply has thoughts, as a reply with thoughts, whatever was chosen since: the template writes what
+        comes before it in another way without them."""
+        before = tree.message(answer)
+        if has_thoughts(before.content):
+            settings = replace(settings, is_thinking=True)
         turn = cls(tree, settings, parent=tree.parent(answer))
-        turn._answer, turn._before = answer, tree.message(answer)
+        turn._answer, turn._before = answer, before
         return turn
 
     @property
@@ -78,11 +86,16 @@ class Turn:
         self._stats = event.stats
 
     def keep(self, *, note: str, is_partial: bool, model: str) -> None:
-        """The reply as it is now stands in the tree."""
+        """The reply as it ended stands in the tree."""
         trace = Trace(self._stretches, self._rounds)
         answer = Message("assistant", self.text, is_partial, self._stats, note, trace=trace, model=model)
-        if self._before is not None:
-            answer = _grown(self._before, answer)
+        self._put(answer if self._before is None else _grown(self._before, answer))
+
+    def keep_meanwhile(self, *, note: str, model: str) -> None:
+        """The reply as far as it is, without its origins: to write them every second would take longer and longer."""
+        self._put(Message("assistant", self.text, True, self._stats, note, model=model))
+
+    def _put(self, answer: Message) -> None:
         if self._answer is None:
             self._answer = self._tree.add(answer, self._asked)
         else:
@@ -93,6 +106,8 @@ class Turn:
         if not self._is_asked_new or self._answer is not None or self._asked is None:
             return False
         self._tree.remove(self._asked)
+        if self._shown_before is not None:
+            self._tree.show(self._shown_before)
         self._is_asked_new = False
         return True
 

@@ -2,8 +2,9 @@
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from sparkdesk.cli.shelf import HomeShelf
 
 _DRAWING_NICENESS = 5
+_LAST_WORDS_SECONDS = 1.0
+"""How long leaving waits for a reply that is being stopped, so that all of it is kept."""
 
 
 class PairDesk:
@@ -48,6 +51,9 @@ class PairDesk:
         self._conversation: Conversation | None = None
         self._history: AnyHistory | None = None
         self._files: PairFiles | None = None
+        self._first_use = threading.RLock()
+        """Which conversation there is at first is decided once, whoever asks first."""
+        self._advised_for: ModelInfo | None = None
         self._is_closed = False
 
     @property
@@ -92,25 +98,24 @@ class PairDesk:
 
     @property
     def conversation(self) -> "Conversation":
-        return self._conversation or self._resume()
+        with self._first_use:
+            return self._conversation or self._resume()
 
     @property
     def history(self) -> "AnyHistory":
-        if self._history is None:
-            from sparkdesk.chat.history.memory import MemoryHistory
-
-            self._history = MemoryHistory()
-            if self._history_file is not None:
-                from sparkdesk.chat.history.opening import open_history
-
-                self._history, self._history_trouble = open_history(self._history_file)
-        return self._history
+        with self._first_use:
+            if self._history is None:
+                self._history, self._history_trouble = _history(self._history_file)
+            return self._history
 
     def _resume(self) -> "Conversation":
-        """The conversation that was on the screen when the program ended."""
+        """The one in which something was said last, with what the command line asks for."""
         try:
             for last in self.history.newest(1):
-                return self.open_conversation(last.key)
+                conversation = self.open_conversation(last.key)
+                asked = {name: getattr(self._chat, name) for name in _asked_for(self._chat)}
+                conversation.settings = replace(conversation.settings, **asked)
+                return conversation
         except HistoryError as error:
             self._history_trouble = str(error)
         return self.start_conversation()
@@ -138,7 +143,6 @@ class PairDesk:
             tree=kept.tree,
             keeper=self.history,
             key=key,
-            title=kept.title,
         )
         return self._conversation
 
@@ -171,6 +175,7 @@ class PairDesk:
                 yield event
         finally:
             steps.close()
+        self._take_advice()
         yield from self._what_to_know()
         _let_the_engine_go_first()
 
@@ -190,7 +195,10 @@ class PairDesk:
         self._go_on()
 
     def close(self) -> None:
+        """A reply in the making is stopped and kept."""
         self._is_closed = True
+        if self._conversation is not None:
+            self._conversation.rest(_LAST_WORDS_SECONDS)
         self._engine.close()
         if self._history is not None:
             self._history.close()
@@ -212,12 +220,42 @@ class PairDesk:
 
         return room_without(free_room(), self.loaded)
 
+    def _take_advice(self) -> None:
+        """Sampling that was as recommended for the model before is now as recommended for this one."""
+        from sparkdesk.chat.recommended import follow, recommended_sampling
+
+        conversation = self.conversation
+        settings = conversation.settings
+        before = recommended_sampling(self._advised_for, is_thinking=settings.is_thinking)
+        sampling = follow(settings.sampling, before, self.recommended)
+        self._advised_for = self.model
+        if sampling != settings.sampling:
+            conversation.set_settings(replace(settings, sampling=sampling))
+
     def _what_to_know(self) -> Iterator[Notice]:
         if self.model is not None and not self.model.chat_template:
             yield Notice("This model brings no chat template: it continues your text as it stands.")
-        self.history.newest(1)  # opens it
         if self._history_trouble:
             yield Notice(self._history_trouble)
+            self._history_trouble = ""
+
+
+def _history(path: Path | None) -> "tuple[AnyHistory, str]":
+    """With what there is to say about it."""
+    if path is None:
+        from sparkdesk.chat.history.memory import MemoryHistory
+
+        return MemoryHistory(), ""
+    from sparkdesk.chat.history.opening import open_history
+
+    return open_history(path)
+
+
+def _asked_for(chat: ChatSettings) -> list[str]:
+    """What is not as usual; speculation is the desk's, whatever is talked about."""
+    usual = ChatSettings()
+    names = [field.name for field in fields(ChatSettings) if field.name != "speculation"]
+    return [name for name in names if getattr(chat, name) != getattr(usual, name)]
 
 
 def _ready(files: PairFiles) -> Generator[Progress, None, PairFiles]:

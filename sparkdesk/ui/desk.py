@@ -44,6 +44,11 @@ class Conversation(Protocol):
         ...
 
     @property
+    def not_kept(self) -> str:
+        """Why the history could not take what was said last; empty where it could, or should not."""
+        ...
+
+    @property
     def left_out(self) -> int:
         """How many of the first messages the model no longer reads, because the context is full."""
         ...

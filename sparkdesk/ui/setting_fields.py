@@ -152,10 +152,3 @@ FIELDS: tuple[SettingField, ...] = (
         is_recommended=False,
     ),
 )
-
-
-def follow(sampling: SamplingSettings, before: SamplingSettings, after: SamplingSettings) -> SamplingSettings:
-    """Another mode has other recommendations: values that were as recommended stay so, the user's own stay his own."""
-    names = [field.name for field in FIELDS if field.is_recommended]
-    moved = {name: getattr(after, name) for name in names if getattr(sampling, name) == getattr(before, name)}
-    return replace(sampling, **moved)

@@ -18,6 +18,8 @@ CHATML = (
 )
 START, END, BOS = 1_000_001, 1_000_002, 1_000_003
 CONTROL = {"<|im_start|>": START, "<|im_end|>": END, "<s>": BOS}
+HALF = 1_000_004
+"""Half an "é"."""
 MERGED = 2_000_000
 """2_000_000 + n stands for n letters "a" in one token; the tokenizer itself never uses it."""
 
@@ -121,6 +123,17 @@ def saying(*texts: str, stop_reason: str = "end") -> Script:
     return script
 
 
+def writing(*tokens: int, stop_reason: str = "end") -> Script:
+    """Every reply is these tokens, a round each."""
+
+    def script(engine: FakeEngine, prompt: tuple[int, ...]) -> Generator[tuple[int, ...], None, str]:
+        for token in tokens:
+            yield (token,)
+        return stop_reason
+
+    return script
+
+
 def failing(error: Exception, *texts: str) -> Script:
     """These texts, then the error."""
 
@@ -145,6 +158,8 @@ def talking_on(began: threading.Event | None = None) -> Script:
 
 
 def piece(token: int) -> bytes:
+    if token == HALF:
+        return "é".encode()[:1]
     if token >= MERGED:
         return b"a" * (token - MERGED)
     return b"" if token in CONTROL.values() else chr(token).encode()

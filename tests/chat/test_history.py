@@ -42,6 +42,12 @@ def talk(*texts: str) -> MessageTree:
     return tree
 
 
+def kept(history: AnyHistory, tree: MessageTree) -> int:
+    key = history.keep(None, tree, SETTINGS)
+    assert key is not None
+    return key
+
+
 def titles(history: AnyHistory) -> list[str]:
     return [each.title for each in history.newest()]
 
@@ -54,15 +60,15 @@ def test_a_conversation_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     tree.add(Message("assistant", "ab", is_partial=True, note="Stopped.", model="Tiny"), asked)
     tree.switch(1, -1)
     first = SqliteHistory(tmp_path / "kept.db")
-    key = first.keep(None, tree, SETTINGS)
+    key = kept(first, tree)
     first.close()
-    kept = SqliteHistory(tmp_path / "kept.db").read(key)
-    assert kept.settings == SETTINGS and kept.tree.messages == tree.messages
-    before, after = (each.message.trace for each in (dict(tree.nodes())[1], dict(kept.tree.nodes())[1]))
+    again = SqliteHistory(tmp_path / "kept.db").read(key)
+    assert again.settings == SETTINGS and again.tree.messages == tree.messages
+    before, after = (each.message.trace for each in (dict(tree.nodes())[1], dict(again.tree.nodes())[1]))
     assert before is not None and after is not None and after.rounds == before.rounds
     assert [each.length for each in after.stretches] == [2, 1] and after.stretches[0].confidence == 0.5
-    kept.tree.switch(1, 1)
-    assert kept.tree.messages[1].note == "Stopped."
+    again.tree.switch(1, 1)
+    assert again.tree.messages[1].note == "Stopped."
 
 
 def test_hidden_branches_come_back_with_what_was_shown_in_them(tmp_path: Path) -> None:
@@ -72,7 +78,7 @@ def test_hidden_branches_come_back_with_what_was_shown_in_them(tmp_path: Path) -
     other = tree.add(Message("user", "A"), None)
     tree.add(Message("assistant", "B"), other)
     history = SqliteHistory(tmp_path / "kept.db")
-    again = history.read(history.keep(None, tree, SETTINGS)).tree
+    again = history.read(kept(history, tree)).tree
     assert [message.content for message in again.messages] == ["A", "B"]
     again.switch(0, -1)
     assert [message.content for message in again.messages] == ["a", "b", "c", "d"]
@@ -81,7 +87,7 @@ def test_hidden_branches_come_back_with_what_was_shown_in_them(tmp_path: Path) -
 def test_only_what_changed_is_written_again(tmp_path: Path) -> None:
     history = SqliteHistory(tmp_path / "kept.db")
     tree = talk(*"abcdef")
-    key = history.keep(None, tree, SETTINGS)
+    key = kept(history, tree)
     statements: list[str] = []
     history._connection.set_trace_callback(statements.append)
     last = tree.last
@@ -95,7 +101,7 @@ def test_only_what_changed_is_written_again(tmp_path: Path) -> None:
 
 
 def test_the_newest_comes_first_under_its_first_words(history: AnyHistory) -> None:
-    first = history.keep(None, talk("Hello,\n  you there", "Hi"), SETTINGS)
+    first = kept(history, talk("Hello,\n  you there", "Hi"))
     history.keep(None, talk("Bye"), SETTINGS)
     assert titles(history) == ["Bye", "Hello, you there"]
     summary = history.newest()[1]
@@ -113,14 +119,14 @@ def test_what_speculation_saved_is_added_up_over_all_that_is_kept(history: AnyHi
     for stats in (fast, plain, fast):
         tree = talk("Hello")
         tree.add(Message("assistant", "Hi", stats=stats), tree.last)
-        keys.append(history.keep(None, tree, SETTINGS))
+        keys.append(kept(history, tree))
     assert history.saved_ms() == 2 * fast.saved_ms == 40
     history.delete(keys[0])
     assert history.saved_ms() == 20
 
 
 def test_what_was_deleted_can_be_undone(history: AnyHistory) -> None:
-    key = history.keep(None, talk("Hello"), SETTINGS)
+    key = kept(history, talk("Hello"))
     history.delete(key)
     assert not history.newest() and not history.search("Hello")
     with pytest.raises(HistoryError, match="no longer there"):
@@ -133,7 +139,7 @@ def test_what_was_deleted_is_gone_from_the_file_when_the_program_ends(tmp_path: 
     """secure_delete: not even the bytes stay."""
     path = tmp_path / "kept.db"
     history = SqliteHistory(path)
-    history.delete(history.keep(None, talk("a most secret sentence"), SETTINGS))
+    history.delete(kept(history, talk("a most secret sentence")))
     history.close()
     assert b"secret" not in b"".join(each.read_bytes() for each in tmp_path.iterdir())
 
@@ -154,16 +160,26 @@ def test_what_was_deleted_is_gone_from_the_file_when_the_program_ends(tmp_path: 
         ("bread*", ["Toast"]),
         ("c++", ["Words"]),
         ("baking", ["Baking"]),
+        ("straße", ["ÄPFEL"]),
+        ("äpfel", ["ÄPFEL"]),
+        ("nai\u0308ve", ["Words"]),
         ("  ", []),
     ],
 )
 def test_words_are_found_as_they_are_meant(history: AnyHistory, searched: str, found: list[str]) -> None:
     """Nothing a user types is syntax; a word may be in any message, or in the title."""
-    history.rename(history.keep(None, talk("How do I make bread?", "With flour."), SETTINGS), "Baking")
-    history.rename(history.keep(None, talk("Breadcrumbs", "and toast of bread* "), SETTINGS), "Toast")
-    history.rename(history.keep(None, talk('a naïve "quoted" 50% of c++', "x"), SETTINGS), "Words")
-    history.rename(history.keep(None, talk("私はパンが好きです", "x"), SETTINGS), "日本")
+    history.rename(kept(history, talk("How do I make bread?", "With flour.")), "Baking")
+    history.rename(kept(history, talk("Breadcrumbs", "and toast of bread* ")), "Toast")
+    history.rename(kept(history, talk('a naïve "quoted" 50% of c++', "x")), "Words")
+    history.rename(kept(history, talk("私はパンが好きです", "x")), "日本")
+    history.rename(kept(history, talk("in der Straße", "x")), "ÄPFEL")
     assert sorted(each.summary.title for each in history.search(searched)) == sorted(found)
+
+
+def test_only_the_last_word_may_be_begun(tmp_path: Path) -> None:
+    history = SqliteHistory(tmp_path / "kept.db")
+    history.keep(None, talk("The art of waiting", "An article"), SETTINGS)
+    assert history.search("art wait") and not history.search("wait art")
 
 
 def test_a_find_shows_the_place(history: AnyHistory) -> None:
@@ -189,7 +205,7 @@ def test_export_to_markdown_and_json(history: AnyHistory) -> None:
     asked = tree.add(Message("user", "Look", attachments=(Attachment("a.md", "```\ncode\n```"),)), None)
     tree.add(Message("assistant", "First", model="Tiny"), asked)
     tree.add(Message("assistant", "Second", is_partial=True, note="Stopped.", model="Tiny"), asked)
-    key = history.keep(None, tree, SETTINGS)
+    key = kept(history, tree)
     markdown, told = history.export(key, "markdown"), history.export(key, "json")
     assert markdown.startswith("# Look\n") and "Be brief." in markdown and "````\n```\ncode" in markdown
     assert "Second" in markdown and "First" not in markdown and "*Stopped.*" in markdown
@@ -219,6 +235,91 @@ def test_two_desks_write_at_once(tmp_path: Path) -> None:
         thread.join()
     assert len(desks[0].newest()) == 40
     assert desks[0]._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_two_desks_in_one_conversation_lose_nobodys_words(tmp_path: Path) -> None:
+    """The second becomes a conversation of its own; without that, messages of one number would overwrite each other."""
+    ours, theirs = SqliteHistory(tmp_path / "kept.db"), SqliteHistory(tmp_path / "kept.db")
+    key = kept(ours, talk("Hello", "Hi"))
+    ours.rename(key, "Greetings")
+    our_tree, their_tree = ours.read(key).tree, theirs.read(key).tree
+    our_tree.add(Message("user", "from here"), our_tree.last)
+    their_tree.add(Message("user", "from there"), their_tree.last)
+    assert ours.keep(key, our_tree, SETTINGS) == key
+    their_key = theirs.keep(key, their_tree, SETTINGS)
+    assert their_key is not None and their_key != key
+    assert theirs.keep(their_key, their_tree, SETTINGS) == their_key and ours.keep(key, our_tree, SETTINGS) == key
+    said = [[message.content for message in ours.read(each).tree.messages] for each in (key, their_key)]
+    assert said == [["Hello", "Hi", "from here"], ["Hello", "Hi", "from there"]]
+    assert titles(ours) == ["Greetings", "Greetings"]
+
+
+def test_what_another_desk_only_set_is_no_reason_to_part(tmp_path: Path) -> None:
+    ours, theirs = SqliteHistory(tmp_path / "kept.db"), SqliteHistory(tmp_path / "kept.db")
+    tree = talk("Hello", "Hi")
+    key = kept(ours, tree)
+    theirs.keep(key, theirs.read(key).tree, ChatSettings())
+    tree.add(Message("user", "more"), tree.last)
+    assert ours.keep(key, tree, SETTINGS) == key and len(ours.read(key).tree.messages) == 3
+
+
+def test_a_conversation_that_is_talked_in_is_not_deleted(tmp_path: Path) -> None:
+    """Another desk deletes it and ends, which deletes for good; what is said here afterwards stays."""
+    ours, theirs = SqliteHistory(tmp_path / "kept.db"), SqliteHistory(tmp_path / "kept.db")
+    tree = talk("Hello", "Hi")
+    key = kept(ours, tree)
+    theirs.delete(key)
+    tree.add(Message("user", "more"), tree.last)
+    assert ours.keep(key, tree, SETTINGS) == key
+    theirs.close()
+    assert titles(ours) == ["Hello"]
+    theirs = SqliteHistory(tmp_path / "kept.db")
+    theirs.delete(key)
+    theirs.close()
+    again = ours.keep(key, tree, SETTINGS)
+    assert again is not None and len(ours.read(again).tree.messages) == 3
+
+
+def test_nothing_said_is_nothing_kept(history: AnyHistory) -> None:
+    tree = talk("Hello")
+    key = kept(history, tree)
+    tree.remove(0)
+    assert history.keep(key, tree, SETTINGS) is None and not history.newest()
+    assert history.keep(None, tree, SETTINGS) is None and not history.newest()
+
+
+def test_a_full_disk_is_told_and_loses_nothing_that_was_kept(tmp_path: Path) -> None:
+    history = SqliteHistory(tmp_path / "kept.db")
+    tree = talk("Hello", "Hi")
+    key = kept(history, tree)
+    (pages,) = history._connection.execute("PRAGMA page_count").fetchone()
+    history._connection.execute(f"PRAGMA max_page_count = {pages}")
+    tree.add(Message("user", "x" * 100_000), tree.last)
+    with pytest.raises(HistoryError, match="full") as raised:
+        history.keep(key, tree, SETTINGS)
+    assert "Make room" in raised.value.hint and len(history.read(key).tree.messages) == 2
+    history._connection.execute("PRAGMA max_page_count = 1000000")
+    assert history.keep(key, tree, SETTINGS) == key and len(history.read(key).tree.messages) == 3
+
+
+def test_closing_waits_for_what_is_being_written(tmp_path: Path) -> None:
+    history = SqliteHistory(tmp_path / "kept.db")
+    trouble: list[str] = []
+
+    def write() -> None:
+        try:
+            while True:
+                history.keep(None, talk("text"), SETTINGS)
+        except HistoryError as error:
+            trouble.append(str(error))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    while not history.newest(1):
+        pass
+    history.close()
+    thread.join(10)
+    assert not thread.is_alive() and "closed" in trouble[0]
 
 
 @pytest.mark.parametrize("damage", ["garbage", "cut"])

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sparkdesk.chat.conversation import Conversation
 from sparkdesk.chat.events import ContextTrimmed, ReplyAdvanced, ReplyBroken, ReplyFinished
@@ -61,18 +64,55 @@ def test_a_crash_keeps_what_had_come() -> None:
     assert (kept.content, kept.is_partial) == ("Hi there", True) and "SIGKILL" in kept.note
 
 
+def test_the_origins_of_a_reply_are_kept_at_its_end() -> None:
+    """Not every second: to write those of a long reply takes longer than the reply can wait."""
+    history = MemoryHistory()
+    conversation = Conversation(LocalSpeaker(FakeEngine(talking_on())), keeper=history, clock=Clock())
+    events = conversation.reply("Hello")
+    for _ in range(8):
+        next(events)
+    assert conversation.messages[-1].trace is None and len(conversation.messages[-1].content) >= 3
+    conversation.stop()
+    list(events)
+    trace = conversation.messages[-1].trace
+    assert trace is not None and sum(each.length for each in trace.stretches) == len(conversation.messages[-1].content)
+
+
+def test_leaving_waits_until_the_reply_is_kept() -> None:
+    conversation = Conversation(LocalSpeaker(FakeEngine(talking_on(began := threading.Event()))))
+    thread = threading.Thread(target=lambda: list(conversation.reply("Hello")))
+    thread.start()
+    assert began.wait(10)
+    conversation.rest(10.0)
+    assert conversation.messages[-1].note == "Stopped."
+    thread.join(10)
+    conversation.rest(10.0)  # nothing to wait for
+
+
 def test_what_came_to_nothing_is_not_kept() -> None:
     history = MemoryHistory()
     engine = FakeEngine(failing(EngineCrashed("The engine crashed (SIGKILL).", "")))
     conversation = Conversation(LocalSpeaker(engine), keeper=history)
     list(conversation.reply("Hello"))
-    assert not conversation.messages
+    assert not conversation.messages and conversation.key is None and not history.newest()
+
+
+def test_a_title_of_the_users_own_is_known_at_once() -> None:
+    history = MemoryHistory()
+    conversation = Conversation(LocalSpeaker(FakeEngine(saying("Hi"))), keeper=history)
+    list(conversation.reply("Hello"))
+    assert conversation.title == "Hello" and conversation.key is not None
+    history.rename(conversation.key, "Greetings")
+    assert conversation.title == "Greetings"
 
 
 def test_a_history_that_fails_costs_no_reply() -> None:
     class Full:
-        def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int:
+        def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int | None:
             raise HistoryError("The disk is full.", "Make room.")
+
+        def own_title(self, key: int | None) -> str:
+            return ""
 
     conversation = Conversation(LocalSpeaker(FakeEngine(saying("Hi"))), keeper=Full())
     *_, last = conversation.reply("Hello")
@@ -129,6 +169,57 @@ def test_the_oldest_turns_are_left_out_when_the_context_is_full() -> None:
     assert conversation.count("z").left_out >= cuts[-1]
 
 
+def test_a_conversation_of_years_is_not_counted_whole_to_leave_most_of_it_out() -> None:
+    messages = [Message("user" if index % 2 == 0 else "assistant", "y" * 500) for index in range(2000)]
+    counted: list[int] = []
+
+    def count(begin: int) -> int:
+        counted.append(len(messages) - begin)
+        return 125 * (len(messages) - begin)
+
+    begin = cut(messages, 0, 4096, count=count)
+    assert 0.5 * 4096 < 125 * (len(messages) - begin) <= 0.75 * 4096
+    assert sum(counted) < 300, "in messages"
+    assert cut(messages, begin, 4096, count=count) == begin
+
+
+@settings(max_examples=300)
+@given(
+    sizes=st.lists(st.integers(1, 3000), min_size=1, max_size=40),
+    context=st.integers(100, 5000),
+    density=st.sampled_from([1, 4, 40]),
+)
+def test_what_is_left_fits_and_no_more_is_left_out_than_needed(sizes: list[int], context: int, density: int) -> None:
+    """However many characters a token has, which decides where the counting begins."""
+    messages = [
+        Message("user" if index % 2 == 0 else "assistant", "y" * (density * size)) for index, size in enumerate(sizes)
+    ]
+
+    def count(begin: int) -> int:
+        return sum(sizes[begin:])
+
+    begin = cut(messages, 0, context, count=count)
+    last_asked = max(index for index, message in enumerate(messages) if message.role == "user")
+    assert messages[begin].role == "user" and begin <= last_asked
+    if begin:
+        assert count(begin) <= 0.75 * context or begin == last_asked
+        assert count(begin - 2) > 0.75 * context
+    else:
+        assert not is_too_long(count(0), context) or len(messages) <= 2
+
+
+def test_a_reply_that_filled_the_context_goes_on_with_less_before_it() -> None:
+    engine = FakeEngine(saying("x" * 90), model=SMALL)
+    conversation = Conversation(LocalSpeaker(engine))
+    list(conversation.reply("y" * 30))
+    engine.script = saying("x" * 180, stop_reason="context")
+    list(conversation.reply("y" * 40))
+    engine.script = saying("!")
+    first, *_, last = conversation.go_on()
+    assert first == ContextTrimmed(2) and isinstance(last, ReplyFinished) and last.text == "x" * 180 + "!"
+    assert conversation.left_out == 2 and len(conversation.messages) == 4 and not conversation.messages[-1].note
+
+
 def test_a_message_too_long_by_itself_is_the_engines_to_refuse() -> None:
     messages = [Message("user", "a"), Message("assistant", "b"), Message("user", "c" * 500)]
     assert cut(messages, 0, 400, count=lambda begin: 520 - begin) == 2
@@ -145,14 +236,25 @@ def test_the_system_prompt_is_never_left_out() -> None:
 
 
 def test_what_the_makers_recommend() -> None:
-    qwen = replace(MODEL, architecture="qwen3")
+    switched = "{% if enable_thinking %}"
+    qwen = replace(MODEL, architecture="qwen3", chat_template=switched)
     assert recommended_sampling(qwen, is_thinking=True).temperature == 0.6
     assert recommended_sampling(qwen, is_thinking=False).top_p == 0.8
     assert recommended_sampling(replace(MODEL, architecture="gemma4"), is_thinking=False).top_k == 64
     own = recommended_by({"general.sampling.temp": 0.5, "general.sampling.top_k": 10, "general.sampling.top_p": "x"})
     assert own == SamplingSettings(temperature=0.5, top_k=10, top_p=1.0, min_p=0.0)
+    assert recommended_sampling(replace(qwen, recommended=own), is_thinking=True) == own
     assert recommended_sampling(replace(MODEL, recommended=own), is_thinking=False) == own
     assert recommended_by({}) is None and recommended_sampling(None, is_thinking=False) == SamplingSettings()
+
+
+def test_a_file_that_recommends_what_is_meant_for_thinking_means_thinking() -> None:
+    """Files of Qwen3 say 0.6 and 0.95, which is for thoughts; a model that always thinks takes it as it stands."""
+    said = recommended_by({"general.sampling.temp": 0.6, "general.sampling.top_k": 20, "general.sampling.top_p": 0.95})
+    hybrid = replace(MODEL, architecture="qwen3", chat_template="{% if enable_thinking %}", recommended=said)
+    assert recommended_sampling(hybrid, is_thinking=True).temperature == 0.6
+    assert recommended_sampling(hybrid, is_thinking=False).temperature == 0.7
+    assert recommended_sampling(replace(hybrid, chat_template="<think>"), is_thinking=False).temperature == 0.6
 
 
 @pytest.mark.parametrize("text", ["ends in half a **", "plain"])

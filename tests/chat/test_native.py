@@ -8,6 +8,7 @@ from sparkdesk.bench.synthetic import SyntheticPair
 from sparkdesk.chat.conversation import Conversation
 from sparkdesk.chat.events import ReplyFinished
 from sparkdesk.chat.local_speaker import LocalSpeaker
+from sparkdesk.chat.messages import Attachment
 from sparkdesk.chat.oneshot import Answer, answer
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.verdict import DIVERGED, IDENTICAL, Answered, compare_answers
@@ -64,6 +65,47 @@ def test_turns_with_the_models_own_template_decode_only_the_new_message(
     for question in ("What is 17 + 25?", "Sort these words: pear, apple, fig."):
         new = len(spark.tokenize(f"<|im_end|>\n<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"))
         assert turn(conversation, question).prefilled_tokens <= new + 1
+
+
+@pytest.mark.parametrize("is_speculating", [False, True])
+def test_a_cut_reply_goes_on_to_the_text_it_would_have_had(spark: EngineClient, is_speculating: bool) -> None:
+    """Greedy, so that there is one such text. Nothing of what is in the cache is read again but the last token."""
+    speculation = SpeculationSettings(is_enabled=is_speculating, draft_length=4)
+    whole = Conversation(
+        LocalSpeaker(spark), settings=ChatSettings(max_tokens=40, sampling=GREEDY, speculation=speculation)
+    )
+    turn(whole, "Count from 3 to 30.")
+    cut = Conversation(
+        LocalSpeaker(spark), settings=ChatSettings(max_tokens=8, sampling=GREEDY, speculation=speculation)
+    )
+    turn(cut, "Count from 3 to 30.")
+    for _ in range(4):
+        *_, last = cut.go_on()
+        assert isinstance(last, ReplyFinished) and last.stats.prefilled_tokens <= 2
+    assert cut.messages[-1].content == whole.messages[-1].content
+    trace = cut.messages[-1].trace
+    assert trace is not None and sum(each.length for each in trace.stretches) == len(cut.messages[-1].content)
+
+
+def test_a_reply_made_again_reads_its_prompt_from_the_cache(spark: EngineClient) -> None:
+    conversation = Conversation(LocalSpeaker(spark), settings=ChatSettings(max_tokens=10, sampling=GREEDY))
+    turn(conversation, "Count from 3 to 30.")
+    turn(conversation, "And on to 50.")
+    *_, last = conversation.regenerate()
+    assert isinstance(last, ReplyFinished) and last.stats.prefilled_tokens <= 2
+    new = len(spark.tokenize("What is 17 + 25?<|im_end|>\n<|im_start|>assistant\n"))
+    *_, last = conversation.edit(2, "What is 17 + 25?")
+    assert isinstance(last, ReplyFinished) and last.stats.prefilled_tokens <= new + 2
+
+
+def test_what_a_message_would_take_is_what_it_takes(spark: EngineClient) -> None:
+    conversation = Conversation(LocalSpeaker(spark), settings=ChatSettings(max_tokens=10, sampling=GREEDY))
+    turn(conversation, "Count from 3 to 9.")
+    files = (Attachment("list.txt", "pear\napple"),)
+    count = conversation.count("Sort these.", files)
+    *_, last = conversation.reply("Sort these.", files)
+    assert isinstance(last, ReplyFinished) and last.stats.prompt_tokens == count.prompt_tokens
+    assert 0 < count.text_tokens < count.prompt_tokens < count.context_tokens
 
 
 def test_both_ways_of_decoding_give_the_same_answer(spark: EngineClient) -> None:

@@ -103,6 +103,8 @@ class Script:
     """What it expects where it drafts."""
     left_out: int = 0
     """Messages at the beginning that no longer fit the context."""
+    not_kept: str = ""
+    """Why the history takes nothing."""
     echo_every: int = 0
     """Verify repeated text in every so many rounds; 0 is never."""
 
@@ -135,6 +137,10 @@ class FakeConversation:
     @property
     def messages(self) -> tuple[Message, ...]:
         return self.tree.messages
+
+    @property
+    def not_kept(self) -> str:
+        return self.script.not_kept
 
     @property
     def left_out(self) -> int:
@@ -414,6 +420,7 @@ def with_history(desk: FakeDesk) -> FakeDesk:
             answer = Message("assistant", STORY, stats=stats, model=MODEL.name)
             tree.add(answer, tree.add(Message("user", words), tree.last))
         key = desk.history.keep(None, tree, ChatSettings())
+        assert key is not None
         desk.history._entries[key].changed_at = now - timedelta(days=days**3 / 2, minutes=7)
         if not days:
             desk.open_conversation(key)

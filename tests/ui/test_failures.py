@@ -3,7 +3,7 @@
 from sparkdesk.errors import ModelLoadError
 from sparkdesk.ui.stage import Stage
 from tests.ui.fake_desk import FakeDesk, Script, slow_opening
-from tests.ui.sitting import NARROW, at_desk, at_open_desk
+from tests.ui.sitting import NARROW, WIDE, at_desk, at_open_desk
 
 
 async def test_loading_shows_steps_a_rate_and_an_end() -> None:
@@ -73,3 +73,12 @@ async def test_a_prompt_sent_while_loading_stays_in_the_prompt() -> None:
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
         await sitting.ask("early bird")
         assert sitting.desk.conversation.sent == ["early bird"]
+
+
+async def test_a_history_that_takes_nothing_is_told_once_and_the_chat_goes_on() -> None:
+    trouble = "The history cannot be written: the disk is full. Make room."
+    async with at_open_desk(FakeDesk(Script(not_kept=trouble)), size=WIDE) as sitting:
+        await sitting.ask("Hello")
+        await sitting.ask("Again")
+        told = [each.message for each in sitting.app._notifications]  # toasts are not drawn in tests
+        assert told == [trouble] and len(sitting.desk.conversation.messages) == 4

@@ -2,9 +2,10 @@
 
 import pytest
 
+from sparkdesk.chat.recommended import follow
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.engine.settings import SamplingSettings
-from sparkdesk.ui.setting_fields import FIELDS, NotThis, follow
+from sparkdesk.ui.setting_fields import FIELDS, NotThis
 
 BY_NAME = {field.name: field for field in FIELDS}
 

@@ -1,5 +1,6 @@
 """A history that ends with the program: for whoever wants nothing kept, and where nothing can be."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,14 +27,21 @@ class MemoryHistory:
     def __init__(self) -> None:
         self._entries: dict[int, _Entry] = {}
 
-    def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int:
-        """Keep a conversation as it is now; returns its key."""
+    def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int | None:
+        """Keep a conversation as it is now; returns its key, None for one in which nothing was said."""
+        if not tree.shown:
+            self._entries.pop(key or 0, None)
+            return None
         entry = self._entries.get(key) if key is not None else None
         if key is None or entry is None:
             key = max(self._entries, default=0) + 1
         title = entry.kept.title if entry is not None else ""
         self._entries[key] = _Entry(Kept(tree, settings, title), datetime.now(UTC))
         return key
+
+    def own_title(self, key: int | None) -> str:
+        """The title that the user gave it; empty where there is none."""
+        return self._entries[key].kept.title if key in self._entries else ""
 
     def read(self, key: int) -> Kept:
         """Raises HistoryError."""
@@ -48,7 +56,7 @@ class MemoryHistory:
         return tuple(_summary(key, entry) for key, entry in by_age[:limit])
 
     def search(self, text: str, limit: int = 50) -> Sequence[Found]:
-        words = text.casefold().split()
+        words = unicodedata.normalize("NFC", text).casefold().split()
         if not words:
             return ()
         found = (_found(self._entries[each.key].kept, each, words) for each in self.newest(len(self._entries)))

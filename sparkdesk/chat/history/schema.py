@@ -81,8 +81,9 @@ class DamagedHistory(HistoryError):
 def set_aside(path: Path) -> Path:
     """Rename a database that cannot be read, with what belongs to it; returns its new name."""
     aside = path.with_name(f"{path.stem}-damaged-{datetime.now():%Y%m%d-%H%M%S}{path.suffix}")
-    for ending in ("-wal", "-shm"):
-        Path(f"{path}{ending}").unlink(missing_ok=True)
+    Path(f"{path}-shm").unlink(missing_ok=True)
+    if (log := Path(f"{path}-wal")).exists():  # what was said last is in it
+        log.rename(f"{aside}-wal")
     path.rename(aside)
     return aside
 
@@ -91,6 +92,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     try:
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("folded", 1, str.casefold, deterministic=True)  # SQLite folds ASCII only
         _bring_up_to_date(connection, path)
     except sqlite3.OperationalError as error:
         raise HistoryError(f"{path} cannot be used: {_reason(error)}.", "Conversations are not kept.") from error

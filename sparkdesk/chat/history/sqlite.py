@@ -4,17 +4,18 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sparkdesk.chat.history import rows
 from sparkdesk.chat.history.export import exported
-from sparkdesk.chat.history.kept import Kept, shortened
-from sparkdesk.chat.history.match import place_of
+from sparkdesk.chat.history.kept import Kept, title_of
 from sparkdesk.chat.history.memory import GONE
 from sparkdesk.chat.history.schema import open_database
+from sparkdesk.chat.history.searching import find
 from sparkdesk.chat.messages import Message
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.summary import Found, Summary
@@ -26,6 +27,17 @@ _LEFT_BEHIND_SECONDS = 3600.0
 _SUMMARY = "key, CASE title WHEN '' THEN first_words ELSE title END, changed_at, message_count, model"
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the file held of a conversation when it was last read or written here."""
+
+    changed_at: float = 0.0
+    messages: Mapping[int, Message] = field(default_factory=dict)
+
+
+_NOTHING = _Known()
+
+
 class SqliteHistory:
     """Raises HistoryError where the disk or the file says no; one connection, one thread at a time."""
 
@@ -33,40 +45,49 @@ class SqliteHistory:
         self._path = path
         self._lock = threading.Lock()
         self._connection = open_database(path)
-        self._written: dict[int, dict[int, Message]] = {}
-        """By conversation: what the file holds of messages that were written or read here."""
+        self._known: dict[int, _Known] = {}
+        self._own_titles: dict[int, str] = {}
         self._deleted: set[int] = set()
         with self._transaction() as connection:
             limit = time.time() - _LEFT_BEHIND_SECONDS
             connection.execute("DELETE FROM conversation WHERE deleted_at < ?", (limit,))
 
-    def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int:
-        """Write what is new or changed of a conversation; returns its key."""
+    def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int | None:
+        """Write what is new or changed of a conversation; returns its key, None for one in which nothing was said.
+
+        Where another desk said something else in it meanwhile, it becomes a conversation of its own: neither overwrites
+        the other's words.
+        """
+        now = {number: (node.message, node.parent) for number, node in tree.nodes()}
         with self._transaction() as connection:
-            key = _conversation(connection, key, settings)
-            written = self._written.get(key, {})
-            now = {number: (node.message, node.parent) for number, node in tree.nodes()}
-            gone = [number for number in written if number not in now]
-            new = {number: said for number, said in now.items() if written.get(number) is not said[0]}
-            connection.executemany(
-                "DELETE FROM message WHERE conversation = ? AND number = ?", [(key, number) for number in gone]
-            )
-            for number, (message, parent) in new.items():
-                connection.execute(
-                    "INSERT INTO message (conversation, number, parent, role, content, about, trace)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conversation, number) DO UPDATE SET"
-                    " content = excluded.content, about = excluded.about, trace = excluded.trace",
-                    (key, number, parent, *rows.message_row(message)),
-                )
-            _describe(connection, key, tree)
-        self._written[key] = {number: message for number, (message, _) in now.items()}
+            title = self.own_title(key)
+            written = self._still_there(connection, key)
+            if not now:
+                connection.execute("DELETE FROM conversation WHERE key = ?", (key if written is not None else None,))
+                return None
+            if key is None or written is None:
+                key, written = _added(connection, title), {}
+            gone = [(key, number) for number in written if number not in now]
+            connection.executemany("DELETE FROM message WHERE conversation = ? AND number = ?", gone)
+            for number, (message, parent) in now.items():
+                if written.get(number) is not message:
+                    _write(connection, key, number, message, parent)
+            changed_at = _describe(connection, key, tree, settings)
+        self._own_titles[key] = title
+        self._known[key] = _Known(changed_at, {number: message for number, (message, _) in now.items()})
+        self._deleted.discard(key)
         return key
+
+    def own_title(self, key: int | None) -> str:
+        """The title that the user gave it; empty where there is none. Known of what was read or written here."""
+        return self._own_titles.get(key, "") if key is not None else ""
 
     def read(self, key: int) -> Kept:
         """The whole conversation."""
         with self._reading() as connection:
             found = connection.execute(
-                "SELECT title, settings, shown FROM conversation WHERE key = ? AND deleted_at IS NULL", (key,)
+                "SELECT title, settings, shown, changed_at FROM conversation WHERE key = ? AND deleted_at IS NULL",
+                (key,),
             ).fetchone()
             if found is None:
                 raise HistoryError(GONE, "Choose another one.")
@@ -75,13 +96,14 @@ class SqliteHistory:
                 " ORDER BY number",
                 (key,),
             ).fetchall()
-            title, settings, shown = found
+            title, settings, shown, changed_at = found
             tree = MessageTree()
             for number, parent, *row in said:
                 tree.put(number, rows.message_of((row[0], row[1], row[2], row[3])), parent)
             _show(tree, json.loads(shown))
             kept = Kept(tree, rows.settings_of(settings), title)
-        self._written[key] = {number: node.message for number, node in tree.nodes()}
+            self._own_titles[key] = title
+            self._known[key] = _Known(changed_at, {number: node.message for number, node in tree.nodes()})
         return kept
 
     def newest(self, limit: int = 200) -> Sequence[Summary]:
@@ -94,18 +116,10 @@ class SqliteHistory:
             return tuple(map(_summary, found))
 
     def search(self, text: str, limit: int = 50) -> Sequence[Found]:
-        words = text.casefold().split()
-        if not words:
-            return ()
         with self._reading() as connection:
-            ranks = _conversations_with_all(connection, words)
-            best = sorted(ranks, key=lambda key: ranks[key])[:limit]
-            summaries = _summaries(connection, best)
-            return tuple(
-                Found(summaries[key], *place_of(_text_with(connection, key, words), words))
-                for key in best
-                if key in summaries
-            )
+            places = find(connection, text, limit)
+            summaries = _summaries(connection, list(places))
+            return tuple(Found(summaries[key], *place) for key, place in places.items() if key in summaries)
 
     def saved_ms(self) -> float:
         """What speculation won against plain decoding in all replies kept here; negative when it lost."""
@@ -118,8 +132,10 @@ class SqliteHistory:
             return sum(rows.stats_of(text).saved_by_speculation_ms for (text,) in found)
 
     def rename(self, key: int, title: str) -> None:
+        title = " ".join(title.split())
         with self._transaction() as connection:
-            connection.execute("UPDATE conversation SET title = ? WHERE key = ?", (" ".join(title.split()), key))
+            connection.execute("UPDATE conversation SET title = ? WHERE key = ?", (title, key))
+        self._own_titles[key] = title
 
     def delete(self, key: int) -> None:
         with self._transaction() as connection:
@@ -145,7 +161,20 @@ class SqliteHistory:
                     connection.execute("INSERT INTO words (words) VALUES ('optimize')")
         except HistoryError:
             pass  # the next one to open the file does it
-        self._connection.close()
+        with self._lock:  # or it would be closed under a thread that reads
+            self._connection.close()
+
+    def _still_there(self, connection: sqlite3.Connection, key: int | None) -> Mapping[int, Message] | None:
+        """The messages of a conversation that need not be written again; None where there is none to add to."""
+        if key is None:
+            return None
+        found = connection.execute("SELECT changed_at FROM conversation WHERE key = ?", (key,)).fetchone()
+        known = self._known.get(key, _NOTHING)
+        if found is None or found[0] == known.changed_at:
+            return None if found is None else known.messages
+        there = connection.execute("SELECT number, content FROM message WHERE conversation = ?", (key,))
+        ours = {number: message.content for number, message in known.messages.items()}
+        return {} if all(ours.get(number) == content for number, content in there) else None
 
     @contextmanager
     def _reading(self) -> Generator[sqlite3.Connection, None, None]:
@@ -173,34 +202,42 @@ class SqliteHistory:
                 raise HistoryError(f"The history {self._path} cannot be written: {error}.", _hint(error)) from error
 
 
-def _conversation(connection: sqlite3.Connection, key: int | None, settings: ChatSettings) -> int:
-    said = rows.settings_text(settings)
-    if key is not None:
-        changed = connection.execute("UPDATE conversation SET settings = ? WHERE key = ?", (said, key))
-        if changed.rowcount:
-            return key
-    added = connection.execute("INSERT INTO conversation (settings, changed_at) VALUES (?, ?)", (said, time.time()))
+def _added(connection: sqlite3.Connection, title: str) -> int:
+    added = connection.execute("INSERT INTO conversation (title, settings, changed_at) VALUES (?, '{}', 0)", (title,))
     assert added.lastrowid is not None
     return added.lastrowid
 
 
-def _describe(connection: sqlite3.Connection, key: int, tree: MessageTree) -> None:
-    """What lists show, kept with the conversation so that lists need not read it."""
-    shown = tree.shown
-    first = next((number for number in shown if tree.message(number).role == "user"), None)
+def _write(connection: sqlite3.Connection, key: int, number: int, message: Message, parent: int | None) -> None:
+    connection.execute(
+        "INSERT INTO message (conversation, number, parent, role, content, about, trace)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conversation, number) DO UPDATE SET"
+        " content = excluded.content, about = excluded.about, trace = excluded.trace",
+        (key, number, parent, *rows.message_row(message)),
+    )
+
+
+def _describe(connection: sqlite3.Connection, key: int, tree: MessageTree, settings: ChatSettings) -> float:
+    """What lists show, kept with the conversation so that lists need not read it; returns when it was changed.
+
+    One that is talked in is not deleted any more, whoever deleted it.
+    """
+    shown, changed_at = tree.shown, time.time()
     model = next((tree.message(n).model for n in reversed(shown) if tree.message(n).model), "")
     connection.execute(
-        "UPDATE conversation SET first_words = ?, shown = ?, message_count = ?, model = ?, changed_at = ?"
-        " WHERE key = ?",
+        "UPDATE conversation SET settings = ?, first_words = ?, shown = ?, message_count = ?, model = ?,"
+        " changed_at = ?, deleted_at = NULL WHERE key = ?",
         (
-            shortened(tree.message(first).content) if first is not None else "",
+            rows.settings_text(settings),
+            title_of(tree),
             json.dumps(tree.shown_leaves()),
             len(shown),
             model,
-            time.time(),
+            changed_at,
             key,
         ),
     )
+    return changed_at
 
 
 def _show(tree: MessageTree, leaves: object) -> None:
@@ -223,58 +260,12 @@ def _summaries(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int,
     return {row[0]: _summary(row) for row in found}
 
 
-def _conversations_with_all(connection: sqlite3.Connection, words: list[str]) -> dict[int, float]:
-    """Rank by conversation, smaller is better; a word may be in a title or in any message, and the words apart."""
-    ranks: dict[int, float] = {}
-    for place, word in enumerate(words):
-        found = dict(_with_word(connection, word))
-        ranks = found if place == 0 else {key: ranks[key] + found[key] for key in ranks.keys() & found.keys()}
-    return ranks
-
-
-def _with_word(connection: sqlite3.Connection, word: str) -> Iterable[tuple[int, float]]:
-    if _is_cut_into_words(word):
-        yield from connection.execute(
-            "SELECT conversation, min(rank) FROM words JOIN message ON message.row = words.rowid"
-            " WHERE words MATCH ? GROUP BY conversation",
-            (f'"{word}"*',),
-        )
-    else:
-        yield from connection.execute(
-            "SELECT DISTINCT conversation, -1.0 FROM message WHERE content LIKE ? ESCAPE '\\'", (_pattern(word),)
-        )
-    yield from connection.execute(
-        "SELECT key, -100.0 FROM conversation WHERE title LIKE ? ESCAPE '\\'", (_pattern(word),)
-    )
-
-
-def _is_cut_into_words(word: str) -> bool:
-    """Whether the index knows it as a word; punctuation and scripts without spaces are looked for letter by letter."""
-    return all(character.isalnum() and ord(character) < 0x0E00 for character in word)
-
-
-def _pattern(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
-
-
-def _text_with(connection: sqlite3.Connection, key: int, words: list[str]) -> str:
-    """A message in which the last word occurs to the letter, else one with any, else the first."""
-    for word in reversed(words):
-        found = connection.execute(
-            "SELECT content FROM message WHERE conversation = ? AND content LIKE ? ESCAPE '\\' ORDER BY number LIMIT 1",
-            (key, _pattern(word)),
-        ).fetchone()
-        if found is not None:
-            return str(found[0])
-    first = connection.execute("SELECT content FROM message WHERE conversation = ? LIMIT 1", (key,)).fetchone()
-    return str(first[0]) if first is not None else ""
-
-
 def _hint(error: sqlite3.Error) -> str:
     said = str(error)
     if "full" in said:
         return "Make room on the disk; until then, what is said is not kept."
     if "locked" in said:
         return "Another program holds it; close it and try again."
+    if "malformed" in said or "not a database" in said:
+        return "Rename the file, and a new history is begun at the next start."
     return "What is said now is not kept."

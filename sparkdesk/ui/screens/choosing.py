@@ -104,7 +104,7 @@ class ChoosingScreen(ComposingScreen):
     # Thinking and sampling
 
     def action_toggle_thinking(self) -> None:
-        from sparkdesk.ui.setting_fields import follow
+        from sparkdesk.chat.recommended import follow
 
         before, settings = self.desk.recommended, self.desk.conversation.settings
         is_thinking = not settings.is_thinking

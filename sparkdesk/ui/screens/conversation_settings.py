@@ -12,10 +12,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Checkbox, Static, TextArea
 
+from sparkdesk.chat.recommended import follow
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.engine.settings import SamplingSettings
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.setting_fields import FIELDS, follow
+from sparkdesk.ui.setting_fields import FIELDS
 from sparkdesk.ui.widgets.sampling_row import SamplingRow
 
 _LEAD = "Everything here holds from the next reply on."

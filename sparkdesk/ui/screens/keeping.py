@@ -49,6 +49,7 @@ class KeepingScreen(ReplyingScreen):
         self._deleted: list[_Deleted] = []
         self._knows_saved = False
         self._after_reply: Callable[[], Awaitable[None]] | None = None
+        self._told_not_kept = ""
 
     def focus_prompt(self) -> None:
         self.query_one(Prompt).focus()
@@ -62,11 +63,18 @@ class KeepingScreen(ReplyingScreen):
             await act()
 
     async def when_settled(self) -> None:
+        self._tell_once(self.desk.conversation.not_kept)
         act, self._after_reply = self._after_reply, None
         if act is not None:
             await act()
         else:
             self.refresh_kept()
+
+    def _tell_once(self, not_kept: str) -> None:
+        """The chat goes on without its history, and says so when that begins."""
+        if not_kept and not_kept != self._told_not_kept:
+            self.notify(not_kept, severity="error", timeout=15)
+        self._told_not_kept = not_kept
 
     async def action_new_conversation(self) -> None:
         if self.model is not None:
