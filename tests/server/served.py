@@ -1,5 +1,6 @@
 """A server on a real socket, in a thread of its own, with a scripted engine behind it, or any other."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from sparkdesk.server.web.security import Policy
 from sparkdesk.server.web.serving import Running, listen
 from sparkdesk.server.work.dispatcher import Dispatcher
 from sparkdesk.server.work.engine import ServedEngine
+from sparkdesk.server.work.outlet import MOST_WAITING_BYTES
 from tests.server.scripted import MODEL, ScriptedEngine
 
 USUAL = Usual(names=("scripted", "other-name"), block_size=MODEL.block_size, vocabulary_size=MODEL.vocabulary_size)
@@ -56,12 +58,18 @@ def listening(
     capacity: int = 64,
     grace_s: float = 1.0,
     stalled_s: float = 30.0,
+    most_waiting_bytes: int = MOST_WAITING_BYTES,
+    send_buffer: int | None = None,
 ) -> Iterator[Listening]:
     log: list[str] = []
     listener = listen("127.0.0.1", 0)
+    if send_buffer is not None:  # connections inherit it; the system's own holds megabytes
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     port = listener.getsockname()[1]
     is_ready = threading.Event()
-    dispatcher = Dispatcher(engine, reload=reload, capacity=capacity, say=log.append)
+    dispatcher = Dispatcher(
+        engine, reload=reload, capacity=capacity, most_waiting_bytes=most_waiting_bytes, say=log.append
+    )
     app = build_app(dispatcher, usual, policy or Policy(), say=log.append, stalled_s=stalled_s)
     running = Running(app, dispatcher, grace_s=grace_s, on_ready=is_ready.set)
     thread = threading.Thread(target=running.run, args=(listener,), name="served")

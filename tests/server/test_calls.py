@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sparkdesk.server.speech.calls.finder import CallFinder
@@ -152,7 +152,10 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 CALLS = st.lists(
-    st.tuples(st.sampled_from(["f", "read_file", "a.b-c"]), st.dictionaries(st.text("xyz", min_size=1), VALUES))
+    st.tuples(
+        st.sampled_from(["f", "read_file", "a.b-c"]), st.dictionaries(st.text("xyz", min_size=1), VALUES, max_size=3)
+    ),
+    max_size=3,
 )
 PLACES = st.lists(st.integers(0, 1000), max_size=30)
 
@@ -170,6 +173,7 @@ def as_gemma(value: object) -> str:
     raise AssertionError
 
 
+@settings(max_examples=50)
 @given(CALLS, PLACES, st.booleans())
 def test_hermes_calls_come_back_however_they_are_split(
     wanted: list[tuple[str, dict[str, object]]], places: list[int], is_guided: bool
@@ -180,6 +184,7 @@ def test_hermes_calls_come_back_however_they_are_split(
     assert calls(found) == ("Hm." if wanted else "Hm.\n", wanted)
 
 
+@settings(max_examples=50)
 @given(CALLS, PLACES, st.booleans())
 def test_gemma_calls_come_back_however_they_are_split(
     wanted: list[tuple[str, dict[str, object]]], places: list[int], is_guided: bool

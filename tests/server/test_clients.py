@@ -101,9 +101,9 @@ async def test_who_leaves_while_waiting_never_reaches_the_engine(server: Served,
 
 def test_who_does_not_read_does_not_hold_the_others_up_and_is_cut_off(engine: ScriptedEngine) -> None:
     """Its reply is longer than what may wait for one reader, and the engine goes on to the next all the same."""
-    engine.say = lambda prompt, settings: "x" * 400_000 if "much" in prompt else "Hello."
+    engine.say = lambda prompt, settings: "x" * 50_000 if "much" in prompt else "Hello."
     engine.round_size = 10
-    with served(engine, stalled_s=2.0) as server:
+    with served(engine, stalled_s=1.0, most_waiting_bytes=200_000, send_buffer=4096) as server:
         lazy = send_raw(server, ask("much", stream=True), receive_buffer=4096)
         until_now(lambda: len(engine.prompts) == 1)
         began = time.monotonic()
@@ -117,7 +117,7 @@ def test_who_does_not_read_does_not_hold_the_others_up_and_is_cut_off(engine: Sc
 def test_who_reads_slowly_gets_everything(engine: ScriptedEngine) -> None:
     engine.say = lambda prompt, settings: "y" * 5000
     engine.round_size = 10
-    with served(engine, stalled_s=5.0) as server:
+    with served(engine, stalled_s=5.0, send_buffer=4096) as server:
         slow = send_raw(server, ask(stream=True), receive_buffer=4096)
         data = b""
         while not data.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n"):

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
+from openai import OpenAI
+from openai.types.chat import ChatCompletionMessageParam
+from pydantic import BaseModel
 
 from sparkdesk.bench.synthetic import SyntheticPair
 from sparkdesk.engine.model_info import ModelInfo
@@ -97,6 +100,25 @@ def test_a_schema_is_kept_to(http: httpx.Client, temperature: float) -> None:
     assert choice["finish_reason"] == "stop"
     found = json.loads(choice["message"]["content"])
     assert found.keys() == {"count", "kind"} and found["kind"] in ("big", "small") and isinstance(found["count"], int)
+
+
+class Shape(BaseModel):
+    kind: Literal["round", "square"]
+    is_big: bool
+
+
+class Drawing(BaseModel):
+    best: Shape
+    other: Shape | None
+
+
+def test_openais_package_reads_a_reply_into_a_class(http: httpx.Client) -> None:
+    """Its schemas are pydantic's, with references and all."""
+    client = OpenAI(base_url=f"{http.base_url}/v1", api_key="none", timeout=120, max_retries=0)
+    ask: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Count from 1 to 5."}]
+    reply = client.chat.completions.parse(model="tiny", messages=ask, response_format=Drawing, temperature=0)
+    client.close()
+    assert isinstance(reply.choices[0].message.parsed, Drawing)
 
 
 def test_a_json_object_is_an_object(http: httpx.Client) -> None:

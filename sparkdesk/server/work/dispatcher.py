@@ -17,7 +17,7 @@ from sparkdesk.server.work.engine import ServedEngine
 from sparkdesk.server.work.fair_queue import FairQueue, QueueFull
 from sparkdesk.server.work.job import Job
 from sparkdesk.server.work.meters import Gauges, Meters
-from sparkdesk.server.work.outlet import Broke, Outlet
+from sparkdesk.server.work.outlet import MOST_WAITING_BYTES, Broke, Outlet
 from sparkdesk.server.work.prepare import Prepared, prepare
 
 READY, LOADING, FAILED, CLOSING = "ready", "loading", "failed", "closing"
@@ -37,15 +37,20 @@ class Dispatcher:
         *,
         reload: Callable[[], None],
         capacity: int,
+        most_waiting_bytes: int = MOST_WAITING_BYTES,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """`reload` loads the model again, in the engine's thread. It raises SparkDeskError."""
+        """`reload` loads the model again, in the engine's thread. It raises SparkDeskError.
+
+        `most_waiting_bytes` are what may wait for a single reader.
+        """
         self.engine = engine
         self.meters = Meters()
         self.state = READY
         self.problem = ""
         """Why the engine cannot be used, or what happened to it."""
         self._reload, self._say = reload, say
+        self._most_waiting_bytes = most_waiting_bytes
         self._queue: FairQueue[Job] = FairQueue(capacity)
         self._arriving = 0
         self._running: Job | None = None
@@ -75,7 +80,7 @@ class Dispatcher:
             prepared = await self._prepare(ask)
         finally:
             self._arriving -= 1
-        job = Job(prepared, client, Outlet(asyncio.get_running_loop()), arrived_s=monotonic())
+        job = Job(prepared, client, Outlet(asyncio.get_running_loop(), self._most_waiting_bytes), arrived_s=monotonic())
         self._check_open()
         try:
             self._queue.put(client, job)

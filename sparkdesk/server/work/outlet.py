@@ -54,7 +54,7 @@ OutletEvent = Began | Advanced | Ended | Broke
 class Outlet:
     """`put` comes from any thread, `next` from the event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, most_bytes: int = MOST_WAITING_BYTES) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, most_bytes: int) -> None:
         self._loop = loop
         self._most_bytes = most_bytes
         self._events: deque[OutletEvent] = deque()
