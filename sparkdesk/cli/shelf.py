@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sparkdesk.cli.pairs import DEMO_NAME
 from sparkdesk.engine.settings import LoadSettings
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sparkdesk.assembly.planning import Planning
     from sparkdesk.catalog import Catalog, PairEntry
     from sparkdesk.catalog.entry import ModelEntry
-    from sparkdesk.cli.desk import PairDesk
+    from sparkdesk.cli.fitting import LoadedPair
     from sparkdesk.fit import Plan, Room
     from sparkdesk.hub.client import Hub
     from sparkdesk.hub.model import ModelSource
@@ -36,12 +36,19 @@ _ROOM_HOLDS_S = 10.0
 _BACKGROUND_NICENESS = 15
 
 
+class Loads(Protocol):
+    """What the shelf asks of the desk."""
+
+    @property
+    def loaded(self) -> "LoadedPair | None": ...
+
+
 class HomeShelf:
     """Satisfies ui.shelf.Shelf."""
 
     bundled = DEMO_NAME
 
-    def __init__(self, desk: "PairDesk", paths: Paths, settings: Settings, *, how: Callable[[], LoadSettings]) -> None:
+    def __init__(self, desk: Loads, paths: Paths, settings: Settings, *, how: Callable[[], LoadSettings]) -> None:
         self._desk, self._paths, self._settings, self._how = desk, paths, settings, how
         self._room: Room | None = None
         self._room_at_s = 0.0
