@@ -167,7 +167,10 @@ class PairDesk:
         return DeskBench(self, self._engine, folder=user_paths().runs)
 
     def open(self) -> Generator[Progress | Notice, None, None]:
-        steps = self._steps()
+        yield from self._opened(self.speculation)
+
+    def _opened(self, speculation: SpeculationSettings) -> Generator[Progress | Notice, None, None]:
+        steps = self._steps(speculation)
         try:
             for event in steps:
                 if self._is_closed:
@@ -188,7 +191,8 @@ class PairDesk:
         pair to be reloaded."""
         old, self._pair = self._pair, named_pair(pair)
         try:
-            yield from self.open()
+            # A fixed draft length was chosen for the old pair's draft: a shorter block is no reason to refuse this one.
+            yield from self._opened(SpeculationSettings(self.speculation.is_enabled))
         except BaseException:
             self._pair = old
             raise
@@ -208,11 +212,11 @@ class PairDesk:
 
         self.conversation.attach(LocalSpeaker(self._engine))
 
-    def _steps(self) -> Generator[Progress | Notice, None, None]:
+    def _steps(self, speculation: SpeculationSettings) -> Generator[Progress | Notice, None, None]:
         files: PairFiles = yield from self._pair.prepare()
         pair = replace(self._pair, prepare=lambda: _ready(files))
         room = self._room_without_loaded
-        yield from open_pair(self._engine, pair, how=self._how(), speculation=self.speculation, ask_room=room)
+        yield from open_pair(self._engine, pair, how=self._how(), speculation=speculation, ask_room=room)
         self._files = files
 
     def _room_without_loaded(self) -> Room:
