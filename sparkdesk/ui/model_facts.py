@@ -134,7 +134,7 @@ def _of_entry(listed: Listed, forecast: Forecast | None) -> Iterator[Fact]:
     if forecast is not None:
         yield Fact("fit", forecast.in_words(), is_bad=not forecast.fits)
     elif listed.state != READY:
-        yield Fact("size", "Enter asks the hub what it takes, and lets you choose the quantization.")
+        yield Fact("get", "Enter asks the hub what it takes, and lets you choose the quantization.")
     yield Fact("name", f"{entry.name} · {_KINDS[entry.kind == RELEASED]}")
     for role, model in (("target", entry.target), ("draft", entry.draft)):
         yield Fact(role, " · ".join(filter(None, (_source(model), model.licence and f"licence {model.licence}"))))

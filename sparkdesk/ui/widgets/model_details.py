@@ -15,7 +15,9 @@ _LABEL = 10
 _LEAST_TEXT = 20
 
 
-class ModelDetails(VerticalScroll, can_focus=False):
+class ModelDetails(VerticalScroll):
+    """Tab goes there, and the arrows scroll it."""
+
     def __init__(self) -> None:
         super().__init__()
         self._facts: tuple[Fact, ...] = ()

@@ -46,9 +46,9 @@ def _lines(work: Work, width: int, keys: str) -> Iterator[Content]:
     if work.progress is None:
         yield Content.styled("  starting …", "$spark-quiet")
         return
-    yield _bar(work.progress, work.progress.step.removeprefix("Downloading "), width)
+    yield _bar(work.progress, work.progress.step.removeprefix("Downloading "), width, _told(work.progress, width))
     if work.progress.whole is not None:
-        yield _bar(work.progress.whole, "In all", width)
+        yield _bar(work.progress.whole, "In all", width, _told(work.progress.whole, _ROOM_FOR_LONG))
     elif work.notices:
         yield Content.styled("  " + shortened(work.notices[-1], width - 2), "$spark-quiet")
 
@@ -68,8 +68,7 @@ def _is_behind(step: str, work: Work) -> bool:
     return bool(work.step) and STEPS.index(step) < STEPS.index(work.step)
 
 
-def _bar(progress: Progress, name: str, width: int) -> Content:
-    told = _told(progress)
+def _bar(progress: Progress, name: str, width: int, told: str) -> Content:
     cells = _BAR if width >= _ROOM_FOR_LONG else _SHORT_BAR
     name_width = min(_MOST_NAME, max(12, width - cells - len(told) - 13))
     label = shortened(name, name_width).ljust(name_width)
@@ -81,11 +80,12 @@ def _bar(progress: Progress, name: str, width: int) -> Content:
     return Content.assemble("  ", label, "  ", (filled, "$primary"), rest, percent, (told, "$spark-quiet"))
 
 
-def _told(progress: Progress) -> str:
+def _told(progress: Progress, width: int) -> str:
+    """Of a single file the whole size is left out where there is little room."""
     parts = []
     rate = progress.rate_per_second
     if progress.unit == "bytes":
-        total = f" of {size_in_words(int(progress.total))}" if progress.total else ""
+        total = f" of {size_in_words(int(progress.total))}" if progress.total and width >= _ROOM_FOR_LONG else ""
         parts.append(f"{size_in_words(int(progress.done))}{total}")
         parts.append(f"{size_in_words(int(rate))}/s" if rate > 0 else "")
     elif progress.unit and progress.total:
