@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from textual import events
 
-from sparkdesk.errors import EngineError
+from sparkdesk.errors import ContextFull, EngineError
 from sparkdesk.ui.screens.attach import AttachScreen
 from sparkdesk.ui.widgets.chips import Chip
 from tests.ui.fake_desk import FakeDesk, Script
@@ -174,3 +174,12 @@ async def test_a_message_can_be_written_and_files_attached_while_the_model_loads
         await sitting.pilot.press(*"hi", "enter")
         assert sitting.prompt.text == "hi"
         assert sitting.chat.attachments
+
+
+async def test_files_of_a_refused_message_come_back_with_its_words(folder: Path) -> None:
+    refusal = ContextFull("The message has 9000 tokens and the context holds 4096.", "Shorten it.")
+    async with at_open_desk(FakeDesk(Script(refusal=refusal))) as sitting:
+        await attach(sitting)
+        await sitting.ask("What are sparks?")
+        assert sitting.prompt.text == "What are sparks?"
+        assert [each.name for each in sitting.chat.attachments] == ["sparks.md"]

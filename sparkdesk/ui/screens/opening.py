@@ -12,13 +12,13 @@ from textual.worker import Worker, WorkerState, get_current_worker
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Progress
-from sparkdesk.ui import endings, messages
+from sparkdesk.ui import endings, figures, messages
 from sparkdesk.ui.batches import calm_progress
 from sparkdesk.ui.desk import Desk, OpenEvent
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.banner import Banner
-from sparkdesk.ui.widgets.opening import Opening, step_line
+from sparkdesk.ui.widgets.opening import Opening, pace
 from sparkdesk.ui.widgets.transcript import Transcript
 
 NO_DRAFT = "no draft model was loaded with this target"
@@ -84,10 +84,18 @@ class OpeningScreen(Screen[None]):
             step = message.event.step
             if step != self._step[0]:
                 self._step = step, time.monotonic()
-            line = step_line(message.event, time.monotonic() - self._step[1])
-            self.query_one(Banner).follow(
-                Content.assemble(line, (f"  {key_name(self, 'chat.stop')}", "bold $primary"), " cancels")
-            )
+            self.query_one(Banner).follow(self._step_words(message.event))
+
+    def _step_words(self, progress: Progress) -> Content:
+        """In one line, above a conversation."""
+        parts = [figures.percent(progress.fraction) if progress.total > 0 else "", pace(progress, self._step_elapsed_s)]
+        words = " · ".join(part for part in parts if part)
+        stop = (key_name(self, "chat.stop"), "bold $primary")
+        return Content.assemble(f"{progress.step}  ", (f"{words} · ", "$spark-quiet"), stop, " cancels")
+
+    @property
+    def _step_elapsed_s(self) -> float:
+        return time.monotonic() - self._step[1]
 
     @on(messages.DeskOpened)
     async def welcome(self) -> None:

@@ -23,7 +23,7 @@ class Banner(Static):
 
     def follow(self, step: Content) -> None:
         """How far it is."""
-        self.update(step)
+        self.update(Content.assemble(("▸ ", "bold $primary"), step))
         self.display = True
 
     def rest(self) -> None:

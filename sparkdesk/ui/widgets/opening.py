@@ -86,7 +86,7 @@ def step_line(progress: Progress, elapsed_s: float) -> Content:
         (filled, "$primary"),
         ("·" * (_BAR - len(filled)), "$spark-faint"),
         f" {figures.percent(progress.fraction):>5}  ",
-        (_pace(progress, elapsed_s), "$spark-quiet"),
+        (pace(progress, elapsed_s), "$spark-quiet"),
     )
 
 
@@ -99,7 +99,7 @@ def remaining_s(progress: Progress, elapsed_s: float) -> float | None:
     return None
 
 
-def _pace(progress: Progress, elapsed_s: float) -> str:
+def pace(progress: Progress, elapsed_s: float) -> str:
     rate = f"{_amount(progress.rate_per_second, progress.unit)}/s" if progress.rate_per_second > 0 else ""
     left = remaining_s(progress, elapsed_s)
     parts = [rate, f"{figures.duration(1e3 * left)} left" if left is not None and progress.fraction < 1 else ""]
