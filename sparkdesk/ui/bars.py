@@ -1,6 +1,7 @@
 """Bars and columns out of block characters. Pure text; knows nothing of colours or what is counted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 _EIGHTHS_RIGHT = " ▏▎▍▌▋▊▉█"
 _EIGHTHS_UP = " ▁▂▃▄▅▆▇█"
@@ -26,6 +27,11 @@ def columns(fractions: Sequence[float], rows: int) -> list[str]:
     return [
         "".join(_EIGHTHS_UP[max(0, min(8, height - 8 * row))] for height in eighths) for row in reversed(range(rows))
     ]
+
+
+def runs(cells: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Neighbouring cells of one style as one piece of text: every piece is drawn by itself."""
+    return [("".join(text for text, _ in group), style) for style, group in groupby(cells, key=lambda cell: cell[1])]
 
 
 def shares(parts: Sequence[float], width: int) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from textual.content import Content
 
 from sparkdesk.chat.trace import RoundMark
-from sparkdesk.ui import figures
+from sparkdesk.ui import bars, figures
 
 POSITIONS = 7
 CAPACITY = 240
@@ -96,7 +96,11 @@ class Heat:
             total = total.plus(column)
         rows = [position for position in range(POSITIONS) if total.verified[position]]
         lines = [_row(position, columns, total.share(position) or 0.0) for position in rows]
-        return [*lines, Content.assemble(("  ", ""), *(_AXIS[column.kind] for column in columns)), key(columns)]
+        return [
+            *lines,
+            Content.assemble(("  ", ""), *bars.runs(_AXIS[column.kind] for column in columns)),
+            key(columns),
+        ]
 
 
 def key(columns: Sequence[Column]) -> Content:

@@ -1,6 +1,6 @@
 """What the screen costs while a reply streams, in a real pseudo-terminal and without an engine.
 
-python -m tests.ui.measure [keys|cpu|long]
+python -m tests.ui.measure [open|keys|cpu|long]
 """
 
 import json
@@ -14,12 +14,14 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import ioctl
 from itertools import pairwise
 from pathlib import Path
 from termios import TIOCSWINSZ
+
+from tests.ui.measured_desk import Mark
 
 COLUMNS, ROWS = 140, 40
 FRAME = b"\x1b[?2026h"
@@ -54,6 +56,15 @@ class Terminal:
                 return time.monotonic()
         sys.exit(f"waited in vain for {text.decode()!r}")
 
+    def until_told(self, report: Path, is_enough: Callable[[list[Mark]], bool], seconds: float = 90.0) -> list[Mark]:
+        """Read until the program has written enough into its report."""
+        deadline = time.monotonic() + seconds
+        while not is_enough(marks := _marks(report)):
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                sys.exit("the screen did not tell what it took")
+            self.read(0.05)
+        return marks
+
     def read(self, seconds: float) -> None:
         """What there is, waiting no longer than that for it."""
         if not select.select([self._ours], [], [], seconds)[0]:
@@ -71,6 +82,13 @@ class Terminal:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def waited_s(self) -> float:
+        """How long the screen's and this thread were ready to run and had no processor."""
+        return sum(
+            int(Path(f"/proc/{process}/task/{process}/schedstat").read_text().split()[1]) / 1e9
+            for process in (self.process.pid, os.getpid())
+        )
+
     def close(self) -> None:
         self.write("\x11")
         deadline = time.monotonic() + 10
@@ -82,34 +100,55 @@ class Terminal:
 
 
 @contextmanager
-def replying(*, rate: float, tokens: int) -> Iterator[tuple[Terminal, Path]]:
-    """A desk in whose transcript a reply is coming in."""
+def at_desk(*, rate: float, tokens: int, messages: int = 0) -> Iterator[tuple[Terminal, Path]]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "tests.ui.measured_desk", str(rate), str(tokens), str(report)]
-        terminal = Terminal(command)
+        arguments = [str(rate), str(tokens), str(messages), str(report)]
+        terminal = Terminal([sys.executable, "-m", "tests.ui.measured_desk", *arguments])
         try:
-            terminal.until(_READY)
-            terminal.write("go\r")
-            terminal.until(b"Esc stops")
             yield terminal, report
         finally:
             terminal.close()
 
 
+@contextmanager
+def replying(*, rate: float, tokens: int) -> Iterator[tuple[Terminal, Path]]:
+    """A desk in whose transcript a reply is coming in."""
+    with at_desk(rate=rate, tokens=tokens) as (terminal, report):
+        terminal.until(_READY)
+        report.unlink(missing_ok=True)
+        terminal.write("go\r")
+        terminal.until(b"Esc stops")
+        yield terminal, report
+
+
+def measure_open(messages: int = 2000) -> None:
+    """From being told to show a conversation until it is painted."""
+    with at_desk(rate=1.0, tokens=1, messages=messages) as (terminal, report):
+        marks = terminal.until_told(report, lambda marks: bool(marks))
+    before, after = marks
+    elapsed_ms, cpu_ms = 1e3 * (after.at_s - before.at_s), 1e3 * (after.cpu_s - before.cpu_s)
+    print(f"a conversation of {messages} messages: open in {elapsed_ms:.0f} ms, {cpu_ms:.0f} ms of the screen's thread")
+
+
 def measure_keys(rate: float = 2000.0) -> None:
-    echoes_ms = []
+    """From writing a letter to seeing it. A machine with other work makes the screen wait for a processor; that time
+    is taken off in the second line, as far as the kernel tells it."""
+    echoes_ms, own_ms = [], []
     with replying(rate=rate, tokens=200_000) as (terminal, _):
         for letter in _LETTERS[:200]:
-            pressed_at = time.monotonic()
+            pressed_at, waited_s = time.monotonic(), terminal.waited_s()
             terminal.write(letter)
-            echoes_ms.append(1e3 * (terminal.until(letter.encode()) - pressed_at))
+            elapsed_s = terminal.until(letter.encode()) - pressed_at
+            echoes_ms.append(1e3 * elapsed_s)
+            own_ms.append(1e3 * max(0.0, elapsed_s - (terminal.waited_s() - waited_s)))
             rest_until = time.monotonic() + 0.07
             while time.monotonic() < rest_until:
                 terminal.read(0.01)
-    echoes_ms.sort()
-    middle, late = statistics.median(echoes_ms), echoes_ms[int(0.95 * len(echoes_ms))]
-    print(f"keys at {rate:.0f} tok/s: median {middle:.0f} ms, 95 % within {late:.0f} ms, last {echoes_ms[-1]:.0f} ms")
+    for times_ms, how in ((echoes_ms, "as it was"), (own_ms, "without waiting for a processor")):
+        times_ms.sort()
+        middle, late = statistics.median(times_ms), times_ms[int(0.95 * len(times_ms))]
+        print(f"keys at {rate:.0f} tok/s: median {middle:.0f} ms, 95 % within {late:.0f} ms, {how}")
 
 
 def measure_cpu(rate: float = 100.0, seconds: float = 15.0) -> None:
@@ -125,30 +164,25 @@ def measure_cpu(rate: float = 100.0, seconds: float = 15.0) -> None:
 
 def measure_long(rate: float = 2000.0, tokens: int = 20_000) -> None:
     with replying(rate=rate, tokens=tokens) as (terminal, report):
-        while not (marks := _marks(report)) or marks[-1][0] < tokens:
-            terminal.read(0.05)
+        marks = terminal.until_told(report, lambda marks: bool(marks) and marks[-1].tokens >= tokens)
         frames = list(terminal.frames)
-    rows = []
-    for (_, began, cpu_before), (count, ended, cpu_after) in pairwise(marks):
-        pictures = sum(began <= frame < ended for frame in frames)
-        rows.append((count, 1e3 * (cpu_after - cpu_before), pictures, ended - began))
-    for count, cpu_ms, pictures, elapsed_s in (rows[0], rows[1], rows[len(rows) // 2], rows[-2], rows[-1]):
-        each = cpu_ms / pictures if pictures else float("nan")
-        print(
-            f"tokens to {count}: {cpu_ms:.0f} ms of the screen's thread, {pictures} pictures, {each:.1f} ms each, "
-            f"{elapsed_s:.2f} s"
-        )
+    pairs = list(pairwise(marks))
+    for before, after in (pairs[0], pairs[1], pairs[len(pairs) // 2], pairs[-2], pairs[-1]):
+        cpu_ms = 1e3 * (after.cpu_s - before.cpu_s)
+        pictures = sum(before.at_s <= frame < after.at_s for frame in frames)
+        each = f"{pictures} pictures, {cpu_ms / max(1, pictures):.1f} ms each"
+        print(f"tokens to {after.tokens}: {cpu_ms:.0f} ms of the screen's thread, {each}")
 
 
-def _marks(report: Path) -> list[tuple[int, float, float]]:
+def _marks(report: Path) -> list[Mark]:
     try:
-        return [tuple(mark) for mark in json.loads(report.read_text())]
+        return [Mark(*mark) for mark in json.loads(report.read_text())]
     except (FileNotFoundError, ValueError):  # not there yet, or being written
         return []
 
 
 def main() -> None:
-    measures = {"keys": measure_keys, "cpu": measure_cpu, "long": measure_long}
+    measures = {"open": measure_open, "keys": measure_keys, "cpu": measure_cpu, "long": measure_long}
     parser = ArgumentParser(prog="python -m tests.ui.measure", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("what", nargs="*", choices=[*measures, []], help="all when none is named")
     for name in parser.parse_args().what or measures:

@@ -1,5 +1,6 @@
-"""`python -m tests.ui.measured_desk RATE TOKENS REPORT`: the desk on a reply of known speed and length, which writes
-down what the screen's own thread took for every thousand tokens."""
+"""`python -m tests.ui.measured_desk RATE TOKENS MESSAGES REPORT`: the desk on a reply of known speed and length, after
+a conversation of so many messages. Writes down what the screen's own thread took, for opening the conversation or for
+every thousand tokens."""
 
 import json
 import re
@@ -7,16 +8,22 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 
+from textual.screen import Screen
+
+import sparkdesk.ui.app
 from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyEvent, ReplyFinished
+from sparkdesk.chat.messages import Message
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui.app import SparkDeskApp
+from sparkdesk.ui.screens.chat import ChatScreen
 from tests.ui.fake_desk import STORY, FakeConversation, FakeDesk, Script
 
+_STATS = ReplyStats(prompt_tokens=100, generated=120, rounds=40, verified=160, accepted=80, verify_ms=1000.0)
 ROUND_TOKENS = 4
 MARK_TOKENS = 1000
 
@@ -61,7 +68,7 @@ class MeasuredConversation(FakeConversation):
             yield ReplyAdvanced("".join(pieces[count - ROUND_TOKENS : count]), done, stats, True)
             if count % MARK_TOKENS == 0:
                 marks.append(_mark(count))
-                self.report.write_text(json.dumps([[mark.tokens, mark.at_s, mark.cpu_s] for mark in marks]))
+                self.report.write_text(json.dumps([astuple(mark) for mark in marks]))
             if self._stopped.is_set():
                 break
         yield ReplyFinished("".join(pieces[: stats.generated]), (1,) * stats.generated, "end", stats)
@@ -72,13 +79,39 @@ def _mark(tokens: int) -> Mark:
     return Mark(tokens, time.monotonic(), time.clock_gettime(clock))
 
 
+class MeasuredScreen(ChatScreen):
+    """Tells how long it took until a conversation was painted."""
+
+    report = Path()
+
+    async def show_conversation(self) -> None:
+        before = _mark(0)
+        await super().show_conversation()
+        self.call_after_refresh(self._tell, before)
+
+    def _tell(self, before: Mark) -> None:
+        self.report.write_text(json.dumps([astuple(before), astuple(_mark(0))]))
+
+
+class MeasuredApp(SparkDeskApp):
+    CSS_PATH = str(Path(sparkdesk.ui.app.__file__).with_name("desk.tcss"))
+
+    def get_default_screen(self) -> Screen[None]:
+        return MeasuredScreen(self.desk)
+
+
 def main() -> None:
-    rate, tokens, report = float(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    rate, tokens, messages, report = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
     desk = FakeDesk(Script())
     conversation = MeasuredConversation(desk.script, replace(desk.conversation.speculation))
     conversation.rate, conversation.tokens, conversation.report = rate, tokens, report
+    for index in range(messages):
+        is_asking = index % 2 == 0
+        message = Message("user", f"Question {index}?") if is_asking else Message("assistant", STORY, stats=_STATS)
+        conversation.tree.add(message, conversation.tree.last)
+    MeasuredScreen.report = report
     desk.conversation = conversation
-    SparkDeskApp(desk).run()
+    MeasuredApp(desk).run()
 
 
 if __name__ == "__main__":

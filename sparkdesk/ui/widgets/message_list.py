@@ -49,6 +49,7 @@ class MessageList(ScrollView, can_focus=True):
         self.roll = Roll()
         self._is_settling = False
         self._follows = True
+        self._line_width = self._text_width = 0
         self._strips: dict[tuple[int, str, str], tuple[Content, Strip]] = {}
         """Lines as they are painted; those of a growing reply move up, and few are new."""
         self._painted: list[Content | None] = []
@@ -97,13 +98,13 @@ class MessageList(ScrollView, can_focus=True):
 
     # Places
 
-    @property
-    def _text_width(self) -> int:
-        return max(0, self.scrollable_content_region.width - _GUTTER - _MARGIN)
-
     def _settle(self) -> None:
         """Draw what is near the view, learn its height, and put the view where it was."""
-        if self._is_settling or not self._text_width:
+        if self._is_settling:
+            return
+        self._line_width = self.scrollable_content_region.width
+        self._text_width = max(0, self._line_width - _GUTTER - _MARGIN)
+        if not self._text_width:
             return
         self._is_settling = True
         try:
@@ -258,10 +259,10 @@ class MessageList(ScrollView, can_focus=True):
         return strips
 
     def render_line(self, y: int) -> Strip:
-        line, width = y + self.scroll_offset.y, self.scrollable_content_region.width
+        line = y + int(self.scroll_y)
         content = self._line(line)
         if content is None:
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(self._line_width, self.rich_style)
         position = self.roll.at(line)
         bar, ground = self._setting(self.roll[position], position, line - self.roll.top(position))
         selection = self.text_selection
@@ -278,9 +279,9 @@ class MessageList(ScrollView, can_focus=True):
         return kept[1].apply_offsets(-_GUTTER, line)
 
     def _strip(self, content: Content, bar: str, ground: str) -> Strip:
-        width = self.scrollable_content_region.width
-        whole = Content.assemble((bar, "bold $primary"), content.pad_right(width - _GUTTER - content.cell_length))
-        return Strip(whole.stylize_before(ground).render_segments(self.visual_style), width)
+        padded = content.pad_right(self._line_width - _GUTTER - content.cell_length)
+        whole = Content.assemble((bar, "bold $primary"), padded).stylize_before(ground)
+        return Strip(whole.render_segments(self.visual_style), self._line_width)
 
     def _line(self, line: int) -> Content | None:
         if not 0 <= line < self.roll.height:

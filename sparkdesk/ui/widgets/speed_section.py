@@ -39,7 +39,7 @@ def chart(bins: Sequence[Bin], width: int, rows: int, *, plain: float) -> Iterab
             (filler, FAINT) if cell == " " else (cell, _STYLE[each.is_speculating])
             for cell, each in zip(text, bins, strict=True)
         ]
-        yield Content.assemble(*cells, (filler * (width - len(bins)), FAINT))
+        yield Content.assemble(*bars.runs(cells), (filler * (width - len(bins)), FAINT))
 
 
 def axis(bins: Sequence[Bin], width: int) -> Content:
@@ -51,4 +51,4 @@ def axis(bins: Sequence[Bin], width: int) -> Content:
         if is_on != bins[position - 1].is_speculating:
             for offset, letter in enumerate(_MARK[is_on][: width - position]):
                 cells[position + offset] = (letter, f"bold {_STYLE[is_on]}")
-    return Content.assemble(*cells)
+    return Content.assemble(*bars.runs(cells))
