@@ -243,8 +243,9 @@ class ReplyEntry(Entry):
         if not self.parts.thought and not self.parts.is_thinking:
             return
         took_ms = thinking_ms(self.text, self.stretches, self.rounds)
-        words = len(self.parts.thought.split())
-        title = f"thinking … {words} words" if self.parts.is_thinking else f"thought {words} words"
+        count = len(self.parts.thought.split())
+        words = f"{figures.grouped(count)} word{'s' * (count != 1)}"
+        title = f"thinking … {words}" if self.parts.is_thinking else f"thought {words}"
         title += f" · {figures.duration(took_ms)}" if took_ms else ""
         mark = "▸" if self.is_folded else "▾"
         yield Content.assemble((f"{mark} {title}", Style(bold=True) + Style.from_meta({"act": "fold"})))

@@ -54,6 +54,11 @@ class EditLeft(Message):
 
 
 @dataclass
+class NewestWanted(Message):
+    """The user wants to see the end of the conversation."""
+
+
+@dataclass
 class PlaceChanged(Message):
     """The transcript shows another part of the conversation."""
 

@@ -41,9 +41,14 @@ def legend(stretches: Sequence[Stretch]) -> list[Content]:
     return [
         Content.assemble(
             (" abc ", STYLES[source]),
-            (f" {figures.percent(counts[source] / total):>5} ", "bold"),
+            (f" {_share(counts[source], total):>5} ", "bold"),
             (words, "$spark-quiet"),
         )
         for source, words in _WORDS.items()
         if counts[source]
     ]
+
+
+def _share(count: int, total: int) -> str:
+    """A single token of many is not none."""
+    return figures.percent(count / total) if 200 * count >= total else "< 1 %"

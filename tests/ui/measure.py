@@ -166,12 +166,12 @@ def measure_long(rate: float = 2000.0, tokens: int = 20_000) -> None:
     with replying(rate=rate, tokens=tokens) as (terminal, report):
         marks = terminal.until_told(report, lambda marks: bool(marks) and marks[-1].tokens >= tokens)
         frames = list(terminal.frames)
-    pairs = list(pairwise(marks))
-    for before, after in (pairs[0], pairs[1], pairs[len(pairs) // 2], pairs[-2], pairs[-1]):
+    quarters = marks[:: max(1, len(marks) // 4)]
+    for before, after in pairwise(quarters):
         cpu_ms = 1e3 * (after.cpu_s - before.cpu_s)
         pictures = sum(before.at_s <= frame < after.at_s for frame in frames)
         each = f"{pictures} pictures, {cpu_ms / max(1, pictures):.1f} ms each"
-        print(f"tokens to {after.tokens}: {cpu_ms:.0f} ms of the screen's thread, {each}")
+        print(f"tokens {before.tokens} to {after.tokens}: {cpu_ms:.0f} ms of the screen's thread, {each}")
 
 
 def _marks(report: Path) -> list[Mark]:

@@ -36,6 +36,14 @@ class ActingScreen(ChoosingScreen):
             id="chat.select_below",
         ),
         Binding(
+            "alt+end",
+            "go_to_newest",
+            "Newest",
+            show=False,
+            tooltip="Go to the end of the conversation",
+            id="chat.newest",
+        ),
+        Binding(
             "ctrl+g",
             "toggle_origins",
             "Origins",
@@ -112,6 +120,10 @@ class ActingScreen(ChoosingScreen):
         shown = self.query_one(Transcript).messages
         if shown is not None:
             shown.action_select(step)
+
+    @on(messages.NewestWanted)
+    def action_go_to_newest(self) -> None:
+        self.query_one(Transcript).go_to_newest()
 
     @on(messages.MessageActed)
     async def act(self, message: messages.MessageActed) -> None:

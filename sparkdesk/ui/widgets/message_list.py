@@ -88,6 +88,10 @@ class MessageList(ScrollView, can_focus=True):
         self.select(position)
         self.refresh_bindings()
 
+    def go_to_newest(self) -> None:
+        self._follows = True
+        self._settle()
+
     def redraw(self) -> None:
         """Entries have changed."""
         self._settle()

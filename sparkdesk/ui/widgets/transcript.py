@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.containers import Vertical
 from textual.widget import Widget
-from textual.widgets import Static
 
 from sparkdesk.chat.messages import Attachment, Branch, Message
 from sparkdesk.chat.trace import RoundMark, Stretch
 from sparkdesk.ui.messages import PlaceChanged
+from sparkdesk.ui.widgets.place_line import PlaceLine
 
 if TYPE_CHECKING:
     from sparkdesk.ui.entries import Entry, ReplyEntry
@@ -147,13 +147,14 @@ class Transcript(Vertical):
         if self._messages is not None:
             self._messages.scroll_relative(y=pages * self._messages.size.height, animate=False)
 
+    def go_to_newest(self) -> None:
+        if self._messages is not None:
+            self._messages.go_to_newest()
+
     @on(PlaceChanged)
     def tell_place(self, message: PlaceChanged) -> None:
-        for line in self.query("#place").results(Static):
-            line.display = not message.is_at_end
-            earlier = f"↑ {message.earlier} earlier message{'s' * (message.earlier != 1)}"
-            later = f"↓ {message.later} later" if message.later else "↓ more of this message"
-            line.update(f"{earlier} · {later} · End goes to the newest")
+        for line in self.query(PlaceLine):
+            line.tell(message)
 
     async def _begun(self) -> MessageList:
         # Markdown takes a fifth of the start-up time to import, and the empty screen needs none.
@@ -163,5 +164,5 @@ class Transcript(Vertical):
             self._messages = MessageList()
             self.remove_class("-view")
             await self.remove_children()
-            await self.mount(self._messages, Static(id="place"))
+            await self.mount(self._messages, PlaceLine())
         return self._messages

@@ -1,0 +1,20 @@
+"""Where in a conversation one is, while that is not its end."""
+
+from textual.widgets import Static
+
+from sparkdesk.ui import figures
+from sparkdesk.ui.keys import key_name
+from sparkdesk.ui.messages import NewestWanted, PlaceChanged
+
+
+class PlaceLine(Static):
+    def tell(self, place: PlaceChanged) -> None:
+        self.display = not place.is_at_end
+        if place.is_at_end:
+            return
+        earlier = f"↑ {figures.grouped(place.earlier)} earlier message{'s' * (place.earlier != 1)}"
+        later = f"↓ {figures.grouped(place.later)} later" if place.later else "↓ more of this message"
+        self.update(f"{earlier} · {later} · {key_name(self, 'chat.newest')} goes to the newest")
+
+    def on_click(self) -> None:
+        self.post_message(NewestWanted())
