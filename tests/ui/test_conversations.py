@@ -295,3 +295,16 @@ async def test_what_was_saved_before_counts_in_all_and_not_in_this_conversation(
     async with at_open_desk(desk) as sitting:
         await sitting.until(lambda: "in all conversations  40.0 s saved" in sitting.picture())
         assert sitting.chat.figures.totals.saved_ms == 0
+
+
+async def test_a_message_that_is_edited_does_not_follow_into_another_conversation() -> None:
+    async with at_open_desk() as sitting:
+        await have_talked(sitting, "one")
+        await sitting.pilot.press(*"half")
+        sitting.chat.edit(0)
+        assert sitting.prompt.text == "one"
+        await sitting.pilot.press("ctrl+n")
+        await sitting.until(lambda: not sitting.transcript.has_turns)
+        assert sitting.prompt.text == "half"
+        await sitting.ask("two")
+        assert said(sitting) == ["two"]

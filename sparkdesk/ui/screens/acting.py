@@ -61,11 +61,6 @@ class ActingScreen(ChoosingScreen):
         super().__init__(desk)
         self._unsent = ""
 
-    async def show_conversation(self) -> None:
-        if self.editing is not None:
-            self.leave_editing()
-        await super().show_conversation()
-
     # Beginning a reply
 
     async def begin(self, text: str) -> None:

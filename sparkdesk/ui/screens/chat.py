@@ -108,6 +108,8 @@ class ChatScreen(ActingScreen):
 
     async def show_conversation(self) -> None:
         """Another one became the desk's."""
+        if self.editing is not None:
+            self.leave_editing()
         conversation = self.desk.conversation
         self.meter = Meter(conversation.messages, in_all=self.meter.in_all)
         self.figures = self.meter.figures()

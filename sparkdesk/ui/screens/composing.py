@@ -143,11 +143,11 @@ class ComposingScreen(KeepingScreen):
         self._count_timer = self.set_timer(COUNT_AFTER_S, self.count_now)
 
     def count_now(self) -> None:
-        """Not while a reply is in the making, which changes what there is to count. One at a time: a long text takes a
-        while, and the engine has other things to do."""
+        """Not while a reply is in the making, which changes what there is to count, nor in a measurement. One at a
+        time: a long text takes a while, and the engine has other things to do."""
         if self._is_counting:
             self._was_asked_meanwhile = True
-        elif self.stage is Stage.READY:
+        elif self.stage is Stage.READY and not self.desk.is_measuring:
             self._is_counting = True
             self._count(self.query_one(Prompt).text.strip(), self.attachments)
 
