@@ -15,7 +15,7 @@ from sparkdesk.engine.sampling import Distribution, Floats, Ids, at_least_larges
 from sparkdesk.engine.settings import SamplingSettings
 from sparkdesk.errors import EngineError
 
-_STEPS = (64, 1024, 8192)
+_STEPS = (64, 512, 2048)
 """How far down is looked, before the whole vocabulary is."""
 _NEGLIGIBLE_MASS = 1e-6
 """Of what is allowed, that may be left unasked: a float32 logit of 16 is not known more closely than that."""

@@ -2,6 +2,7 @@
 
 from sparkdesk.engine.gbnf import check as gbnf_check
 from sparkdesk.engine.llama import Grammar, Model, gbnf_of_schema
+from sparkdesk.engine.narrowed import Narrowed
 from sparkdesk.engine.parts import ConstraintPart
 from sparkdesk.engine.settings import GrammarSettings
 from sparkdesk.engine.triggered import Triggered
@@ -14,8 +15,10 @@ def constraint_of(model: Model, settings: GrammarSettings, vocabulary: Vocabular
     if bool(settings.gbnf) == bool(settings.json_schema):
         raise EngineError("A grammar is either GBNF or a JSON schema.", "Give exactly one of the two.")
     gbnf = settings.gbnf or gbnf_of_schema(settings.json_schema)
-    gbnf_check(gbnf)
+    has_token_rules = gbnf_check(gbnf)
     if not all(settings.triggers):
         raise EngineError("A trigger of a grammar is empty.", "Name the text that it follows.")
-    grammar = Grammar(model, gbnf)
+    grammar: ConstraintPart = Grammar(model, gbnf)
+    if not has_token_rules:
+        grammar = Narrowed(grammar, vocabulary)
     return Triggered(grammar, settings.triggers, vocabulary) if settings.triggers else grammar

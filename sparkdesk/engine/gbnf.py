@@ -46,6 +46,7 @@ class _Grammar:
     def __init__(self, text: str) -> None:
         self.rules: dict[str, list[list[str]]] = {}
         self.elements = 0
+        self.has_token_rules = False
         self._made = 0
         self._stack: list[_Open] = []
         for match in self._tokens(text):
@@ -85,6 +86,7 @@ class _Grammar:
             self._add(_TERMINAL, len(match["text"]) - 2)
         else:
             self._add(_TERMINAL, len(match["any"]))
+            self.has_token_rules |= match["any"][0] in "<!"
 
     def _add(self, symbol: str, elements: int) -> None:
         top = self._stack[-1]
@@ -129,13 +131,17 @@ class _Grammar:
         return f"({self._made}"
 
 
-def check(text: str) -> None:
-    """Raises EngineError where llama.cpp would take too long over this grammar, or too much memory, or fall over it."""
+def check(text: str) -> bool:
+    """Whether it has rules for single tokens, such as <|im_end|>, beside those for letters.
+
+    Raises EngineError where llama.cpp would take too long over this grammar, or too much memory, or fall over it.
+    """
     if len(text) > MOST_CHARACTERS:
         raise _too_much(f"it has {len(text):,} characters, and {MOST_CHARACTERS:,} are the most")
-    rules = _Grammar(text).rules
-    empty = _may_be_empty(rules)
-    _check_beginnings({name: _beginnings(alternatives, empty) for name, alternatives in rules.items()})
+    grammar = _Grammar(text)
+    empty = _may_be_empty(grammar.rules)
+    _check_beginnings({name: _beginnings(alternatives, empty) for name, alternatives in grammar.rules.items()})
+    return grammar.has_token_rules
 
 
 def _times(match: "re.Match[str]") -> tuple[int, int | None]:

@@ -31,6 +31,33 @@ class Vocabulary:
         return tuple(tokens)
 
     @cached_property
+    def lengths(self) -> NDArray[np.intp]:
+        """(size,) bytes of every token."""
+        return np.fromiter(map(len, self.pieces), np.intp, self.size)
+
+    @cached_property
+    def first_letters(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """(size,) the first and the second byte of every token; 0 where there is none."""
+        padded = b"".join(piece[:2].ljust(2, b"\0") for piece in self.pieces)
+        pairs = np.frombuffer(padded, np.uint8).reshape(self.size, 2)
+        return pairs[:, 0].copy(), pairs[:, 1].copy()
+
+    @cached_property
+    def letters(self) -> NDArray[np.intp]:
+        """(256,) the token that is just this ASCII letter; -1 where there is none."""
+        found = np.full(256, -1, np.intp)
+        for letter in range(1, 128):
+            found[letter] = self._tokens.get(bytes([letter]), -1)
+        return found
+
+    @cached_property
+    def is_end(self) -> NDArray[np.bool_]:
+        """(size,) the tokens that end a turn."""
+        found = np.zeros(self.size, bool)
+        found[list(self.end_tokens)] = True
+        return found
+
+    @cached_property
     def _tokens(self) -> dict[bytes, int]:
         return {piece: token for token, piece in enumerate(self.pieces)}
 
