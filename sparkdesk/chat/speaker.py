@@ -41,7 +41,8 @@ class Speaker(Protocol):
         ...
 
     def count(self, messages: Sequence[Message], settings: ChatSettings, *, begin: int = 0) -> Count:
-        """What answering the last of `messages` would take. Raises EngineError and ChatTemplateError."""
+        """What answering the last of `messages` would take. Raises EngineError, also where it cannot be told, and
+        ChatTemplateError."""
         ...
 
     def set_speculation(self, settings: SpeculationSettings) -> None:

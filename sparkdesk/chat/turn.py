@@ -73,10 +73,11 @@ class Turn:
     @property
     def has_any(self) -> bool:
         """Whether something came of it."""
-        return bool(self._rounds)
+        return bool(self._rounds or self._text)
 
     def add(self, event: ReplyAdvanced) -> None:
-        self._text.append(event.text)
+        if event.text:
+            self._text.append(event.text)
         self._stretches += event.stretches
         if event.round.tokens or event.round.elapsed_ms:  # text that was held back comes without a round
             self._rounds.append(mark_of(event.round, is_speculating=event.is_speculating))

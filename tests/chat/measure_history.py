@@ -63,7 +63,7 @@ def measure(folder: Path) -> dict[str, float]:
     history = SqliteHistory(path)
     growing = MessageTree()
     asked = growing.add(Message("user", "Talk on"), None)
-    growing.add(reply("word" * REPLY_TOKENS), asked)
+    growing.add(reply("word " * REPLY_TOKENS), asked)
     key = history.keep(None, growing, ChatSettings())
 
     def save_grown() -> None:
@@ -74,6 +74,7 @@ def measure(folder: Path) -> dict[str, float]:
     return {
         "opening the file": best_ms(lambda: SqliteHistory(path).close()),
         f"opening a conversation of {LONG:,} messages": best_ms(lambda: history.read(long)),
+        "adding up what was saved": best_ms(history.saved_ms),
         "listing the newest 200": best_ms(lambda: history.newest()),
         f"listing {CONVERSATIONS:,}": best_ms(lambda: history.newest(CONVERSATIONS)),
         "searching a word": best_ms(lambda: history.search("quick ab")),

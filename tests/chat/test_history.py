@@ -1,5 +1,6 @@
 """The history, on the disk and in memory: what is kept, found, renamed, deleted, and what happens when it cannot be."""
 
+import json
 import sqlite3
 import stat
 import sys
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparkdesk.chat.history import schema
 from sparkdesk.chat.history.memory import MemoryHistory
 from sparkdesk.chat.history.opening import AnyHistory, open_history
 from sparkdesk.chat.history.schema import VERSION
@@ -214,6 +216,21 @@ def test_export_to_markdown_and_json(history: AnyHistory) -> None:
         history.export(key, "pdf")
 
 
+def test_markdown_shows_thoughts_apart_and_leaves_no_block_of_code_open(history: AnyHistory) -> None:
+    code = "<think>\nHm.\n</think>\n\n    indented\n\n~~~~py\nif x:\n~~~\n    y"
+    markdown = history.export(kept(history, talk("Write it", code, "More", "Done.")), "markdown")
+    assert "<details><summary>Thoughts</summary>\n\nHm.\n\n</details>" in markdown and "<think>" not in markdown
+    assert "\n    indented\n\n~~~~py\nif x:\n~~~\n    y\n~~~~\n\n## You\n\nMore" in markdown
+
+
+def test_json_says_all_that_was_said(history: AnyHistory) -> None:
+    """To the letter, so that nothing is lost with the history."""
+    texts = ("  a\t", "<think>\nb\n</think>\n\n```", "é\u2028\U0001f600", " ")
+    told = json.loads(history.export(kept(history, talk(*texts)), "json"))
+    assert tuple(each["content"] for each in told["messages"]) == texts
+    assert told["settings"]["system_prompt"] == "Be brief." and told["sparkdesk_conversation"] == 1
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are Unix's")
 def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
     SqliteHistory(tmp_path / "kept.db").keep(None, talk("a"), SETTINGS)
@@ -342,6 +359,21 @@ def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
     connection.close()
     again, said = open_history(path)
     assert isinstance(again, MemoryHistory) and "newer SparkDesk" in said and path.exists()
+
+
+def test_an_older_file_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "kept.db"
+    history = SqliteHistory(path)
+    history.keep(None, talk("Hello"), SETTINGS)
+    history.close()
+    monkeypatch.setattr(schema, "VERSION", VERSION + 1)
+    monkeypatch.setattr(schema, "_STEPS", (*schema._STEPS, "ALTER TABLE conversation ADD COLUMN colour TEXT;"))
+    history = SqliteHistory(path)
+    assert titles(history) == ["Hello"]
+    assert history._connection.execute("SELECT colour FROM conversation").fetchall() == [(None,)]
+    history.close()
+    monkeypatch.undo()
+    assert isinstance(open_history(path)[0], MemoryHistory), "what is newer now is left alone"
 
 
 def test_without_a_place_to_write_the_desk_works_on(tmp_path: Path) -> None:

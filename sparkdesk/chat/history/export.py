@@ -1,14 +1,20 @@
 """A conversation as text for elsewhere: Markdown to be read, JSON with everything."""
 
 import json
+import re
 from dataclasses import asdict
 
 from sparkdesk.chat.attachments import fenced
 from sparkdesk.chat.history.kept import Kept, title_of
 from sparkdesk.chat.messages import Message
+from sparkdesk.chat.thinking import split_thinking
 from sparkdesk.errors import UsageError
 
 MARKDOWN, JSON = "markdown", "json"
+_VERSION = 1
+"""Of the JSON: a later one may hold more, never less."""
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_THOUGHTS = "<details><summary>Thoughts</summary>\n\n{thought}\n\n</details>"
 _NAMES = {"user": "You", "assistant": "Assistant", "system": "System"}
 
 
@@ -35,7 +41,22 @@ def _section(message: Message) -> str:
     heading = f"## {name} ({message.model})" if message.model else f"## {name}"
     files = [f"Attached: {fenced(each)}" for each in message.attachments]
     note = [f"*{message.note}*"] if message.note else []
-    return "\n\n".join([heading, *files, message.content.strip(), *note])
+    thought, answer = split_thinking(message.content)
+    thoughts = [_THOUGHTS.format(thought=_with_fences_closed(thought))] if thought else []
+    said = [_with_fences_closed(answer.strip("\n"))] if answer else []
+    return "\n\n".join([heading, *files, *thoughts, *said, *note])
+
+
+def _with_fences_closed(text: str) -> str:
+    """A reply that was cut within a block of code would make code of all that follows it."""
+    fence = ""
+    for line in text.splitlines():
+        mark = _FENCE.match(line)
+        if mark and not fence:
+            fence = mark.group(1)
+        elif fence and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
+            fence = ""
+    return f"{text}\n{fence}" if fence else text
 
 
 def _json(kept: Kept) -> str:
@@ -57,5 +78,5 @@ def _json(kept: Kept) -> str:
         for number, node in kept.tree.nodes()
     ]
     title = kept.title or title_of(kept.tree)
-    told = {"title": title, "settings": asdict(kept.settings), "messages": messages}
+    told = {"sparkdesk_conversation": _VERSION, "title": title, "settings": asdict(kept.settings), "messages": messages}
     return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
