@@ -6,7 +6,7 @@ import socket
 import httpx
 import pytest
 
-from sparkdesk.server.web import connection
+from sparkdesk.server.web import body, connection
 from sparkdesk.server.web.security import Policy, host_name, host_names, is_loopback
 from tests.server.scripted import ScriptedEngine
 from tests.server.served import Served, served
@@ -139,6 +139,13 @@ def test_a_request_that_never_comes_is_not_waited_for(
         with contextlib.suppress(ConnectionError):
             while client.recv(4096):
                 pass
+
+
+def test_a_body_that_never_comes_is_not_waited_for(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "BODY_SECONDS", 0.3)
+    with raw(server) as client:
+        client.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+        assert client.recv(4096).startswith(b"HTTP/1.1 408")
 
 
 def test_what_is_no_http_is_refused(server: Served) -> None:

@@ -200,6 +200,12 @@ def test_a_prompt_longer_than_the_context_is_the_clients_to_shorten(http: httpx.
     assert response.status_code == 400 and error(response)["code"] == "context_length_exceeded"
 
 
+def test_what_the_engine_refuses_is_told_before_a_stream_begins(http: httpx.Client, engine: ScriptedEngine) -> None:
+    engine.knows_grammars = False
+    response = http.post("/v1/chat/completions", json={**ASK, "stream": True, "grammar": "root ::= nonsense"})
+    assert response.status_code == 400 and error(response)["param"] == "grammar"
+
+
 def test_another_model_is_not_found_and_every_name_of_ours_is(http: httpx.Client) -> None:
     response = http.post("/v1/chat/completions", json={**ASK, "model": "gpt-9"})
     assert response.status_code == 404 and error(response)["code"] == "model_not_found"
