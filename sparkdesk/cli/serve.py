@@ -50,10 +50,18 @@ def _add_network(parser: ArgumentParser) -> None:
         "--cors-origin", action="append", default=[], metavar="ORIGIN", help="a web page that may ask; * is every one"
     )
     group.add_argument(
-        "--queue", type=values.whole_number(least=1), default=_USUAL_QUEUE, metavar="N", help="requests that may wait"
+        "--queue",
+        type=values.whole_number(least=1),
+        default=_USUAL_QUEUE,
+        metavar="N",
+        help=f"requests that may wait; default {_USUAL_QUEUE}",
     )
     group.add_argument(
-        "--grace", type=values.real_number(most=3600), default=_USUAL_GRACE_S, metavar="S", help="to end replies in"
+        "--grace",
+        type=values.real_number(most=3600),
+        default=_USUAL_GRACE_S,
+        metavar="S",
+        help=f"seconds for the reply in the making when the server is stopped; default {_USUAL_GRACE_S:g}",
     )
 
 
@@ -123,10 +131,18 @@ def _key(options: Namespace) -> str:
 
 
 def _usual(pair: ChosenPair, options: Namespace, chat: "ChatSettings", model: "ModelInfo") -> "Usual":
+    from sparkdesk.chat.recommended import follow, recommended_sampling
+    from sparkdesk.engine.settings import SamplingSettings
     from sparkdesk.server.asking.asks import Usual
 
+    # What the command line leaves as it is becomes what the model's makers recommend.
+    answering, thinking = (
+        follow(chat.sampling, SamplingSettings(), recommended_sampling(model, is_thinking=is_thinking))
+        for is_thinking in (False, True)
+    )
     return Usual(
-        sampling=chat.sampling,
+        sampling=answering,
+        thinking_sampling=thinking,
         speculation=chat.speculation,
         is_thinking=options.thinking,
         names=("-".join(pair.name.split()), *options.alias),

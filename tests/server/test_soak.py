@@ -51,7 +51,7 @@ class Crowd:
         is_streamed = self._random.random() < 0.5
         text = f"Count from {number % 40} to {number % 40 + 9}."
         body = {"messages": [{"role": "user", "content": text}], "stream": is_streamed, "user": user, "temperature": 0}
-        task = asyncio.ensure_future(http.post(CHAT, json={**body, "max_tokens": 60}))
+        task = asyncio.ensure_future(http.post(CHAT, json={**body, "max_tokens": 60, "draft_length": 4}))
         if self._random.random() < self._leaving:
             await asyncio.wait((task,), timeout=self._random.uniform(0, 0.1))
             if not task.done():

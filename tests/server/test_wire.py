@@ -6,6 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from sparkdesk.engine.settings import SamplingSettings
+from sparkdesk.server.asking.asks import Usual
+from sparkdesk.server.asking.chat import read_chat
 from tests.server.scripted import ScriptedEngine
 from tests.server.served import Served
 
@@ -127,6 +130,18 @@ def test_sampling_and_speculation_reach_the_engine(http: httpx.Client, engine: S
     assert (sampling.presence_penalty, sampling.frequency_penalty, sampling.repeat_penalty) == (-1, 1.5, 1.1)
     assert (sampling.seed, settings.max_tokens) == (42, 9)
     assert (settings.speculation.is_enabled, settings.speculation.draft_length) == (False, 3)
+
+
+def test_thoughts_are_sampled_as_recommended_for_thoughts() -> None:
+    usual = Usual(
+        sampling=SamplingSettings(temperature=0.7), thinking_sampling=SamplingSettings(temperature=0.6), names=("m",)
+    )
+    thinking = {**ASK, "chat_template_kwargs": {"enable_thinking": True}}
+    assert read_chat(ASK, usual).common.sampling.temperature == 0.7
+    assert read_chat(thinking, usual).common.sampling.temperature == 0.6
+    assert read_chat({**thinking, "temperature": 0.1}, usual).common.sampling.temperature == 0.1
+    in_form = read_chat({**thinking, "response_format": {"type": "json_object"}}, usual)
+    assert in_form.common.sampling.temperature == 0.7 and not in_form.is_thinking
 
 
 @pytest.mark.parametrize(

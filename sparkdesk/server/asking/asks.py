@@ -66,6 +66,8 @@ class Usual:
     """What holds where a request says nothing, and what it may ask for."""
 
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    thinking_sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    """For replies that begin with thoughts."""
     speculation: SpeculationSettings = field(default_factory=SpeculationSettings)
     is_thinking: bool = False
     names: tuple[str, ...] = ()

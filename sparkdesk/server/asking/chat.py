@@ -20,13 +20,13 @@ def read_chat(body: object, usual: Usual) -> ChatAsk:
     for old in ("functions", "function_call"):
         if fields.has(old):
             fields.refuse(old, "is OpenAI's former way; send tools and tool_choice")
-    common = read_common(fields, usual, logprobs=_logprobs(fields))
+    is_thinking, values = _template_values(fields, usual)
+    common = read_common(fields, usual, logprobs=_logprobs(fields), is_thinking=is_thinking)
     tools = _tools(fields)
     choice, function = _tool_choice(fields, tools)
     if common.grammar is not None and tools and choice != NONE:
         name = "grammar" if fields.has("grammar") else "response_format"
         fields.refuse(name, "cannot be combined with tools; send one of them, or tool_choice none")
-    is_thinking, values = _template_values(fields, usual)
     return ChatAsk(
         common,
         messages=read_messages(fields),

@@ -16,16 +16,18 @@ _ANY_OBJECT = "{}"
 _AUTO = "auto"
 
 
-def read_common(fields: Fields, usual: Usual, *, logprobs: int | None) -> Ask:
+def read_common(fields: Fields, usual: Usual, *, logprobs: int | None, is_thinking: bool = False) -> Ask:
     _check_model(fields, usual)
     _refuse_unsupported(fields)
     stream_options = fields.inner("stream_options")
+    grammar = _grammar(fields)
+    is_thinking = is_thinking and grammar is None
     return Ask(
-        sampling=_sampling(fields, usual.sampling),
+        sampling=_sampling(fields, usual.thinking_sampling if is_thinking else usual.sampling),
         speculation=_speculation(fields, usual),
         max_tokens=_max_tokens(fields),
         stops=_stops(fields),
-        grammar=_grammar(fields),
+        grammar=grammar,
         top_logprobs=logprobs,
         is_streamed=fields.switch("stream", False),
         tells_usage=stream_options.switch("include_usage", False) if stream_options is not None else False,
