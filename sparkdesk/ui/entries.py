@@ -234,7 +234,7 @@ class ReplyEntry(Entry):
             yield Content.styled("Where these tokens came from was not kept.", _QUIET)
         yield from legend(self.stretches)
         if lines := self._heat.lines(width):
-            yield from (_EMPTY, Content.styled("accepted by position, over the reply", _QUIET), *lines)
+            yield from (_EMPTY, Content.styled("accepted by place in the block, over the reply", _QUIET), *lines)
 
     def _status_lines(self, width: int) -> list[Content]:
         return [line.stylize_before(_QUIET) for line in self.status.wrap(width)] + self._versions()

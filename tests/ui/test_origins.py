@@ -86,7 +86,7 @@ async def test_origins_of_all_replies_are_shown_on_demand(
         await sitting.pilot.press("ctrl+g")
         await sitting.pilot.pause()
         seen = sitting.picture()
-        assert "drafted and accepted" in seen and "accepted by position" in seen and "share accepted" in seen
+        assert "drafted and accepted" in seen and "accepted by place" in seen and "share accepted" in seen
         sitting.talk.scroll_home()
         await sitting.pilot.pause()
         assert "**small spark**" in sitting.picture()

@@ -22,8 +22,7 @@ class ActingScreen(ChoosingScreen):
         Binding(
             "alt+up",
             "select_message(-1)",
-            "Select",
-            show=False,
+            "Messages",
             tooltip="Select the message above: keys for it are shown below",
             id="chat.select_above",
         ),
@@ -47,7 +46,6 @@ class ActingScreen(ChoosingScreen):
             "ctrl+g",
             "toggle_origins",
             "Origins",
-            show=False,
             tooltip="Show where tokens came from: of the selected reply, or of all",
             id="chat.origins",
         ),
