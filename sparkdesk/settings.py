@@ -2,6 +2,8 @@
 
 threads = 0              # 0: as many as there are physical cores
 gpu_layers = "auto"      # or a number of layers; "auto" is as many as there is room for
+draft_gpu_layers = "auto"  # the same for the draft; "auto" is all of it
+saved_states_mb = "auto" # memory for conversations put aside while another is answered; 0: none
 context_tokens = 4096    # 0: as many as the model was trained with
 speculation = true       # whether a conversation starts with it
 draft_length = "auto"    # or a number of tokens
@@ -45,6 +47,9 @@ class Settings:
     """Where to look for models beside our own folder, the hub's cache and LM Studio's."""
     history: bool = True
     """Whether conversations are kept."""
+    draft_gpu_layers: int = ALL_LAYERS
+    saved_states_mb: int | None = None
+    """None is the engine's own choice."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Keys of the screen by action, "ctrl+l,f12" by "chat.reload"; which actions there are, the screen knows."""
 
@@ -100,6 +105,10 @@ def _count(value: object) -> int:
 
 def _gpu_layers(value: object) -> int:
     return ALL_LAYERS if value == AUTO else _count(value)
+
+
+def _megabytes(value: object) -> int | None:
+    return None if value == AUTO else _count(value)
 
 
 def _draft_length(value: object) -> int | None:
@@ -166,6 +175,22 @@ SETTINGS = (
         "Layers of the target on the graphics card; auto is as many as there is room for.",
         '"auto" or a whole number of layers',
         _gpu_layers,
+        AUTO,
+        _RELOAD,
+    ),
+    Setting(
+        "draft_gpu_layers",
+        "Layers of the draft on the graphics card; auto is all of them.",
+        '"auto" or a whole number of layers',
+        _gpu_layers,
+        AUTO,
+        _RELOAD,
+    ),
+    Setting(
+        "saved_states_mb",
+        "Memory for conversations put aside while another one is answered; auto follows what is free.",
+        '"auto" or a whole number of megabytes, 0 for none',
+        _megabytes,
         AUTO,
         _RELOAD,
     ),

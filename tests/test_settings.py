@@ -30,12 +30,16 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     text = """
     threads = 4
     gpu_layers = 12
+    draft_gpu_layers = 2
+    saved_states_mb = 300
     context_tokens = 8192
     speculation = false
     draft_length = 5
     theme = "spark-light"
     """
-    assert read_settings(write(tmp_path, text)) == Settings(4, 12, 8192, False, 5, "spark-light")
+    assert read_settings(write(tmp_path, text)) == Settings(
+        4, 12, 8192, False, 5, "spark-light", draft_gpu_layers=2, saved_states_mb=300
+    )
 
 
 def test_auto_leaves_the_choice_to_the_engine(tmp_path: Path) -> None:
@@ -65,6 +69,7 @@ def test_keys_are_known_by_their_whole_name_however_they_are_written(text: str, 
         ("threads = -1", "threads is -1, but must be a whole number"),
         ("threads = true", "threads is True, but must be a whole number"),
         ("threads = 1.5", "threads is 1.5"),
+        ("saved_states_mb = -1", 'saved_states_mb is -1, but must be "auto" or a whole number of megabytes'),
         ('gpu_layers = "all"', "gpu_layers is 'all', but must be \"auto\""),
         ("draft_length = 0", "draft_length is 0, but must be"),
         ("speculation = 1", "speculation is 1, but must be true or false"),

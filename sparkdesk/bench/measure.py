@@ -38,7 +38,13 @@ def add_pair_arguments(parser: ArgumentParser) -> None:
 
 
 def load_pair(engine: EngineClient, options: Namespace) -> None:
-    settings = LoadSettings(options.target, options.draft, threads=options.threads, gpu_layers=options.gpu_layers)
+    settings = LoadSettings(
+        options.target,
+        options.draft,
+        threads=options.threads,
+        gpu_layers=options.gpu_layers,
+        saved_states_bytes=0,
+    )
     for _ in engine.load(settings):
         pass
     if engine.model is not None and engine.model.draft_problem:

@@ -84,6 +84,7 @@ def opened(options: Namespace, speculation: SpeculationSettings) -> "Iterator[tu
     from sparkdesk.runner.client import EngineClient
 
     pair, how = chosen(options), speaking.loading(options, speaking.settings_file())
+    how = replace(how, saved_states_bytes=0)  # a prompt that comes back from memory would be read in no time
     files = prepared(pair)
     with EngineClient(machine_file=user_paths().machine_file) as engine:
         ready = replace(own_pair(files.target, files.draft), threads=pair.threads)

@@ -29,7 +29,14 @@ def fitted(
     if need_of(target, draft, context_tokens=context).total_bytes < _SURE_TO_FIT_BYTES:
         return how, None
     room = (ask_room or _free_room)()
-    plan = plan_load(target, draft, room, context_tokens=context, gpu_layers=how.gpu_layers)
+    plan = plan_load(
+        target,
+        draft,
+        room,
+        context_tokens=context,
+        gpu_layers=how.gpu_layers,
+        draft_gpu_layers=how.draft_gpu_layers,
+    )
     if not plan.advice:
         return how, None
     if how.gpu_layers == ALL_LAYERS and room.has_gpu and plan.fits and plan.gpu_layers <= len(target.layers):

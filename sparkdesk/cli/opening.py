@@ -1,6 +1,7 @@
 """Getting a pair ready, as events: its files made, its process started, its weights loaded."""
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 
 from sparkdesk.cli.fitting import fitted
 from sparkdesk.cli.pairs import ChosenPair
@@ -33,13 +34,11 @@ def open_pair(
     how, notice = fitted(files, how, ask_room=ask_room)
     if notice is not None:
         yield notice
-    settings = LoadSettings(
-        str(files.target),
-        str(files.draft) if files.draft is not None else None,
-        context_tokens=how.context_tokens,
+    settings = replace(
+        how,
+        target_path=str(files.target),
+        draft_path=str(files.draft) if files.draft is not None else None,
         threads=how.threads or pair.threads,
-        gpu_layers=how.gpu_layers,
-        use_extra_buffers=how.use_extra_buffers,
     )
     for event in engine.load(settings):
         if isinstance(event, Loaded):

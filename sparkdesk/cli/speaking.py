@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.cli import values
-from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import AUTOMATIC, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.paths import user_paths
 from sparkdesk.settings import ALL_LAYERS, AUTO, Settings, read_settings
 
@@ -78,6 +78,8 @@ def loading(options: Namespace, settings: Settings) -> LoadSettings:
         context_tokens=_given(options, "ctx", settings.context_tokens),
         threads=_given(options, "threads", settings.threads),
         gpu_layers=_given(options, "gpu_layers", settings.gpu_layers),
+        draft_gpu_layers=settings.draft_gpu_layers,
+        saved_states_bytes=AUTOMATIC if settings.saved_states_mb is None else settings.saved_states_mb * 1_000_000,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from sparkdesk.fit.model_size import ModelSize
 from sparkdesk.fit.need import Need, need_of
@@ -50,19 +51,34 @@ class Plan:
 
 
 def plan_load(
-    target: ModelSize, draft: ModelSize | None, room: Room, *, context_tokens: int, gpu_layers: int = ALL_LAYERS
+    target: ModelSize,
+    draft: ModelSize | None,
+    room: Room,
+    *,
+    context_tokens: int,
+    gpu_layers: int = ALL_LAYERS,
+    draft_gpu_layers: int = ALL_LAYERS,
 ) -> Plan:
     """The draft goes to the card first, for it runs most often; then as many of the target's layers as there is room.
 
     The context stays as asked; the advice says what a shorter one would give.
     """
     most = len(target.layers) + 1 if gpu_layers < 0 else min(gpu_layers, len(target.layers) + 1)
-    layers = most_layers(target, draft, room, context_tokens=context_tokens, most=most) if room.has_gpu else 0
-    need = _need(target, draft, room, context_tokens=context_tokens, gpu_layers=layers)
+    need_at = partial(_need, target, draft, room, draft_gpu_layers=draft_gpu_layers)
+    layers = _largest(0, most, lambda count: fits_in(need_at(context_tokens=context_tokens, gpu_layers=count), room))
+    layers = layers if room.has_gpu else 0
+    need = need_at(context_tokens=context_tokens, gpu_layers=layers)
     fits = fits_in(need, room)
     shorter = 0
     if not fits or (room.has_gpu and layers < most):
-        shorter = largest_context(target, draft, room, most=context_tokens, gpu_layers=most if room.has_gpu else 0)
+        shorter = largest_context(
+            target,
+            draft,
+            room,
+            most=context_tokens,
+            gpu_layers=most if room.has_gpu else 0,
+            draft_gpu_layers=draft_gpu_layers,
+        )
     return Plan(
         layers,
         context_tokens,
@@ -75,20 +91,26 @@ def plan_load(
     )
 
 
-def most_layers(target: ModelSize, draft: ModelSize | None, room: Room, *, context_tokens: int, most: int) -> int:
-    """How many of the target's layers find room on the card beside the draft."""
-
-    def fits(layers: int) -> bool:
-        return fits_in(_need(target, draft, room, context_tokens=context_tokens, gpu_layers=layers), room)
-
-    return _largest(0, most, fits)
-
-
-def largest_context(target: ModelSize, draft: ModelSize | None, room: Room, *, most: int, gpu_layers: int) -> int:
+def largest_context(
+    target: ModelSize,
+    draft: ModelSize | None,
+    room: Room,
+    *,
+    most: int,
+    gpu_layers: int,
+    draft_gpu_layers: int = ALL_LAYERS,
+) -> int:
     """The longest context up to `most` that fits, in steps of 256 tokens; 0 where none does."""
 
     def fits(steps: int) -> bool:
-        need = _need(target, draft, room, context_tokens=steps * _STEP, gpu_layers=gpu_layers)
+        need = _need(
+            target,
+            draft,
+            room,
+            context_tokens=steps * _STEP,
+            gpu_layers=gpu_layers,
+            draft_gpu_layers=draft_gpu_layers,
+        )
         return fits_in(need, room)
 
     steps = _largest(LEAST_CONTEXT // _STEP, max(LEAST_CONTEXT, most) // _STEP, fits)
@@ -120,10 +142,19 @@ def fits_in(need: Need, room: Room) -> bool:
     return gpu_fits and host_fits
 
 
-def _need(target: ModelSize, draft: ModelSize | None, room: Room, *, context_tokens: int, gpu_layers: int) -> Need:
+def _need(
+    target: ModelSize,
+    draft: ModelSize | None,
+    room: Room,
+    *,
+    context_tokens: int,
+    gpu_layers: int,
+    draft_gpu_layers: int,
+) -> Need:
     """The engine puts a draft onto the card wherever there is one, also where nothing of the target is."""
-    whole_draft = len(draft.layers) + 1 if draft is not None and room.has_gpu else 0
-    return need_of(target, draft, context_tokens=context_tokens, gpu_layers=gpu_layers, draft_gpu_layers=whole_draft)
+    whole = len(draft.layers) + 1 if draft is not None and room.has_gpu else 0
+    on_card = whole if draft_gpu_layers < 0 else min(whole, draft_gpu_layers)
+    return need_of(target, draft, context_tokens=context_tokens, gpu_layers=gpu_layers, draft_gpu_layers=on_card)
 
 
 def _largest(least: int, most: int, fits: Callable[[int], bool]) -> int:

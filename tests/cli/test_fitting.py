@@ -32,14 +32,14 @@ def test_what_does_not_fit_is_said_in_one_line_and_tried_all_the_same(files: Pai
 
 
 def test_a_card_gets_as_many_layers_as_it_holds(files: PairFiles) -> None:
-    how, notice = fitted(files, HOW, ask_room=lambda: Room(8 * GB, 622_000_000))
+    how, notice = fitted(files, HOW, ask_room=lambda: Room(8 * GB, 616_000_000))
     assert 0 < how.gpu_layers < 7 and notice is not None
     assert f"{how.gpu_layers} of 7 layers on the card" in notice.text
 
 
 def test_a_number_of_layers_that_was_asked_for_stays(files: PairFiles) -> None:
     asked = LoadSettings("", context_tokens=4096, gpu_layers=7)
-    how, notice = fitted(files, asked, ask_room=lambda: Room(8 * GB, 622_000_000))
+    how, notice = fitted(files, asked, ask_room=lambda: Room(8 * GB, 616_000_000))
     assert how == asked and notice is not None
 
 

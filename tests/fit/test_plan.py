@@ -84,6 +84,13 @@ def test_the_draft_is_on_the_card_even_where_nothing_of_the_target_is() -> None:
     assert not plan_load(TARGET, DRAFT, Room(32 * GB, 1 * GB), context_tokens=4096).fits
 
 
+def test_a_draft_kept_off_the_card_leaves_its_room_to_the_target() -> None:
+    room = Room(32 * GB, 5 * GB)
+    on, off = (plan_load(TARGET, DRAFT, room, context_tokens=4096, draft_gpu_layers=count) for count in (-1, 0))
+    assert off.gpu_layers > on.gpu_layers
+    assert off.need.of("weights", "draft") == on.need.of("weights", "draft")
+
+
 def test_a_shorter_context_is_advised_where_it_brings_everything_onto_the_card() -> None:
     plan = plan_load(TARGET, DRAFT, Room(32 * GB, 10 * GB), context_tokens=32_768)
     assert plan.gpu_layers < 37 and "With --ctx" in plan.advice and "on the card as a whole" in plan.advice
