@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "chat with Spark Tiny, the bundled pair",
     "chat": "chat with your own models, or answer one prompt",
     "serve": "answer other programs: the pair behind an OpenAI-compatible API",
+    "connect": "open the screen in front of an OpenAI-compatible server",
     "export": "print the command that serves a pair on vLLM, SGLang or llama-server",
     "history": "list, search, export and remove the conversations that are kept",
     "list": "show the models on this machine and what makes pairs",

@@ -3,9 +3,14 @@
 import os
 import sys
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from sparkdesk.cli.pairs import ChosenPair, chosen_pair
 from sparkdesk.errors import UsageError
+from sparkdesk.settings import Settings
+
+if TYPE_CHECKING:
+    from sparkdesk.ui.desk import Desk
 
 
 def run(options: Namespace) -> int:
@@ -19,9 +24,6 @@ def open_screen(pair: ChosenPair, options: Namespace) -> int:
     from sparkdesk.cli.desk import PairDesk
     from sparkdesk.cli.shared_engine import SharedEngine
     from sparkdesk.paths import user_paths
-    from sparkdesk.ui.app import SparkDeskApp
-    from sparkdesk.ui.appearance import dress
-    from sparkdesk.ui.preferences import Preferences
 
     settings = speaking.settings_file()
     paths = user_paths()
@@ -33,10 +35,21 @@ def open_screen(pair: ChosenPair, options: Namespace) -> int:
         chat=speaking.chat_settings(options, settings),
         history_file=paths.history_file if settings.history else None,
     )
-    app = SparkDeskApp(desk, Preferences(paths.settings_file, speaking.instead_of_settings(options)))
-    dress(app, settings)
     with engine:
-        app.run()
+        return show(desk, options, settings)
+
+
+def show(desk: "Desk", options: Namespace, settings: Settings) -> int:
+    """The whole screen, until the user leaves; returns the exit code."""
+    from sparkdesk.cli import speaking
+    from sparkdesk.paths import user_paths
+    from sparkdesk.ui.app import SparkDeskApp
+    from sparkdesk.ui.appearance import dress
+    from sparkdesk.ui.preferences import Preferences
+
+    app = SparkDeskApp(desk, Preferences(user_paths().settings_file, speaking.instead_of_settings(options)))
+    dress(app, settings)
+    app.run()
     return app.return_code or 0
 
 

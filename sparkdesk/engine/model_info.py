@@ -30,6 +30,8 @@ class ModelInfo:
     """Most tokens the draft proposes in one pass; 0 without a draft."""
     draft_problem: str = ""
     """Why there is no speculation although a draft was asked for."""
+    switch_problem: str = ""
+    """Why speculation cannot be switched from here, though it may be at work; empty when it can, or there is none."""
     memory_note: str = ""
     """What was given up to save memory, for the user; empty when nothing was."""
     uses_safe_buffers: bool = False

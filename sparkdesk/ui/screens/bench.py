@@ -123,6 +123,8 @@ class BenchScreen(Screen[None]):
         model = self.desk.model
         if model is None:
             return "There is no model to measure with. Ctrl+R loads it."
+        if model.switch_problem:
+            return "The bench measures models of this machine, and this desk is connected to a server."
         if model.draft_name is None or model.draft_problem:
             return f"There is nothing to compare: {model.draft_problem or 'no draft was loaded with this target'}."
         return ""

@@ -88,8 +88,9 @@ class ChoosingScreen(ComposingScreen):
 
     def set_speculation(self, wanted: SpeculationSettings) -> None:
         """Holds from the engine's next round on; nothing is loaded or read again for it."""
-        if self.problem:
-            self.notify(f"Nothing to switch: {self.problem}", severity="warning")
+        problem = self.problem or (self.model.switch_problem if self.model is not None else "")
+        if problem:
+            self.notify(f"Nothing to switch: {problem}", severity="warning")
             return
         if wanted.draft_length != self.speculation.draft_length:
             self.notify(f"Speculation with {draft_words(wanted.draft_length)}", timeout=2)

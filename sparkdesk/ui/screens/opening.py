@@ -104,7 +104,7 @@ class OpeningScreen(Screen[None]):
             self.go_down("The desk opened without a model.", "This is a bug in SparkDesk.", self._key("tries again"))
             return
         self.model, self.pair = model, model.name
-        self.problem = model.draft_problem or ("" if model.draft_name else NO_DRAFT)
+        self.problem = model.draft_problem or ("" if model.draft_name or model.switch_problem else NO_DRAFT)
         self.stage = Stage.READY
         self.query_one(Banner).rest()
         await self.when_open()

@@ -53,11 +53,13 @@ class ModelSection(Section):
         model = self.model
         if model is None:
             return
-        yield row("target", f"{model.name} · {figures.magnitude(model.parameter_count)}", width, value_style=QUIET)
+        size = f" · {figures.magnitude(model.parameter_count)}" if model.parameter_count else ""
+        yield row("target", f"{model.name}{size}", width, value_style=QUIET)
         if self.problem:
             yield Content.styled(f"⊘ {self.problem}", "$warning")
             return
-        yield row("draft", f"{model.draft_name} · {model.block_size} a block", width, value_style=QUIET)
+        draft = f"{model.draft_name} · {model.block_size} a block" if model.draft_name else "the server's own business"
+        yield row("draft", draft, width, value_style=QUIET)
         yield row("device", _place(model), width, value_style=QUIET)
 
 
@@ -74,5 +76,7 @@ def _signed(saved_ms: float) -> str:
 
 
 def _place(model: ModelInfo) -> str:
-    threads = f" · {model.threads} thread{'s' * (model.threads != 1)}" if model.gpu_layers == 0 else ""
+    threads = (
+        f" · {model.threads} thread{'s' * (model.threads != 1)}" if model.gpu_layers == 0 and model.threads else ""
+    )
     return ", ".join(model.devices) + threads

@@ -49,9 +49,9 @@ class EmptyConversation(Vertical):
 
 
 def _facts(model: ModelInfo) -> str:
-    target = (
-        f"{figures.magnitude(model.parameter_count)} parameters, {model.architecture}, on {', '.join(model.devices)}."
-    )
+    size = f"{figures.magnitude(model.parameter_count)} parameters" if model.parameter_count else ""
+    known = ", ".join(part for part in (size, model.architecture) if part)
+    target = f"{known}, on {', '.join(model.devices)}." if known else f"On {', '.join(model.devices)}."
     if model.draft_name is None:
         return target
     return f"{target} Its draft {model.draft_name} proposes up to {model.block_size} tokens at a time."

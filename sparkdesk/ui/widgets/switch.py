@@ -5,13 +5,14 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.ui import figures
 from sparkdesk.ui.choice import NO_CHOICE, DraftChoice
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.messages import SwitchPressed
 
-ON, OFF, NONE, PARKED = "●", "○", "⊘", "◐"
+ON, OFF, NONE, PARKED, ELSEWHERE = "●", "○", "⊘", "◐", "◌"
 _HOW = "Click or press {} to switch, also while a reply is being written."
 _WHY_PARKED = "Parked: drafting would cost time here, so the engine decodes plainly and tries again now and then."
 
@@ -27,6 +28,7 @@ class SpeculationSwitch(Widget):
     """State by glyph and word as well as by colour."""
 
     speculation: reactive[SpeculationSettings] = reactive(SpeculationSettings(), layout=True)
+    model: reactive[ModelInfo | None] = reactive(None, layout=True)
     problem: reactive[str] = reactive("", layout=True)
     """Why there is nothing to switch; empty when there is."""
     choice: reactive[DraftChoice] = reactive(NO_CHOICE, layout=True)
@@ -40,6 +42,8 @@ class SpeculationSwitch(Widget):
     def render(self) -> RenderResult:
         if self.problem:
             return Content.assemble((f"{NONE} ", "$warning"), ("no speculation", "$spark-quiet"))
+        if self.model is not None and self.model.switch_problem:
+            return Content.assemble((f"{ELSEWHERE} ", "$spark-quiet"), ("speculation is the server's", "$spark-quiet"))
         if not self.speculation.is_enabled:
             return Content.assemble((f"{OFF} speculation ", "$spark-quiet"), ("OFF", "bold $foreground"))
         colour = "$spark-calm" if self.is_parked else "$primary"
@@ -55,6 +59,9 @@ class SpeculationSwitch(Widget):
             return draft_words(self.speculation.draft_length, self.choice.length)
         return figures.parked(self.choice) if self.gives_reasons else figures.PARKED
 
+    def watch_model(self) -> None:
+        self._explain()
+
     def watch_problem(self) -> None:
         self._explain()
 
@@ -66,7 +73,8 @@ class SpeculationSwitch(Widget):
 
     def _explain(self) -> None:
         how = _HOW.format(key_name(self, "chat.speculation"))
-        self.tooltip = self.problem or (f"{_WHY_PARKED} {how}" if self.is_parked else how)
+        fixed = self.model.switch_problem if self.model is not None else ""
+        self.tooltip = self.problem or fixed or (f"{_WHY_PARKED} {how}" if self.is_parked else how)
 
     def on_click(self) -> None:
         self.post_message(SwitchPressed())

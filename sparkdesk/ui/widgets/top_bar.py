@@ -50,7 +50,9 @@ class TopBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Title().data_bind(TopBar.pair, TopBar.model, TopBar.is_thinking, TopBar.has_system_prompt, TopBar.job)
-        yield SpeculationSwitch().data_bind(TopBar.speculation, TopBar.problem, TopBar.choice, TopBar.gives_reasons)
+        yield SpeculationSwitch().data_bind(
+            TopBar.model, TopBar.speculation, TopBar.problem, TopBar.choice, TopBar.gives_reasons
+        )
 
     def on_resize(self, event: events.Resize) -> None:
         self.gives_reasons = event.size.width >= _ROOM_FOR_REASONS

@@ -1,0 +1,163 @@
+"""The gate to servers: requests over HTTP, and every way they can fail as one sentence.
+
+The key goes into one header and nowhere else.
+"""
+
+import json
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from json import JSONDecodeError
+from typing import Any
+
+import httpx2
+
+from sparkdesk.errors import ContextFull, EngineCrashed, EngineError, UsageError
+from sparkdesk.remote.dialect import ServedModel, served_models
+from sparkdesk.remote.event_stream import EventStream
+from sparkdesk.remote.figures import DraftCounters, draft_counters
+
+CONNECT_SECONDS = 10.0
+SILENCE_SECONDS = 300.0
+"""A long prompt on a slow machine says nothing for a while."""
+_MOST_ANSWER = 1 << 24
+_CONTEXT_WORDS = ("context length", "context_length", "context size", "exceed_context", "maximum context")
+
+
+class Server:
+    """One OpenAI-compatible server. `close` it."""
+
+    def __init__(self, url: str, *, key: str | None = None, transport: httpx2.BaseTransport | None = None) -> None:
+        """`url` with or without /v1. Raises UsageError where it is none."""
+        self.url = _base(url)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        timeout = httpx2.Timeout(CONNECT_SECONDS, read=SILENCE_SECONDS)
+        self._http = httpx2.Client(headers=headers, timeout=timeout, transport=transport)
+
+    def models(self) -> list[ServedModel]:
+        """What it serves. Raises EngineError."""
+        with self._translated():
+            response = self._http.get(f"{self.url}/v1/models", timeout=CONNECT_SECONDS)
+            self._refuse_errors(response)
+            try:
+                return served_models(response.json())
+            except (JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+                raise self._no_api() from None
+
+    def draft_counters(self) -> DraftCounters | None:
+        """What its /metrics say of speculative decoding; None where there are none, for whatever reason."""
+        try:
+            response = self._http.get(f"{self.url}/metrics", timeout=CONNECT_SECONDS)
+        except httpx2.HTTPError:
+            return None
+        return draft_counters(response.text) if response.status_code == 200 else None
+
+    def chat(self, payload: Mapping[str, Any], *, is_over: Callable[[], bool]) -> Generator[dict[str, Any], None, None]:
+        """The chunks of a streamed reply. Raises EngineError; EngineCrashed where the stream is cut in the middle.
+
+        Asked after every chunk, `is_over` ends it; so does closing the iterator.
+        """
+        stream, has_any = EventStream(), False
+        with (
+            self._translated(),
+            self._http.stream("POST", f"{self.url}/v1/chat/completions", json=dict(payload)) as response,
+        ):
+            if response.status_code != 200:
+                response.read()
+                self._refuse_errors(response)
+            for data in response.iter_raw():
+                for event in stream.feed(data):
+                    has_any = True
+                    yield self._chunk(event)
+                if stream.is_done or is_over():
+                    return
+            for event in stream.finish():
+                has_any = True
+                yield self._chunk(event)
+        if not has_any:
+            raise self._no_api()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _chunk(self, event: str) -> dict[str, Any]:
+        try:
+            chunk = json.loads(event)
+        except (JSONDecodeError, RecursionError):
+            raise EngineError(f"{self.url} sent something that makes no sense.", "Is it an OpenAI API?") from None
+        if not isinstance(chunk, dict):
+            raise self._no_api()
+        if "error" in chunk:
+            raise self._said_no(chunk, 0)
+        return chunk
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx2.ConnectTimeout:
+            raise EngineCrashed(f"{self.url} does not answer.", "Is the address right, and the server up?") from None
+        except httpx2.ConnectError as error:
+            raise EngineCrashed(f"{self.url} cannot be reached: {_reason(error)}.", "Is the server running?") from None
+        except httpx2.ReadTimeout:
+            raise EngineCrashed(f"{self.url} has been silent for {SILENCE_SECONDS:.0f} s.", "Try again.") from None
+        except (httpx2.TransportError, httpx2.StreamError) as error:
+            raise EngineCrashed(f"The connection to {self.url} broke: {_reason(error)}.", "Connect again.") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise EngineError(f"The answer of {self.url} makes no sense: {_reason(error)}.") from None
+
+    def _refuse_errors(self, response: httpx2.Response) -> None:
+        status = response.status_code
+        if 300 <= status < 400:
+            raise EngineError(f"{self.url} sends elsewhere.", f"Connect to {response.headers.get('Location', '?')}.")
+        if status >= 400:
+            try:
+                said = response.json()
+            except (JSONDecodeError, UnicodeDecodeError):
+                said = {}
+            raise self._said_no(said if isinstance(said, dict) else {}, status, response.headers.get("Retry-After"))
+
+    def _said_no(self, said: Mapping[str, Any], status: int, wait: str | None = None) -> EngineError:
+        words = _words(said)
+        if status in (401, 403):
+            return EngineError(
+                f"{self.url} wants another key.",
+                "Give --api-key-file FILE, or set SPARKDESK_API_KEY to the server's key.",
+            )
+        if status == 404 and not words:
+            return self._no_api()
+        if status == 429:
+            when = f"Try again in {wait} s." if wait and wait.isdigit() else "Try again in a while."
+            return EngineError(f"{self.url} has too much to do.", when)
+        if any(sign in (words + str(said)).lower() for sign in _CONTEXT_WORDS):
+            return ContextFull(f"The conversation is longer than the context of {self.url}.", "Start a new one.")
+        reason = f": {words}" if words else f" (status {status})"
+        return EngineError(f"{self.url} refused{reason}".rstrip(".") + ".", "Its log may say more.")
+
+    def _no_api(self) -> EngineError:
+        return EngineError(f"{self.url} is no OpenAI-compatible API.", "Check the address and its port.")
+
+
+def _base(url: str) -> str:
+    given = url if "://" in url else f"http://{url}"
+    if any(character.isspace() for character in given):
+        raise UsageError(f"{url!r} is no address.", "An address looks like this: http://127.0.0.1:8080.")
+    try:
+        parsed = httpx2.URL(given)
+    except (httpx2.InvalidURL, ValueError):
+        raise UsageError(f"{url!r} is no address.", "An address looks like this: http://127.0.0.1:8080.") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise UsageError(f"{url!r} is no address.", "An address looks like this: http://127.0.0.1:8080.")
+    if parsed.userinfo:
+        raise UsageError("A password does not belong into an address.", "Give --api-key-file FILE instead.")
+    return str(parsed.copy_with(query=None, fragment=None)).rstrip("/").removesuffix("/v1")
+
+
+def _words(said: Mapping[str, Any]) -> str:
+    """The server's own sentence, in one line and not too long."""
+    error = said.get("error", said.get("detail", said.get("message", "")))
+    text = error.get("message", "") if isinstance(error, Mapping) else error
+    return " ".join(str(text).split())[:200] if isinstance(text, str) else ""
+
+
+def _reason(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__).rstrip(".")

@@ -1,0 +1,96 @@
+"""Chunks of a reply as they come from a server, as the events and figures of the desk. Pure; the clock is passed in."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sparkdesk.chat.events import ReplyAdvanced, ReplyFinished
+from sparkdesk.chat.text_stream import TextStream
+from sparkdesk.chat.thinking import CLOSING, OPENING
+from sparkdesk.engine.round import Round
+from sparkdesk.engine.stats import ReplyStats
+from sparkdesk.remote.figures import DraftCounters, Timings, finished_stats, round_between, timings_of, with_counters
+
+_REASONS = {"stop": "end", "length": "length", "content_filter": "end", "tool_calls": "end", "abort": "cancelled"}
+_NO_ROUND = Round((), ())
+
+
+class RemoteReply:
+    def __init__(self, *, begun: str = "", is_speculating: bool | None = None) -> None:
+        """`is_speculating` is None where only the figures tell."""
+        self._said_speculating = is_speculating
+        self._text = begun
+        self._stream = TextStream()
+        self._is_thinking = False
+        self._stats = ReplyStats()
+        self._timings = Timings()
+        self._last_s: float | None = None
+        self._reason = "end"
+        self._end: dict[str, Any] = {}
+
+    def add(self, chunk: Mapping[str, Any], *, now_s: float) -> ReplyAdvanced | None:
+        """What a chunk brings; None where it brings no text."""
+        for name in ("usage", "timings", "metrics"):
+            if isinstance(chunk.get(name), Mapping):
+                self._end[name] = chunk[name]
+        text = self._text_of(chunk)
+        if not text:
+            return None
+        done = self._round(chunk, now_s)
+        self._stats = self._stats.after(done)
+        return self._shown(self._stream.feed(text.encode("utf-8", "replace")), done)
+
+    def flush(self) -> Generator[ReplyAdvanced, None, None]:
+        """What was held back for its next character."""
+        rest = self._stream.feed(f"\n{CLOSING}\n\n".encode()) if self._is_thinking else ""
+        self._is_thinking = False
+        rest += self._stream.finish()
+        if rest:
+            yield self._shown(rest, _NO_ROUND)
+
+    def finished(self, counted: DraftCounters | None, *, is_stopped: bool) -> ReplyFinished:
+        stats = finished_stats(self._stats, self._end)
+        if counted is not None:
+            stats = with_counters(stats, counted)
+        return ReplyFinished(self._text, (), "cancelled" if is_stopped else self._reason, stats)
+
+    def _text_of(self, chunk: Mapping[str, Any]) -> str:
+        text = ""
+        choices = chunk.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if not isinstance(choice, Mapping):
+                continue
+            if isinstance(choice.get("finish_reason"), str):
+                self._reason = _REASONS.get(choice["finish_reason"], "end")
+            delta = choice.get("delta")
+            if isinstance(delta, Mapping):
+                text += self._thought(delta.get("reasoning_content") or delta.get("reasoning"))
+                text += self._answer(delta.get("content"))
+        return text
+
+    def _thought(self, said: object) -> str:
+        if not isinstance(said, str) or not said:
+            return ""
+        opening = "" if self._is_thinking else f"{OPENING}\n"
+        self._is_thinking = True
+        return opening + said
+
+    def _answer(self, said: object) -> str:
+        if not isinstance(said, str) or not said:
+            return ""
+        closing = f"\n{CLOSING}\n\n" if self._is_thinking else ""
+        self._is_thinking = False
+        return closing + said
+
+    def _round(self, chunk: Mapping[str, Any], now_s: float) -> Round:
+        timings = timings_of(chunk)
+        before, self._timings = self._timings, timings or self._timings
+        elapsed_ms = 1e3 * (now_s - self._last_s) if self._last_s is not None else 0.0
+        is_first, self._last_s = self._last_s is None, now_s
+        done = round_between(before, self._timings, tokens=1, elapsed_ms=elapsed_ms)
+        return replace(done, is_first=True, verify_ms=0.0) if is_first else done
+
+    def _shown(self, text: str, done: Round) -> ReplyAdvanced:
+        self._text += text
+        is_speculating = bool(self._said_speculating or (self._said_speculating is None and self._stats.verified))
+        return ReplyAdvanced(text, done, self._stats, is_speculating)
