@@ -135,3 +135,13 @@ async def test_settings_belong_to_their_conversation() -> None:
         await sitting.until(lambda: "∴ thinking" not in sitting.picture())
         await sitting.chat.open_kept(first)
         await sitting.until(lambda: "∴ thinking" in sitting.picture())
+
+
+async def test_settings_that_were_only_looked_at_leave_the_conversation_where_it_was_in_the_list() -> None:
+    async with at_open_desk() as sitting:
+        await sitting.ask("one")
+        changed_at = sitting.desk.history.newest()[0].changed_at
+        await open_settings(sitting)
+        await sitting.pilot.press("escape")
+        await sitting.until(lambda: sitting.app.screen is sitting.chat)
+        assert sitting.desk.history.newest()[0].changed_at == changed_at

@@ -308,3 +308,12 @@ async def test_a_message_that_is_edited_does_not_follow_into_another_conversatio
         assert sitting.prompt.text == "half"
         await sitting.ask("two")
         assert said(sitting) == ["two"]
+
+
+async def test_the_row_in_front_is_seen_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with at_open_desk() as sitting:
+        await have_talked(sitting, "one")
+        await come(sitting)
+        shown = sitting.chat.query_one(ConversationList)
+        assert shown.get_visual_style("option-list--option-highlighted").underline

@@ -135,10 +135,12 @@ class ChoosingScreen(ComposingScreen):
 
     def _hold(self, settings: ChatSettings) -> SamplingSettings:
         """From the next reply on; returns what is recommended with them."""
-        try:
-            self.desk.conversation.set_settings(settings)
-        except SparkDeskError as error:  # they hold, but the history could not keep them
-            self.notify(str(error), severity="error", timeout=10)
+        conversation = self.desk.conversation
+        if settings != conversation.settings:  # one that was only looked at is not a changed one
+            try:
+                conversation.set_settings(settings)
+            except SparkDeskError as error:  # they hold, but the history could not keep them
+                self.notify(str(error), severity="error", timeout=10)
         self.show_choices()
         self.count_soon()
         return self.desk.recommended
