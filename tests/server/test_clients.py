@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import threading
 import time
@@ -13,9 +14,14 @@ from typing import Any
 import httpx
 import pytest
 
-from sparkdesk.errors import ModelLoadError
+from sparkdesk.errors import ModelLoadError, UsageError
+from sparkdesk.server.web import delivery
+from sparkdesk.server.web.app import build_app
+from sparkdesk.server.web.security import Policy
+from sparkdesk.server.web.serving import Running, listen
+from sparkdesk.server.work.dispatcher import Dispatcher
 from tests.server.scripted import ScriptedEngine
-from tests.server.served import Served, served
+from tests.server.served import USUAL, Served, served
 
 CHAT = "/v1/chat/completions"
 
@@ -194,6 +200,33 @@ def in_background(work: Callable[[], httpx.Response]) -> Callable[[], httpx.Resp
         return found[0]
 
     return result
+
+
+async def test_a_stream_is_never_silent_for_long(
+    server: Served, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy between may take a silent connection for dead; clients pass over comments."""
+    monkeypatch.setattr(delivery, "QUIET_S", 0.05)
+    engine.gate.clear()
+    async with client_of(server) as client:
+        task = asyncio.create_task(client.post(CHAT, json=ask(stream=True)))
+        await until(lambda: engine.running == 1)
+        await asyncio.sleep(0.3)
+        engine.gate.set()
+        text = (await task).text
+    assert text.count(": nothing yet\n\n") >= 2
+    assert "".join(re.findall(r'"content":"([^"]*)"', text)) == "Hello, world."
+
+
+def test_of_two_that_take_a_port_the_second_to_listen_is_told(engine: ScriptedEngine) -> None:
+    with listen("127.0.0.1", 0) as first:
+        second = listen("127.0.0.1", first.getsockname()[1])  # nobody listens there yet
+        first.listen()
+        dispatcher = Dispatcher(engine, reload=engine.reload, capacity=1)
+        app = build_app(dispatcher, USUAL, Policy(), say=lambda text: None)
+        with pytest.raises(UsageError, match="in use already"):
+            Running(app, dispatcher, grace_s=0).run(second)
+        dispatcher.let_go()
 
 
 async def test_an_engine_that_dies_is_loaded_again_and_the_others_never_notice(

@@ -13,10 +13,15 @@ from sparkdesk.server.replies.shape import Shape
 from sparkdesk.server.replies.wire import DONE, to_event, to_json
 from sparkdesk.server.work.dispatcher import Dispatcher
 from sparkdesk.server.work.job import Job
-from sparkdesk.server.work.outlet import Advanced, Began, Broke, Ended, OutletEvent
+from sparkdesk.server.work.outlet import Advanced, Broke, Ended, OutletEvent
 
 STALLED_S = 60.0
 """A client that takes nothing for so long is cut off: whoever reads slowly but reads may take all day."""
+QUIET_S = 10.0
+"""While a long prompt is read there is nothing to tell, and a proxy may take a silent connection for a dead one."""
+_STILL_HERE = b": nothing yet\n\n"
+
+_UNBUFFERED = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 
 _Result = TypeVar("_Result")
 
@@ -57,13 +62,13 @@ class Delivery(Response):
                 self._dispatcher.leave(job)
 
     async def _stream(self, job: Job, gone: "asyncio.Future[None]", send: Send) -> None:
-        await send(_start(200, b"text/event-stream; charset=utf-8", (b"cache-control", b"no-cache")))
+        await send(_start(200, b"text/event-stream; charset=utf-8", *_UNBUFFERED))
         for chunk in self._shape.opening():
             await send(_body(to_event(chunk)))
-        event: OutletEvent = Began()
+        event: OutletEvent | None = None
         while not isinstance(event, Ended | Broke):
-            event = await self._unless(gone, job.outlet.next())
-            await send(_body(self._as_events(event)))
+            event = await self._unless(gone, _next_soon(job))
+            await send(_body(_STILL_HERE if event is None else self._as_events(event)))
         await send(_body(DONE, is_last=True))
 
     def _as_events(self, event: OutletEvent) -> bytes:
@@ -119,6 +124,14 @@ class Delivery(Response):
 def error_response(error: ApiError) -> Response:
     headers = error.headers()
     return Response(to_json(error.as_json()), error.status, headers, media_type="application/json")
+
+
+async def _next_soon(job: Job) -> OutletEvent | None:
+    """None when it takes longer than a connection should be silent."""
+    try:
+        return await asyncio.wait_for(job.outlet.next(), QUIET_S)
+    except TimeoutError:
+        return None
 
 
 async def _until_gone(receive: Callable[[], Awaitable[Any]]) -> None:

@@ -71,9 +71,18 @@ class Running:
         self._server = _Server(_config(app, grace_s), dispatcher, grace_s, on_ready)
 
     def run(self, listener: socket.socket) -> None:
-        """Until SIGINT, SIGTERM or `stop`; a second signal ends it at once. Closes the listener."""
+        """Until SIGINT, SIGTERM or `stop`; a second signal ends it at once. Closes the listener.
+
+        Raises UsageError where somebody else listens there by now.
+        """
+        host, port = listener.getsockname()[:2]
         with listener:
-            self._server.run(sockets=[listener])
+            try:
+                self._server.run(sockets=[listener])
+            except OSError as error:  # two may take a port, and only the first to listen has it
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                raise _cannot_bind(host, port, error) from None
 
     def stop(self) -> None:
         """From any thread; again, and it ends at once."""
