@@ -14,7 +14,7 @@ live_figures = true      # whether the screen starts with the live figures besid
 model_folders = []       # where other programs keep GGUF files, such as ["~/models"]
 
 [keys]                   # other keys, by the names that F2 lists
-chat.reload = "ctrl+l,f12"
+chat.reload = "f11,f12"
 """
 
 import tomllib
@@ -51,7 +51,7 @@ class Settings:
     saved_states_mb: int | None = None
     """None is the engine's own choice."""
     keys: Mapping[str, str] = field(default_factory=dict)
-    """Keys of the screen by action, "ctrl+l,f12" by "chat.reload"; which actions there are, the screen knows."""
+    """Keys of the screen by action, "f11,f12" by "chat.reload"; which actions there are, the screen knows."""
 
 
 def read_settings(path: Path) -> Settings:
@@ -237,6 +237,6 @@ SETTINGS = (
         [],
         "holds when models are listed next",
     ),
-    Setting("keys", "Keys of the screen.", 'a table such as chat.reload = "ctrl+l"', flat_keys, {}),
+    Setting("keys", "Keys of the screen.", 'a table such as chat.reload = "f12"', flat_keys, {}),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -52,7 +52,7 @@ def test_the_example_in_the_module_s_text_is_valid(tmp_path: Path) -> None:
 
     example = (sparkdesk.settings.__doc__ or "").partition("\n\n")[2]
     assert read_settings(write(tmp_path, example)).theme == "spark-dark"
-    assert read_settings(write(tmp_path, example)).keys == {"chat.reload": "ctrl+l,f12"}
+    assert read_settings(write(tmp_path, example)).keys == {"chat.reload": "f11,f12"}
 
 
 @pytest.mark.parametrize(

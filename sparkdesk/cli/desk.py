@@ -69,6 +69,10 @@ class PairDesk:
         return self._engine.model if self._engine.is_alive else None
 
     @property
+    def engine_words(self) -> str:
+        return self._engine.last_words
+
+    @property
     def recommended(self) -> SamplingSettings:
         return self._conversations.recommended(self._engine.model)
 

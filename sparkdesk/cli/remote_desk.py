@@ -63,6 +63,10 @@ class RemoteDesk:
         return self._model
 
     @property
+    def engine_words(self) -> str:
+        return "The engine is the server's; its own log says more."
+
+    @property
     def recommended(self) -> SamplingSettings:
         return self._conversations.recommended(self._model)
 

@@ -59,6 +59,8 @@ class EngineClient:
         self._child: ChildProcess | None = None
         self._end_at_exit: weakref.finalize[[], EngineClient] | None = None
         self._closed_count = 0
+        self._words_before = ""
+        """Of the process that ended last: a load that failed leaves nothing else behind."""
         self._model: ModelInfo | None = None
 
     def __enter__(self) -> Self:
@@ -82,7 +84,8 @@ class EngineClient:
     @property
     def last_words(self) -> str:
         """The end of what the engine's process wrote to stderr, for a bug report."""
-        return self._child.last_words if self._child is not None else ""
+        child = self._child
+        return (child.last_words if child is not None else "") or self._words_before
 
     def load(self, settings: LoadSettings) -> Generator[Loading | Loaded, None, None]:
         """Load a pair in a fresh process; `Loaded` comes last. Closing the iterator early ends the process.
@@ -149,6 +152,7 @@ class EngineClient:
                 self._end_at_exit.detach()
         if child is not None:
             child.end()
+            self._words_before = child.last_words
 
     def _load(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded]:
         """As asked for; after a crash of the code's own making, in the ways that may help."""

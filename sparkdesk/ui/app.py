@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import os
+import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -19,6 +21,8 @@ from sparkdesk.ui.desk import Desk
 from sparkdesk.ui.preferences import Preferences
 from sparkdesk.ui.routes import ROUTES, Route, route
 from sparkdesk.ui.screens.chat import ChatScreen
+from sparkdesk.ui.screens.too_small import TooSmallScreen, is_too_small
+from sparkdesk.ui.session_log import Noted, report
 
 EXIT_AFTER_FIRST_PAINT = "SPARKDESK_EXIT_AFTER_FIRST_PAINT"
 """Set by the start-up benchmark: the program ends where a user would begin to look."""
@@ -49,6 +53,7 @@ class SparkDeskApp(App[None]):
         self.desk = desk
         self.preferences = preferences or Preferences(user_paths().settings_file)
         self._is_closed = False
+        self._noted: list[Noted] = []
         self._routed: dict[str, Screen[Any]] = {}
         """What was opened last under each name of the table."""
         for theme in (themes.DARK, themes.LIGHT):
@@ -78,6 +83,21 @@ class SparkDeskApp(App[None]):
         else:
             _collect_garbage_rarely()
             await self.chat.start()
+
+    def on_resize(self, event: events.Resize) -> None:
+        is_shown = isinstance(self.screen, TooSmallScreen)
+        if is_too_small(event.size) and not is_shown:
+            self.push_screen(TooSmallScreen())
+        elif is_shown and not is_too_small(event.size):
+            self.pop_screen()
+
+    @on(messages.Noted)
+    def note(self, message: messages.Noted) -> None:
+        self._noted.append(Noted(time.strftime("%H:%M:%S"), message.text))
+
+    def report(self) -> str:
+        """For the log screen."""
+        return report(self._noted, model=self.desk.model, engine_words=self.desk.engine_words, home=Path.home())
 
     @on(events.DescendantFocus)
     def keep_still(self, event: events.DescendantFocus) -> None:

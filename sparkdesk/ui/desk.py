@@ -213,6 +213,11 @@ class Desk(Protocol):
         before the old engine was given up, the old pair stays loaded."""
         ...
 
+    @property
+    def engine_words(self) -> str:
+        """The end of what the engine's process wrote to stderr, for a bug report; no prompt or reply is in it."""
+        ...
+
     def close(self) -> None:
         """Free everything. Called once, from any thread; makes an `open` or `reply` in another thread end soon."""
         ...

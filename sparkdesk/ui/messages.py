@@ -13,6 +13,13 @@ class Painted(Message):
 
 
 @dataclass
+class Noted(Message):
+    """Something that belongs into a bug report; without words of the user's or the model's."""
+
+    text: str
+
+
+@dataclass
 class PromptSent(Message):
     """The user sent a prompt."""
 

@@ -30,12 +30,17 @@ class Route:
     """Given the app for its `desk`, and for what the screen in front can tell."""
     stays: bool = True
     """Whether the screen is made once and kept, or made anew each time."""
+    is_in_bar: bool = True
+    """Whether the line of keys at the bottom shows it."""
 
     @property
     def binding(self) -> Binding:
         # With priority: the prompt, being a text area, would take F7 for itself.
         action = f"open_screen({self.name!r})"
-        return Binding(self.key, action, self.title, tooltip=self.summary, priority=True, id=f"desk.{self.name}")
+        key_id = f"desk.{self.name}"
+        return Binding(
+            self.key, action, self.title, show=self.is_in_bar, tooltip=self.summary, priority=True, id=key_id
+        )
 
 
 def _help(app: SparkDeskApp) -> Screen[Any]:
@@ -62,11 +67,18 @@ def _models(app: SparkDeskApp) -> Screen[Any]:
     return ModelsScreen(app.desk.shelf)
 
 
+def _log(app: SparkDeskApp) -> Screen[Any]:
+    from sparkdesk.ui.screens.log import LogScreen
+
+    return LogScreen(app.report)
+
+
 ROUTES = (
     Route("help", "f1", "Help", "Show all keys", _help, stays=False),
     Route("settings", "f2", "Settings", "Change settings and keys", _settings, stays=False),
     Route("models", "f7", "Models", "What is on this machine, what can be had, and getting it", _models),
     Route("bench", "f8", "Bench", "Race plain decoding against speculation, and measure", _bench),
+    Route("log", "ctrl+l", "Log", "What happened and what the engine said, for a bug report", _log, False, False),
 )
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from sparkdesk.chat.attribution import Attribution, mark_of
 from sparkdesk.chat.events import ContextTrimmed, PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
@@ -387,6 +388,10 @@ class FakeDesk:
             raise self.script.switch_error
         yield from self.open()
         self.model = replace(self._loaded, name=pair)
+
+    @property
+    def engine_words(self) -> str:
+        return f"llama_model_load: error loading {Path.home()}/models/spark.gguf\n"
 
     def close(self) -> None:
         self.closed += 1

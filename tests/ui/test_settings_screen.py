@@ -124,9 +124,9 @@ async def test_a_key_changes_at_once_and_a_conflict_is_refused_before_it_is_writ
         await write(sitting, "f4")
         assert "F4 to both chat.speculation and chat.live" in words(sitting)
         assert path.read_text() == WRITTEN
-        await sitting.pilot.press("ctrl+u", *"ctrl+l", "enter")
-        assert read_settings(path).keys == {"chat.live": "ctrl+l"}
-        await sitting.pilot.press("escape", "ctrl+l")
+        await sitting.pilot.press("ctrl+u", *"ctrl+b", "enter")
+        assert read_settings(path).keys == {"chat.live": "ctrl+b"}
+        await sitting.pilot.press("escape", "ctrl+b")
         assert not sitting.chat.shows_live
 
 

@@ -11,11 +11,12 @@ from textual.worker import Worker, WorkerState, get_current_worker
 
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.errors import SparkDeskError
-from sparkdesk.events import Progress
+from sparkdesk.events import Notice, Progress
 from sparkdesk.ui import endings, figures, messages
 from sparkdesk.ui.batches import calm_progress
 from sparkdesk.ui.desk import Desk, OpenEvent
 from sparkdesk.ui.keys import key_name
+from sparkdesk.ui.session_log import without_words
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.banner import Banner
 from sparkdesk.ui.widgets.opening import Opening, pace
@@ -73,11 +74,14 @@ class OpeningScreen(Screen[None]):
         self.workers.cancel_group(self, "open")
 
     def go_down(self, cause: str, hint: str, key: str) -> None:
+        self.post_message(messages.Noted(f"{without_words(cause)} {hint}".strip()))
         self.stage = Stage.DOWN
         self.query_one(Banner).warn(cause, hint, key)
 
     @on(messages.OpenAdvanced)
     def show_opening(self, message: messages.OpenAdvanced) -> None:
+        if isinstance(message.event, Notice):
+            self.post_message(messages.Noted(message.event.text))
         for view in self.query(Opening):
             view.show(message.event)
         if isinstance(message.event, Progress) and self.query_one(Transcript).has_turns:

@@ -39,13 +39,13 @@ class EmptyConversation(Vertical):
         )
         for example in self._examples:
             yield Example(example)
-        if not self._problem:
-            switch, chats = key_name(self, "chat.speculation"), key_name(self, "chat.conversations")
-            yield Static(
-                f"{switch} switches speculation at any time, also while a reply is being written."
-                f" {chats} shows your earlier conversations.",
-                classes="lead",
-            )
+        switch = (
+            "" if self._problem else f"{key_name(self, 'chat.speculation')} switches speculation, also in mid-reply. "
+        )
+        chats, models, keys = (key_name(self, key_id) for key_id in ("chat.conversations", "desk.models", "desk.help"))
+        yield Static(
+            f"{switch}{chats} shows your earlier conversations, {models} other models, {keys} all keys.", classes="lead"
+        )
 
 
 def _facts(model: ModelInfo) -> str:

@@ -1,0 +1,72 @@
+"""The log: what a bug report needs and nothing that was written at the desk; and a window that is too small."""
+
+from pathlib import Path
+
+from sparkdesk.errors import ModelLoadError
+from sparkdesk.events import Notice, Progress
+from sparkdesk.ui.screens.chat import ChatScreen
+from sparkdesk.ui.screens.too_small import TooSmallScreen
+from sparkdesk.ui.session_log import Noted, report, without_words
+from sparkdesk.ui.stage import Stage
+from tests.ui.fake_desk import FakeDesk, Script
+from tests.ui.sitting import NARROW, at_desk, at_open_desk
+
+SECRET = "my secret plan"
+
+
+async def test_it_holds_notices_errors_and_the_engine_s_last_words_and_is_copied() -> None:
+    events = (Notice("This machine has no card."), Progress("Loading the target", 1, 1, ""))
+    error = ModelLoadError("The target is not a GGUF file: spark.gguf.", "Convert it again.")
+    async with at_desk(FakeDesk(Script(open_events=events, open_error=error)), size=NARROW) as sitting:
+        await sitting.until(lambda: sitting.chat.stage is Stage.DOWN)
+        await sitting.pilot.press("ctrl+l")
+        await sitting.until(lambda: "llama_model_load: error loading ~/models/spark.gguf" in sitting.picture())
+        await sitting.pilot.press("c")
+        for words in ("SparkDesk 0.", "Python 3.", "no card", "not a GGUF file", "~/models/spark.gguf"):
+            assert words in sitting.app.clipboard
+        await sitting.pilot.press("escape")
+        assert isinstance(sitting.app.screen, ChatScreen)
+
+
+async def test_no_prompt_or_reply_is_in_it_not_even_by_way_of_a_bug() -> None:
+    desk = FakeDesk(Script(surprise=ValueError(f"cannot tokenize {SECRET!r}")))
+    async with at_open_desk(desk) as sitting:
+        await sitting.ask(SECRET)
+        assert SECRET in sitting.banner
+        await sitting.pilot.press("ctrl+l", "c")
+        assert "Unexpected ValueError (fake_desk.py:" in sitting.app.clipboard
+        assert SECRET not in sitting.app.clipboard
+        assert "small spark" not in sitting.app.clipboard
+
+
+def test_expected_errors_keep_their_words() -> None:
+    assert without_words("The engine died: out of memory.") == "The engine died: out of memory."
+    assert without_words("Unexpected KeyError: 'a: b\nc' (template.py:12)") == "Unexpected KeyError (template.py:12)"
+    assert without_words("Unexpected KeyError: x") == "Unexpected KeyError"
+
+
+def test_the_user_s_folder_is_left_out() -> None:
+    told = report([Noted("12:00:00", "/home/me/x")], model=None, engine_words="at /home/me/y", home=Path("/home/me"))
+    assert "~/x" in told and "~/y" in told and "/home/me" not in told
+
+
+async def test_a_window_too_small_says_so_and_everything_goes_on() -> None:
+    desk = FakeDesk(Script(is_gated=True))
+    async with at_open_desk(desk, size=NARROW) as sitting:
+        await sitting.say("a story")
+        await sitting.pilot.resize_terminal(50, 12)
+        await sitting.until(lambda: isinstance(sitting.app.screen, TooSmallScreen))
+        assert "60 columns and 16 lines; this one has 50 and" in " ".join(sitting.picture().split())
+        desk.conversation.let(1000)
+        await sitting.until(desk.conversation.is_over.is_set)
+        await sitting.pilot.resize_terminal(80, 24)
+        await sitting.until(lambda: isinstance(sitting.app.screen, ChatScreen))
+        await sitting.until(lambda: "accepted length" in sitting.picture())
+
+
+async def test_a_window_too_small_from_the_start_opens_the_desk_all_the_same() -> None:
+    async with at_desk(size=(40, 10)) as sitting:
+        await sitting.until(lambda: isinstance(sitting.app.screen, TooSmallScreen))
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+        await sitting.pilot.press("ctrl+q")
+    assert sitting.desk.closed == 1
