@@ -110,8 +110,6 @@ class OpenFailed(Message):
 class ReplyRefused(Message):
     """The reply could not even begin."""
 
-    text: str
-    """What the user had sent."""
     cause: str
     hint: str
 

@@ -57,6 +57,13 @@ async def test_a_crash_in_mid_reply_keeps_the_text_and_a_reload_goes_on() -> Non
         assert sitting.transcript.newest is not broken
 
 
+async def test_a_crash_before_the_first_word_gives_the_prompt_back() -> None:
+    async with at_open_desk(FakeDesk(Script(crash_after_rounds=0))) as sitting:
+        await sitting.ask("a question of some length")
+        assert "SIGABRT" in sitting.banner
+        assert sitting.prompt.text == "a question of some length"
+
+
 async def test_a_bug_in_a_worker_is_shown() -> None:
     desk = FakeDesk(Script(surprise=ZeroDivisionError("division by zero")))
     async with at_open_desk(desk) as sitting:

@@ -11,6 +11,7 @@ from tests.ui.fake_desk import STORY
 LONG_CODE = "Code:\n\n```python\n" + "".join(f"value_{number} = {number}\n" for number in range(400)) + "```\n\nDone.\n"
 LONG_PARAGRAPH = "\n".join(f"{number} words in a line" for number in range(400))
 LONG_LIST = "".join(f"{number}. item *{number}*\n" for number in range(1, 400))
+LONG_TABLE = "| number | square |\n|---|---|\n" + "".join(f"| {number} | {number**2} |\n" for number in range(1, 400))
 NESTED = "- one\n  - two\n\n    loose\n- three\n\n| a | b |\n|---|--:|\n| x | 10 |\n\n***\n\n> quote\n> - inside\n"
 
 
@@ -18,7 +19,7 @@ def drawn(source: str, width: int = 60) -> list[str]:
     return [line.plain.rstrip() for line in markdown_lines(parse(source), width)]
 
 
-@pytest.mark.parametrize("source", [STORY * 5, NESTED, LONG_CODE, LONG_PARAGRAPH, LONG_LIST])
+@pytest.mark.parametrize("source", [STORY * 5, NESTED, LONG_CODE, LONG_PARAGRAPH, LONG_LIST, LONG_TABLE])
 def test_text_that_grew_ends_as_text_drawn_at_once(source: str) -> None:
     chance, growing, at = random.Random(3), GrowingMarkdown(), 0
     growing.lines(60)
@@ -31,7 +32,7 @@ def test_text_that_grew_ends_as_text_drawn_at_once(source: str) -> None:
     assert [line.plain.rstrip() for line in growing.lines(60)] == drawn(source)
 
 
-@pytest.mark.parametrize("source", [LONG_CODE, LONG_PARAGRAPH, LONG_LIST])
+@pytest.mark.parametrize("source", [LONG_CODE, LONG_PARAGRAPH, LONG_LIST, LONG_TABLE])
 def test_a_long_block_keeps_its_lines_while_it_grows(source: str) -> None:
     growing, cut_at = GrowingMarkdown(), len(source) - 60
     growing.lines(60)

@@ -198,6 +198,7 @@ async def test_a_refused_new_version_leaves_the_old_one_where_it_was(key: str) -
         assert "how to count" in sitting.picture()
         assert "The prompt has 9000 tokens" in sitting.banner
         assert sitting.prompt.text == ("Tell me of desks." if key == "e" else "")
+        assert sitting.chat.editing == (0 if key == "e" else None), "what comes back is still another version"
         assert [message.content for message in desk.conversation.messages] == ["Tell me of sparks.", STORY]
 
 

@@ -21,11 +21,14 @@ class GrowingMarkdown:
     def __init__(self, text: str = "") -> None:
         self._parts = [text]
         self._tail = text
-        """What is drawn again at every step; an open code block begins with its fence even where it was cut."""
+        """What is drawn again at every step; an open code block begins with its fence, and a table with
+        its head, even where it was cut."""
         self._is_growing = False
         self._has_cut = False
         self._is_joined = False
         """The tail goes on with the block that the done lines end with."""
+        self._repeated_count = 0
+        """Lines that drawing the tail begins with and that are there already: the head of a table that was cut."""
         self._width = 0
         self._lines: list[Content] = []
         self._done_count = 0
@@ -62,6 +65,7 @@ class GrowingMarkdown:
         """Draw everything."""
         self._lines, self._done_count = [], 0
         self._has_cut = self._is_joined = False
+        self._repeated_count = 0
         self._tail = self.source
         if self._is_growing:
             self._advance()
@@ -83,17 +87,20 @@ class GrowingMarkdown:
             self._settle(parse(done))
             self._has_cut = self._is_joined = True
             tokens = parse(self._tail)
+            if tokens[0].type == "table_open":
+                self._repeated_count = len(markdown_lines(parse(_head(self._tail)), self._width))
         self._show(tokens)
 
     def _settle(self, tokens: Sequence[Token]) -> None:
         self._show(tokens)
         self._done_count = len(self._lines)
         self._is_joined = False
+        self._repeated_count = 0
 
     def _show(self, tokens: Sequence[Token]) -> None:
         """After what is done."""
         del self._lines[self._done_count :]
-        drawn = markdown_lines(tokens, self._width)
+        drawn = markdown_lines(tokens, self._width)[self._repeated_count :]
         if drawn and self._lines and not self._is_joined:
             self._lines.append(_SPACE)
         self._lines += drawn
@@ -111,6 +118,10 @@ def _cut(text: str, block: Token) -> tuple[str, str] | None:
     """The beginning of a long block, and the rest with which it goes on; None where a block must stay whole."""
     if block.type == "fence":
         return _cut_fence(text)
+    if block.type == "table_open":
+        at = text.rfind("\n", 0, -_KEPT_TAIL) + 1
+        head = _head(text)
+        return (text[:at], head + text[at:]) if at > len(head) else None
     if block.type == "paragraph_open":
         at = text.rfind("\n", 0, -_KEPT_TAIL) + 1 or text.rfind(" ", 0, -_KEPT_TAIL) + 1
         return (text[:at], text[at:]) if at else None
@@ -129,6 +140,11 @@ def _cut_fence(text: str) -> tuple[str, str] | None:
     if not at or not _FENCE.match(fence):
         return None
     return f"{fence}\n{code[:at]}", f"{fence}\n{code[at:]}"
+
+
+def _head(table: str) -> str:
+    """Its names and the rule below them."""
+    return "".join(table.splitlines(keepends=True)[:2])
 
 
 def _from_line(text: str, line: int) -> str:

@@ -58,11 +58,13 @@ class ActingScreen(ChoosingScreen):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._unsent = ""
+        self._edited: int | None = None
+        """Which message the reply in the making is another version of."""
 
     # Beginning a reply
 
     async def begin(self, text: str) -> None:
-        index = self.editing
+        index = self._edited = self.editing
         if index is None:
             await super().begin(text)
             return
@@ -70,6 +72,9 @@ class ActingScreen(ChoosingScreen):
         attachments = self.desk.conversation.messages[index].attachments
         await self.query_one(Transcript).begin_turn(text, attachments, index)
         self.stream(lambda: self.desk.conversation.edit(index, text), text)
+
+    def words_came_back(self) -> None:
+        self.editing = self._edited
 
     async def regenerate(self) -> None:
         kept = self.desk.conversation.messages

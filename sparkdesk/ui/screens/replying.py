@@ -40,6 +40,8 @@ class ReplyingScreen(OpeningScreen):
         self._inbox = Inbox()
         self._pace = Pace()
         self._figures_at_s = 0.0
+        self._words = ""
+        """What the reply in the making answers."""
 
     def on_mount(self) -> None:
         self.set_interval(INTERVAL_S, self.show_reply_at_pace)
@@ -63,6 +65,9 @@ class ReplyingScreen(OpeningScreen):
     def take_attachments(self) -> tuple[Attachment, ...]:
         """What goes with the message that is being sent."""
         return ()
+
+    def words_came_back(self) -> None:
+        """They are in the prompt again."""
 
     def give_attachments_back(self) -> None:
         """It was refused."""
@@ -93,22 +98,23 @@ class ReplyingScreen(OpeningScreen):
         return not why_not
 
     def stream(self, events: Callable[[], Iterator[ReplyEvent]], words: str = "") -> None:
-        """Make a reply, into the newest of the transcript. `words` go back to the prompt when they are refused."""
+        """Make a reply, into the newest of the transcript. `words` go back to the prompt when nothing comes of them."""
         self.stage = Stage.REPLYING
         self.query_one(Banner).rest()
         self.meter.begin_reply()
         self.figures = self.meter.figures()
         self._say("reading the prompt …")
-        self.make_reply(events, words)
+        self._words = words
+        self.make_reply(events)
 
     @work(thread=True, exclusive=True, group="chat", exit_on_error=False)
-    def make_reply(self, events: Callable[[], Iterator[ReplyEvent]], words: str) -> None:
+    def make_reply(self, events: Callable[[], Iterator[ReplyEvent]]) -> None:
         worker = get_current_worker()
         try:
             for event in until(events(), has_ended=lambda: worker.is_cancelled):
                 self._inbox.put(event)
         except SparkDeskError as error:
-            self.post_message(messages.ReplyRefused(words, error.message, error.hint))
+            self.post_message(messages.ReplyRefused(error.message, error.hint))
 
     # While it comes
 
@@ -156,14 +162,9 @@ class ReplyingScreen(OpeningScreen):
 
     @on(messages.ReplyRefused)
     async def give_back(self, message: messages.ReplyRefused) -> None:
-        """Nothing came of it: the words go back to where they can be changed."""
         await self.show_reply()
         needs_reload = self.desk.model is None
         await self._break_reply(ReplyBroken("", message.cause, message.hint, needs_reload=needs_reload))
-        prompt = self.query_one(Prompt)
-        if not prompt.text:
-            prompt.show(message.text)
-            self.give_attachments_back()
 
     @on(Worker.StateChanged)
     async def show_failed_reply(self, event: Worker.StateChanged) -> None:
@@ -182,6 +183,16 @@ class ReplyingScreen(OpeningScreen):
         if broken.needs_reload:
             self.go_down(broken.cause, "What came so far is kept.", f"{key_name(self, 'chat.reload')} reloads")
         await self._settle(broken)
+        if not reply.text:
+            self._give_words_back()
+
+    def _give_words_back(self) -> None:
+        """Nothing came of them: they go back to where they can be changed."""
+        prompt = self.query_one(Prompt)
+        if self._words and not prompt.text:
+            prompt.show(self._words)
+            self.give_attachments_back()
+            self.words_came_back()
 
     async def _settle(self, end: ReplyFinished | ReplyBroken) -> None:
         await self._show_what_is_kept(end if isinstance(end, ReplyBroken) else None)
