@@ -232,7 +232,7 @@ class Conversation:
                 case ReplyAdvanced():
                     turn.add(event)
                     self._token_count = event.stats.prompt_tokens + event.stats.generated
-                    if turn.has_any and self._clock() - saved_at >= SAVE_SECONDS:
+                    if turn.has_any and not self._not_kept and self._clock() - saved_at >= SAVE_SECONDS:
                         turn.keep_meanwhile(note=_UNFINISHED, model=self._speaker.model_name)
                         self._save()
                         saved_at = self._clock()

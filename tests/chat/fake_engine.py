@@ -22,6 +22,8 @@ HALF = 1_000_004
 """Half an "é"."""
 MERGED = 2_000_000
 """2_000_000 + n stands for n letters "a" in one token; the tokenizer itself never uses it."""
+BYTES = 3_000_000
+"""3_000_000 + n stands for the n-th of the engine's own pieces."""
 
 MODEL = ModelInfo(
     name="Scripted",
@@ -62,6 +64,8 @@ class FakeEngine:
     is_cancelled: bool = False
     closed_early: int = 0
     cache: tuple[int, ...] = ()
+    pieces: list[bytes] = field(default_factory=list)
+    """Of the tokens from BYTES on."""
     before_generate: Callable[[], None] = lambda: None
     """Called between the request for a reply and its beginning: what a second thread does in that gap."""
 
@@ -95,11 +99,20 @@ class FakeEngine:
                 done = Round(made, (False,) * len(made))
                 stats = replace(stats.after(done), plain_ms_per_token=7.0)
                 self.cache = (*self.prompts[-1], *made)
-                yield RoundDone(done, tuple(map(piece, made)), settings.speculation.is_enabled)
+                yield RoundDone(done, tuple(map(self.piece, made)), settings.speculation.is_enabled)
             yield Finished("cancelled", stats)
         except GeneratorExit:
             self.closed_early += 1
             raise
+
+    def piece(self, token: int) -> bytes:
+        if token == HALF:
+            return "é".encode()[:1]
+        if token >= BYTES:
+            return self.pieces[token - BYTES]
+        if token >= MERGED:
+            return b"a" * (token - MERGED)
+        return b"" if token in CONTROL.values() else chr(token).encode()
 
     def set_speculation(self, settings: SpeculationSettings) -> None:
         self.switches.append(settings)
@@ -134,6 +147,19 @@ def writing(*tokens: int, stop_reason: str = "end") -> Script:
     return script
 
 
+def writing_bytes(*rounds: Sequence[bytes], stop_reason: str = "end") -> Script:
+    """Every reply is these tokens' bytes, round by round."""
+
+    def script(engine: FakeEngine, prompt: tuple[int, ...]) -> Generator[tuple[int, ...], None, str]:
+        for pieces in rounds:
+            first = BYTES + len(engine.pieces)
+            engine.pieces += pieces
+            yield tuple(range(first, first + len(pieces)))
+        return stop_reason
+
+    return script
+
+
 def failing(error: Exception, *texts: str) -> Script:
     """These texts, then the error."""
 
@@ -155,14 +181,6 @@ def talking_on(began: threading.Event | None = None) -> Script:
                 began.set()
 
     return script
-
-
-def piece(token: int) -> bytes:
-    if token == HALF:
-        return "é".encode()[:1]
-    if token >= MERGED:
-        return b"a" * (token - MERGED)
-    return b"" if token in CONTROL.values() else chr(token).encode()
 
 
 def shared(ours: tuple[int, ...], theirs: tuple[int, ...]) -> int:

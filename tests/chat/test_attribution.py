@@ -6,8 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkdesk.chat.attribution import Attribution
+from sparkdesk.chat.conversation import Conversation
+from sparkdesk.chat.events import ReplyAdvanced
+from sparkdesk.chat.local_speaker import LocalSpeaker
 from sparkdesk.chat.trace import BONUS, DRAFTED, PLAIN
 from sparkdesk.engine.round import Round
+from tests.chat.fake_engine import FakeEngine, writing_bytes
 
 
 def test_a_character_belongs_to_the_token_that_completed_it() -> None:
@@ -41,3 +45,40 @@ def test_every_character_has_one_origin(text: str, cuts: list[int], takes: list[
         count = min(count, left)
         left -= count
         assert sum(each.length for each in attribution.take(count)) == count
+
+
+PIECES = st.one_of(
+    st.binary(max_size=4),
+    st.text(max_size=3).map(lambda text: text.encode("utf-8", "ignore")),
+    st.sampled_from([b"**", b"`", b"<think", b">", "\U0001f600".encode()[:2], "\U0001f600".encode()[2:], b""]),
+)
+
+
+@given(
+    rounds=st.lists(st.lists(PIECES, min_size=1, max_size=4), max_size=12),
+    stop_reason=st.sampled_from(["end", "length"]),
+)
+def test_every_character_shown_has_the_origin_that_is_kept(rounds: list[list[bytes]], stop_reason: str) -> None:
+    """Whatever bytes the tokens have, and whatever is held back until it is decided."""
+    conversation = Conversation(LocalSpeaker(FakeEngine(writing_bytes(*rounds, stop_reason=stop_reason))))
+    events = [event for event in conversation.reply("Hello") if isinstance(event, ReplyAdvanced)]
+    assert all(sum(each.length for each in event.stretches) == len(event.text) for event in events)
+    reply = conversation.messages[-1]
+    assert reply.content == "".join(event.text for event in events)
+    assert reply.trace is not None and reply.trace.stretches == tuple(
+        each for event in events for each in event.stretches
+    )
+    whole = b"".join(itertools.chain(*rounds)).decode(errors="replace")
+    assert reply.content == whole if stop_reason == "end" else whole.startswith(reply.content)
+    assert len(whole) - len(reply.content) <= 1, "at most a character of which a part is missing"
+
+
+def test_bytes_said_in_several_rounds_belong_to_the_token_that_ended_them() -> None:
+    smile = "\U0001f600".encode()
+    conversation = Conversation(
+        LocalSpeaker(FakeEngine(writing_bytes([b"a", smile[:1]], [smile[1:3]], [smile[3:], b"b"])))
+    )
+    list(conversation.reply("Hello"))
+    trace = conversation.messages[-1].trace
+    assert conversation.messages[-1].content == "a\U0001f600b" and trace is not None
+    assert [each.length for each in trace.stretches] == [1, 1, 1]

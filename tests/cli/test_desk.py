@@ -1,5 +1,7 @@
 """The real desk behind the screen: opens, replies, survives a reload, and closes from another thread."""
 
+import os
+import signal
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sparkdesk.bench.synthetic import SyntheticPair
-from sparkdesk.chat.events import ReplyAdvanced, ReplyFinished
+from sparkdesk.chat.events import ReplyAdvanced, ReplyBroken, ReplyFinished
 from sparkdesk.chat.history.memory import MemoryHistory
 from sparkdesk.chat.history.sqlite import SqliteHistory
 from sparkdesk.chat.messages import Message
@@ -165,6 +167,31 @@ def test_leaving_in_mid_reply_keeps_all_of_it(synthetic_pair: SyntheticPair, tmp
     reply = kept.read(summary.key).tree.messages[-1]
     assert said and reply.content == said and reply.note == "Stopped."
     kept.close()
+
+
+@pytest.mark.native
+def test_what_came_before_the_engine_was_killed_is_kept(synthetic_pair: SyntheticPair, tmp_path: Path) -> None:
+    path = tmp_path / "kept.db"
+    chat = replace(CHAT, max_tokens=0, ignores_end=True)
+    engine = SharedEngine()
+    pair = own_pair(synthetic_pair.target, synthetic_pair.draft)
+    desk = PairDesk(pair, engine, how=lambda: HOW, chat=chat, history_file=path)
+    list(desk.open())
+    said = ""
+    for event in desk.conversation.reply("a"):
+        if isinstance(event, ReplyAdvanced):
+            said += event.text
+            if event.stats.generated > 20 and engine._child is not None and engine.is_alive:
+                os.kill(engine._child.pid, signal.SIGKILL)
+    assert isinstance(event, ReplyBroken) and event.needs_reload and desk.model is None
+    kept = SqliteHistory(path)
+    reply = kept.read(kept.newest()[0].key).tree.messages[-1]
+    assert reply.content == said == event.text and reply.is_partial and "SIGKILL" in reply.note
+    kept.close()
+    list(desk.reload())
+    *_, last = desk.conversation.go_on()
+    assert isinstance(last, ReplyFinished) and last.text.startswith(said)
+    desk.close()
 
 
 def test_closing_ends_an_opening_in_another_thread() -> None:
