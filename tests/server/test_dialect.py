@@ -55,3 +55,26 @@ def test_a_gemma_template_that_knows_the_tool_role_gets_it(test: str) -> None:
 @pytest.mark.parametrize("template", [None, "", "{{ messages }}"])
 def test_a_template_without_tools_has_no_calls(template: str | None) -> None:
     assert dialect_of(template).call_format is None
+
+
+def test_gemma_is_told_of_tools_with_one_type_a_property() -> None:
+    """Its template asks each property for its type; schemas made by pydantic often have alternatives instead."""
+    properties = {
+        "a": {"anyOf": [{"type": "null"}, {"type": "integer", "minimum": 1}], "description": "How many."},
+        "b": {"type": ["string", "null"]},
+        "c": {"type": "array", "items": {"oneOf": [{"type": "number"}]}},
+        "d": {"type": "object", "properties": {"e": {}}},
+        "f": True,
+    }
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": properties}}}
+    (told,) = dialect_of(GEMMA).tools([tool])
+    assert told["function"]["parameters"]["properties"] == {
+        "a": {"type": "integer", "minimum": 1, "description": "How many.", "nullable": True},
+        "b": {"type": "string", "nullable": True},
+        "c": {"type": "array", "items": {"type": "number"}},
+        "d": {"type": "object", "properties": {"e": {"type": "string"}}},
+        "f": {"type": "object"},
+    }
+    assert dialect_of(QWEN).tools([tool]) == [tool]
+    bare = {"type": "function", "function": {"name": "g"}}
+    assert dialect_of(GEMMA).tools([bare]) == [bare]

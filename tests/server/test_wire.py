@@ -210,6 +210,17 @@ def test_what_is_no_json_object_is_refused(http: httpx.Client, body: bytes) -> N
         assert response.status_code == 400 and error(response)["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize(("depth", "status"), [(80, 200), (120, 400), (900, 400)])
+def test_what_is_nested_too_deeply_is_refused(http: httpx.Client, depth: int, status: int) -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(depth // 2):
+        schema = {"type": "object", "properties": {"[{": schema}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    assert http.post("/v1/chat/completions", json={**ASK, "tools": [tool]}).status_code == status
+    quoted = {**ASK, "messages": [{"role": "user", "content": '{"[' * 1000}]}
+    assert http.post("/v1/chat/completions", json=quoted).status_code == 200
+
+
 def test_a_prompt_longer_than_the_context_is_the_clients_to_shorten(http: httpx.Client) -> None:
     response = http.post("/v1/completions", json={"prompt": "x" * 200_000})
     assert response.status_code == 400 and error(response)["code"] == "context_length_exceeded"

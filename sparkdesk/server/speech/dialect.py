@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkdesk.server.speech.calls.gemma4 import Gemma4Format
+from sparkdesk.server.speech.calls.gemma4_tools import typed
 from sparkdesk.server.speech.calls.hermes import HermesFormat
 from sparkdesk.server.speech.calls.reading import CallFormat
 from sparkdesk.server.speech.thoughts import CHANNEL, THINK, ThoughtTags
@@ -32,6 +33,10 @@ class Dialect:
         turns = [self._with_arguments(message) for message in messages]
         return turns if self.has_tool_role else _with_results_folded(turns)
 
+    def tools(self, tools: Sequence[Turn]) -> list[Turn]:
+        """The functions, as this template wants them."""
+        return [_typed_tool(tool) for tool in tools] if self.is_gemma else list(tools)
+
     def _with_arguments(self, message: Turn) -> Turn:
         if not message.get("tool_calls") or self.takes_text_arguments:
             return message
@@ -53,6 +58,13 @@ def dialect_of(template: str | None) -> Dialect:
         has_tool_role=not is_gemma or bool(_SAYS_TOOL_ROLE.search(source)),
         takes_text_arguments=not is_gemma and "arguments is string" in source,
     )
+
+
+def _typed_tool(tool: Turn) -> Turn:
+    function = tool["function"]
+    if "parameters" not in function:
+        return tool
+    return {**tool, "function": {**function, "parameters": typed(function["parameters"])}}
 
 
 def _read_arguments(call: Turn) -> Turn:

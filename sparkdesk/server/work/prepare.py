@@ -110,7 +110,7 @@ def _render(model: ModelInfo, dialect: Dialect, ask: ChatAsk) -> str:
         return "".join(str(message["content"]) for message in ask.messages)
     template = _template(model.chat_template, model.bos_piece, model.eos_piece)
     values: Mapping[str, Any] = {**ask.template_values, "enable_thinking": ask.is_thinking}
-    tools = ask.tools if ask.may_call else ()
+    tools = dialect.tools(ask.tools) if ask.may_call else ()
     return template.render_turns(dialect.turns(ask.messages), tools=tools, values=values)
 
 
