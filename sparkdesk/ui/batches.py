@@ -1,4 +1,4 @@
-"""Takes the haste out of event streams: a fast model makes 500 rounds a second, a screen shows 20 pictures."""
+"""Takes the haste out of event streams: a fast model makes 500 rounds a second, a screen shows 16 pictures."""
 
 import time
 from collections.abc import Callable, Iterator
