@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sparkdesk.chat.attribution import Attribution, mark_of
 from sparkdesk.chat.events import ContextTrimmed, PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
@@ -26,8 +28,10 @@ from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.ui.desk import OpenEvent
 from sparkdesk.ui.examples import DEMO_EXAMPLES
-from tests.ui.fake_bench import BenchScript, FakeBench
-from tests.ui.fake_shelf import FakeShelf
+
+if TYPE_CHECKING:
+    from tests.ui.fake_bench import BenchScript, FakeBench
+    from tests.ui.fake_shelf import FakeShelf
 
 MODEL = ModelInfo(
     name="Spark Tiny",
@@ -321,7 +325,7 @@ class FakeDesk:
     examples = DEMO_EXAMPLES
 
     def __init__(
-        self, script: Script | None = None, *, model: ModelInfo = MODEL, bench: BenchScript | None = None
+        self, script: Script | None = None, *, model: ModelInfo = MODEL, bench: "BenchScript | None" = None
     ) -> None:
         self.script = script or Script()
         has_draft = model.draft_name is not None
@@ -336,13 +340,26 @@ class FakeDesk:
         self.closed = 0
         self.undone = 0
         self._loaded = model
-        self.shelf = FakeShelf()
         self._is_closing = threading.Event()
-        self.bench = FakeBench(bench or BenchScript(), model)
+        self._bench_script = bench
 
     @property
     def is_measuring(self) -> bool:
-        return self.bench.is_measuring
+        return "bench" in self.__dict__ and self.bench.is_measuring
+
+    # These two bring numpy, and the start of the screen is tested to do without.
+
+    @cached_property
+    def shelf(self) -> "FakeShelf":
+        from tests.ui.fake_shelf import FakeShelf
+
+        return FakeShelf()
+
+    @cached_property
+    def bench(self) -> "FakeBench":
+        from tests.ui.fake_bench import BenchScript, FakeBench
+
+        return FakeBench(self._bench_script or BenchScript(), self._loaded)
 
     @property
     def recommended(self) -> SamplingSettings:
