@@ -131,12 +131,17 @@ class SparkDeskApp(App[None]):
                 screen.job = message.text
 
     async def action_open_screen(self, name: str) -> None:
-        """Go to a screen of the table, or back to the chat when it is the one in front."""
+        """Go to a screen of the table, or back when it is the one in front. What is modal lies over the screen it is
+        about; the others lie over the chat."""
         is_in_front = self._routed.get(name) is self.screen
+        screen = self.screen if is_in_front else self._screen_of(route(name))
         with self.batch_update():
-            await self.action_go_back()
+            if not screen.is_modal:
+                await self.action_go_back()
+            elif is_in_front:
+                await self.pop_screen()
             if not is_in_front:
-                await self.push_screen(self._screen_of(route(name)))
+                await self.push_screen(screen)
 
     async def action_go_back(self) -> None:
         """To the chat, which is below everything."""

@@ -14,7 +14,7 @@ from tests.ui.test_suite_tab import show_tab
 async def test_every_length_is_measured_and_the_best_is_marked(size: tuple[int, int]) -> None:
     async with at_bench(size=size) as sitting:
         await show_tab(sitting, "curves")
-        assert "S starts." in sitting.picture()
+        assert "Press s to start." in sitting.picture()
         bench(sitting).query_one("#sweep-domains", Cycle).focus()
         await sitting.pilot.press("right", "s")
         await sitting.until(lambda: "Done." in sitting.picture())

@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 
 from sparkdesk.bench.replies import Judgement
 from sparkdesk.errors import EngineBusy, EngineCrashed
 from sparkdesk.ui.commands import of_screen
 from sparkdesk.ui.screens.bench import BenchScreen
 from sparkdesk.ui.screens.chat import ChatScreen
+from sparkdesk.ui.screens.help import HelpScreen
 from sparkdesk.ui.widgets.banner import Banner
 from sparkdesk.ui.widgets.cycle import Cycle
 from sparkdesk.ui.widgets.prompt import Prompt
@@ -261,3 +262,15 @@ async def test_the_last_prompt_of_the_chat_is_raced_from_the_palette() -> None:
         await command.callback()
         await sitting.until(lambda: sitting.desk.bench.raced and not bench(sitting).measuring)
         assert sitting.desk.bench.raced[0][0] == "Tell me about sparks."
+
+
+async def test_help_tells_the_keys_of_the_bench_and_comes_back_there() -> None:
+    async with at_bench() as sitting:
+        await race(sitting)
+        await sitting.pilot.press("f1")
+        await sitting.until(lambda: isinstance(sitting.app.screen, HelpScreen))
+        for sought, words in (("replay faster", "Replay faster"), ("anew", "Measure the same prompt anew")):
+            sitting.app.screen.query_one(Input).value = sought
+            await sitting.until(lambda words=words: words in sitting.picture())  # type: ignore[misc]
+        await sitting.pilot.press("f1")
+        await sitting.until(lambda: isinstance(sitting.app.screen, BenchScreen))

@@ -161,4 +161,4 @@ async def test_the_digits_go_from_tab_to_tab() -> None:
         await sitting.pilot.press("down")
         await sitting.until(lambda: bench(sitting).query_one("#suite", OptionList).has_focus)
         await sitting.pilot.press("2")
-        await sitting.until(lambda: "S starts" in sitting.picture())
+        await sitting.until(lambda: "Press s to start" in sitting.picture())

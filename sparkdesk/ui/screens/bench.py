@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, OptionList, TabbedContent, TabPane
+from textual.widgets import OptionList, TabbedContent, TabPane
 from textual.worker import Worker, WorkerState, get_current_worker
 
 from sparkdesk.bench.race_words import one_line
@@ -32,12 +32,14 @@ from sparkdesk.ui.bench_messages import (
     SweepWanted,
 )
 from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.measuring import CardMade
 from sparkdesk.ui.screens.card import CardScreen
 from sparkdesk.ui.widgets.banner import Banner
 from sparkdesk.ui.widgets.bench_bar import BenchBar
 from sparkdesk.ui.widgets.curves_tab import CurvesTab
 from sparkdesk.ui.widgets.cycle import Cycle
+from sparkdesk.ui.widgets.key_bar import KeyBar
 from sparkdesk.ui.widgets.prompt import Prompt
 from sparkdesk.ui.widgets.race_tab import RaceTab
 from sparkdesk.ui.widgets.runs_tab import RunsTab
@@ -91,7 +93,7 @@ class BenchScreen(Screen[None]):
                 yield CurvesTab()
             with TabPane("4 Runs", id="runs"):
                 yield RunsTab()
-        yield Footer()
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.set_interval(_LOOK_S, self.look)
@@ -122,7 +124,7 @@ class BenchScreen(Screen[None]):
         """Why nothing can be measured with what is loaded; empty when it can."""
         model = self.desk.model
         if model is None:
-            return "There is no model to measure with. Ctrl+R loads it."
+            return f"There is no model to measure with. {key_name(self, 'bench.reload')} loads it."
         if model.switch_problem:
             return "The bench measures models of this machine, and this desk is connected to a server."
         if model.draft_name is None or model.draft_problem:
@@ -166,7 +168,7 @@ class BenchScreen(Screen[None]):
         """Start the worker, or say why not."""
         why_not = self.why_not if needs_pair else ""
         if self.measuring:
-            why_not = f"The {self.measuring} is still being measured. Esc stops it."
+            why_not = f"Still measuring: {self.measuring}. {key_name(self, 'bench.leave')} stops it."
         if why_not:
             self.notify(why_not, severity="warning")
             return False
@@ -207,7 +209,7 @@ class BenchScreen(Screen[None]):
         if self._taker is not None:
             self._taker.end(is_complete=not message.cause and not message.is_cancelled)
         if message.cause:
-            key = "Ctrl+R loads the model again" if self.desk.model is None else ""
+            key = f"{key_name(self, 'bench.reload')} loads the model again" if self.desk.model is None else ""
             self.query_one(Banner).warn(message.cause, message.hint, key)
         elif message.is_cancelled:
             self.query_one(Banner).tell("Stopped.")

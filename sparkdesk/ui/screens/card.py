@@ -14,9 +14,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from sparkdesk.errors import SparkDeskError
+from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.measuring import CardMade
 
-_KEYS = "S saves it, with its figures as JSON beside it; C copies it; Esc closes. It holds no prompt and no path."
+_KEYS = "Press {} to save it with its figures as JSON, {} to copy it, {} to close. It holds no prompt and no path."
 
 
 class CardScreen(ModalScreen[None]):
@@ -36,11 +37,16 @@ class CardScreen(ModalScreen[None]):
         with Vertical():
             with VerticalScroll():
                 yield Markdown(self._made.markdown)
-            yield Static(_KEYS, classes="lead")
+            yield Static(
+                _KEYS.format(*(key_name(self, f"card.{name}") for name in ("save", "copy", "close"))), classes="lead"
+            )
             yield Input(placeholder="where to save it", compact=True)
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
+
+    def _keys(self) -> str:
+        return _KEYS.format(*(key_name(self, f"card.{name}") for name in ("save", "copy", "close")))
 
     def action_close(self) -> None:
         if self.query_one(Input).has_focus:

@@ -24,7 +24,7 @@ from sparkdesk.ui.widgets.prompt import Prompt
 from sparkdesk.ui.widgets.transcript import Transcript
 
 FIGURES_INTERVAL_S = 0.2
-BENCH_HAS_IT = "The bench is measuring with this model. F8 goes there, and Esc stops it."
+_BENCH_HAS_IT = "The bench is measuring with this model. {} goes there, where it can be stopped."
 
 
 class ReplyingScreen(OpeningScreen):
@@ -92,10 +92,13 @@ class ReplyingScreen(OpeningScreen):
 
     def can_reply(self) -> bool:
         """When not, the user is told why."""
-        why_not = self.stage.why_not_send(partial(key_name, self)) or (BENCH_HAS_IT if self.desk.is_measuring else "")
+        why_not = self.stage.why_not_send(partial(key_name, self)) or self._why_not_now()
         if why_not:
             self.notify(why_not, severity="warning")
         return not why_not
+
+    def _why_not_now(self) -> str:
+        return _BENCH_HAS_IT.format(key_name(self, "desk.bench")) if self.desk.is_measuring else ""
 
     def stream(self, events: Callable[[], Iterator[ReplyEvent]], words: str = "") -> None:
         """Make a reply, into the newest of the transcript. `words` go back to the prompt when nothing comes of them."""

@@ -6,6 +6,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.ui.keys import key_name
 
 
 class BenchBar(Widget):
@@ -18,5 +19,7 @@ class BenchBar(Widget):
         name = self.model.name if self.model else self.pair
         parts = [("✦ Bench", "bold $primary"), (f"  {name}", "$foreground"), (where, "$spark-quiet")]
         if self.measuring:
-            parts.append((f"  ▸ measuring: {self.measuring} (Esc stops, F8 goes back to the chat)", "$primary"))
+            stop, chat = key_name(self, "bench.leave"), key_name(self, "desk.bench")
+            parts.append((f"  ▸ measuring: {self.measuring}", "bold $primary"))
+            parts.append((f" · {stop} stops, {chat} goes back to the chat", "$spark-quiet"))
         return Content.assemble(*parts)

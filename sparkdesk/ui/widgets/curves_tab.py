@@ -20,6 +20,7 @@ from sparkdesk.bench.sweep import Swept, Tuned
 from sparkdesk.events import Notice, Progress
 from sparkdesk.ui import bars, figures
 from sparkdesk.ui.bench_messages import SweepWanted
+from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.measuring import SweepAsked
 from sparkdesk.ui.widgets.cycle import Cycle
 from sparkdesk.ui.widgets.measure_bar import MeasureBar
@@ -32,7 +33,7 @@ _EMPTY = (
     "the target's pass and the draft's pass cost by their size, how fast each length is, and what the scheduler makes "
     "of it.",
     "",
-    "S starts.",
+    "Press {} to start.",
 )
 
 
@@ -55,7 +56,7 @@ class CurvesTab(Vertical):
             yield Cycle("replies of at most", lengths, id="sweep-reply")
         yield MeasureBar()
         with VerticalScroll(classes="figures"), Container(classes="charts"):
-            yield Static(Content("\n".join(_EMPTY)), classes="speeds")
+            yield Static(self._how_to_begin(), classes="speeds")
             yield Static(classes="costs")
 
     def offer(self, prompts: Sequence[Prompt]) -> None:
@@ -65,6 +66,9 @@ class CurvesTab(Vertical):
             self._domains = domains
             values = [("every domain", domains), *((domain, (domain,)) for domain in domains)]
             self.query_one("#sweep-domains", Cycle).offer(values)
+
+    def _how_to_begin(self) -> Content:
+        return Content("\n".join(_EMPTY).format(key_name(self, "curves.start")))
 
     def begin(self) -> None:
         self._swept, self._tuned, self._notices = [], [], []

@@ -39,7 +39,7 @@ class RaceProgress(Widget, can_focus=True):
             yield _line(name, is_done=is_over, is_now=is_now, event=self.event if is_now else None)
         yield _line("comparing the texts", is_done=False, is_now=isinstance(self.event, Judging))
         yield Content()
-        yield Content.styled("Then both are replayed side by side. Esc stops.", "$spark-quiet")
+        yield Content.styled("Then both are replayed side by side.", "$spark-quiet")
 
 
 def _line(name: str, *, is_done: bool, is_now: bool, event: RaceEvent | None = None) -> Content:

@@ -17,6 +17,7 @@ from sparkdesk.bench.race_words import headline, verdict
 from sparkdesk.bench.replies import DIVERGED
 from sparkdesk.ui import figures
 from sparkdesk.ui.bench_messages import CopyRace
+from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.replay import Replay
 from sparkdesk.ui.widgets.lane import DONE, FIRST, SECOND, LaneView
 
@@ -127,7 +128,9 @@ class RaceView(Vertical, can_focus=True):
         clock = f"{replay.at_ms / 1e3:.2f} s"
         if not replay.is_over:
             how = "held" if replay.is_paused else replay.speed_in_words
-            keys = "  (Space holds, + and - change the speed, S skips)"
+            ids = ("race.pause", "bench.faster", "bench.slower")
+            pause, faster, slower = (key_name(self, key_id) for key_id in ids)
+            keys = f"  ({pause} holds, {faster} and {slower} change the speed)"
             return [Content.assemble(("▶ ", "$primary"), (clock, "bold"), f"  {how}", (keys, "$spark-quiet"))]
         colour = "$primary" if race.saved_ms >= 0 else "$spark-calm"
         stats = race.speculative.reply.stats

@@ -18,6 +18,7 @@ from sparkdesk.bench.suite import Prompt
 from sparkdesk.events import Notice, Progress
 from sparkdesk.ui import gain_table
 from sparkdesk.ui.bench_messages import KeepWanted, RunWanted
+from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.measuring import SuiteAsked
 from sparkdesk.ui.widgets.cycle import Cycle
 from sparkdesk.ui.widgets.measure_bar import MeasureBar
@@ -29,7 +30,7 @@ _EMPTY = (
     "Every prompt of the suite is answered twice, plainly and with speculation, each from an empty cache. The table "
     "says what that gains where, and whether the texts are the same.",
     "",
-    "S starts. It may be stopped at any time: what was measured is kept.",
+    "Press {} to start. It may be stopped at any time: what was measured is kept.",
 )
 
 
@@ -55,7 +56,7 @@ class SuiteTab(Vertical):
             )
         yield MeasureBar()
         with VerticalScroll(classes="figures"):
-            yield Static(Content("\n".join(_EMPTY)), classes="table")
+            yield Static(self._how_to_begin(), classes="table")
 
     async def offer(self, prompts: Sequence[Prompt]) -> None:
         """The suite to choose from."""
@@ -65,6 +66,9 @@ class SuiteTab(Vertical):
         domains = self.query_one(".domains", Horizontal)
         await domains.remove_children()
         await domains.mount_all(Toggle(domain) for domain in dict.fromkeys(prompt.domain for prompt in prompts))
+
+    def _how_to_begin(self) -> Content:
+        return Content("\n".join(_EMPTY).format(key_name(self, "suite.start")))
 
     def begin(self, asked: SuiteAsked) -> None:
         self._asked, self._comparisons, self._notices = asked, [], []
