@@ -15,7 +15,7 @@ from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui import asks, endings
 from sparkdesk.ui.desk import Desk
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.screens.replying import BENCH_HAS_IT, ReplyingScreen
+from sparkdesk.ui.screens.replying import ReplyingScreen
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.prompt import Prompt
 
@@ -90,7 +90,7 @@ class KeepingScreen(ReplyingScreen):
             self.notify(f"A model is being loaded. {key_name(self, 'chat.stop')} cancels that.", severity="warning")
             return
         if self.desk.is_measuring:
-            self.notify(BENCH_HAS_IT, severity="warning")
+            self.notify(self.why_bench_first(), severity="warning")
             return
         await self.between_replies(partial(self.start, partial(self.desk.switch, name), name))
 

@@ -92,12 +92,13 @@ class ReplyingScreen(OpeningScreen):
 
     def can_reply(self) -> bool:
         """When not, the user is told why."""
-        why_not = self.stage.why_not_send(partial(key_name, self)) or self._why_not_now()
+        why_not = self.stage.why_not_send(partial(key_name, self)) or self.why_bench_first()
         if why_not:
             self.notify(why_not, severity="warning")
         return not why_not
 
-    def _why_not_now(self) -> str:
+    def why_bench_first(self) -> str:
+        """Where the bench has the engine; else empty."""
         return _BENCH_HAS_IT.format(key_name(self, "desk.bench")) if self.desk.is_measuring else ""
 
     def stream(self, events: Callable[[], Iterator[ReplyEvent]], words: str = "") -> None:
