@@ -259,7 +259,9 @@ class BenchScreen(Screen[None]):
         """To where its keys work; the race's prompt takes the words that are typed next."""
         first: dict[str, type[Widget]] = {"race": Prompt, "suite-tab": Toggle, "curves": Cycle, "runs": OptionList}
         pane = message.pane
-        for widget in list(pane.query(first[pane.id]))[:1] if pane.id in first else []:
+        if pane.id not in first or pane.has_focus_within:  # the first tab says so late, when someone is at it already
+            return
+        for widget in list(pane.query(first[pane.id]))[:1]:
             widget.focus()
 
     def watch_measuring(self) -> None:
