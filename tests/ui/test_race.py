@@ -92,7 +92,7 @@ async def test_a_race_of_the_suite_is_chosen_with_the_arrows() -> None:
     async with at_bench() as sitting:
         assert "counting" in sitting.picture()
         await sitting.pilot.press("down")
-        await sitting.until(lambda: bench(sitting).query_one(OptionList).has_focus)
+        await sitting.until(lambda: bench(sitting).query_one("#suite", OptionList).has_focus)
         await sitting.pilot.press("down", "enter")
         await sitting.until(lambda: bench(sitting).query_one(RaceView).race)
         assert sitting.desk.bench.raced[0][0] == "Count backwards from 37 to 9."
