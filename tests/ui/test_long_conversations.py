@@ -79,7 +79,7 @@ async def test_scrolling_far_up_shows_the_beginning_and_says_what_is_below() -> 
         await sitting.pilot.pause()
         sitting.talk.scroll_home()
         await sitting.until(lambda: "Question 0?" in sitting.picture())
-        await sitting.until(lambda: "↑ 0 earlier messages · ↓ 1" in sitting.picture())
+        await sitting.until(lambda: "  ↓ 1" in sitting.picture() and "earlier" not in sitting.picture())
         assert len(list(sitting.talk.roll.made())) < 40
         await sitting.pilot.press("alt+end")
         await sitting.until(lambda: "faster than either alone" in sitting.picture())

@@ -299,7 +299,7 @@ class MessageList(ScrollView, can_focus=True):
         if row < entry.lines_above:
             return _NO_BAR, ""
         if position == self.selected:
-            return _SELECTED_BAR, "on $panel"
+            return _SELECTED_BAR, "on $primary 8%"
         return (_BAR, "on $surface") if entry.is_user else (_NO_BAR, "")
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:

@@ -13,8 +13,12 @@ class PlaceLine(Static):
         if place.is_at_end:
             return
         earlier = f"↑ {figures.grouped(place.earlier)} earlier message{'s' * (place.earlier != 1)}"
-        later = f"↓ {figures.grouped(place.later)} later" if place.later else "↓ more of this message"
-        self.update(f"{earlier} · {later} · {key_name(self, 'chat.newest')} goes to the newest")
+        parts = (
+            earlier if place.earlier else "",
+            f"↓ {figures.grouped(place.later)} later" if place.later else "↓ more of this message",
+            f"{key_name(self, 'chat.newest')} goes to the newest",
+        )
+        self.update(" · ".join(part for part in parts if part))
 
     def on_click(self) -> None:
         self.post_message(NewestWanted())
