@@ -89,3 +89,12 @@ async def test_a_history_that_takes_nothing_is_told_once_and_the_chat_goes_on() 
         await sitting.ask("Again")
         told = [each.message for each in sitting.app._notifications]  # toasts are not drawn in tests
         assert told == [trouble] and len(sitting.desk.conversation.messages) == 4
+
+
+async def test_lines_asked_for_while_there_is_no_room_are_blank() -> None:
+    """For a moment, as when the sidebar comes; text cannot be wrapped to no width at all."""
+    async with at_open_desk(size=NARROW) as sitting:
+        await sitting.ask("one")
+        sitting.talk._text_width = 0
+        sitting.talk.roll[0].changed()
+        assert all(not sitting.talk.render_line(line).text.strip() for line in range(5))

@@ -73,7 +73,7 @@ class KeepingScreen(ReplyingScreen):
     def _tell_once(self, not_kept: str) -> None:
         """The chat goes on without its history, and says so when that begins."""
         if not_kept and not_kept != self._told_not_kept:
-            self.notify(not_kept, severity="error", timeout=15)
+            self.notify(not_kept, severity="error", timeout=15, markup=False)
         self._told_not_kept = not_kept
 
     async def action_new_conversation(self) -> None:

@@ -288,7 +288,7 @@ class MessageList(ScrollView, can_focus=True):
         return Strip(whole.render_segments(self.visual_style), self._line_width)
 
     def _line(self, line: int) -> Content | None:
-        if not 0 <= line < self.roll.height:
+        if not self._text_width or not 0 <= line < self.roll.height:
             return None
         position = self.roll.at(line)
         lines, row = self.roll[position].lines(self._text_width), line - self.roll.top(position)
