@@ -1,11 +1,14 @@
 """Takes pictures of the running program with the real Spark Tiny pair: `python -m screenshots.make`.
 
-Each scene is an SVG, and a PNG too where rsvg-convert is installed. `--fake` shows a desk without an engine, for
-working on the screen; its pictures go to a temporary folder, because what is shown to others must be real.
+Each picture is an SVG and a PNG, which needs rsvg-convert, or cairosvg (in the dev extra) and libcairo; the font is
+whatever monospaced one the machine has. `--only bench` plays one scene. `--fake` shows a desk without an engine, for
+working on the screen; its pictures go to a temporary folder, because what is shown to others must be real. The
+user's own settings, models, conversations and runs are neither shown nor changed.
 """
 
 import argparse
 import asyncio
+import os
 import re
 import shutil
 import subprocess
@@ -17,10 +20,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from sparkdesk.errors import SparkDeskError
+from sparkdesk.paths import HOME_VARIABLE
 from sparkdesk.ui.app import SparkDeskApp
 from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.preferences import Preferences
 from sparkdesk.ui.screens.chat import ChatScreen
 from sparkdesk.ui.stage import Stage
 from sparkdesk.ui.widgets.prompt import Prompt
@@ -70,6 +76,13 @@ class Photographer:
         print(picture)
         _rasterize(picture, width=_PIXELS_PER_COLUMN * self._app.size.width)
 
+    async def sees(self, words: str) -> None:
+        """Wait until they are somewhere on the screen."""
+        await self._until(lambda: words in "\n".join(strip.text for strip in self._strips()))
+
+    def _strips(self) -> list[Strip]:
+        return self._app.screen._compositor.render_strips()
+
     async def _until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _PATIENCE_S
         while not condition():
@@ -89,8 +102,36 @@ async def wide_scenes(photographer: Photographer) -> None:
     await photographer.press("ctrl+s")
     await photographer.ask(STORY)
     await photographer.take("chat")
-    await photographer.press("f1")
+    await photographer.press("ctrl+g")
+    await photographer.take("origins")
+    await photographer.press("ctrl+g", "f1")
     await photographer.take("help")
+    await photographer.press("escape", "f2")
+    await photographer.take("settings")
+
+
+async def bench_scenes(photographer: Photographer) -> None:
+    """A race as it is replayed and its verdict, and a short suite."""
+    await photographer.ready()
+    await photographer.press("f8")
+    await photographer.take("race-start")
+    await photographer.press("down", "enter")
+    await photographer.sees("measured first")
+    await photographer.press("s")
+    await photographer.take("race")
+    await photographer.press("3")
+    await photographer.press("s")
+    await photographer.take("bench-measuring")
+    await photographer.sees("pays")
+    await photographer.take("bench")
+
+
+async def models_scenes(photographer: Photographer) -> None:
+    await photographer.ready()
+    await photographer.press("f7")
+    await photographer.take("models")
+    await photographer.press("2")
+    await photographer.take("catalogue")
 
 
 async def small_scenes(photographer: Photographer) -> None:
@@ -105,24 +146,32 @@ async def light_scenes(photographer: Photographer) -> None:
     await photographer.take("light")
 
 
+SCENES = {
+    "chat": (SIZE, wide_scenes, "spark-dark"),
+    "small": (SMALL, small_scenes, "spark-dark"),
+    "light": (SIZE, light_scenes, "spark-light"),
+    "models": (SIZE, models_scenes, "spark-dark"),
+    "bench": (SIZE, bench_scenes, "spark-dark"),
+}
+
+
 def main() -> None:
     options = _parser().parse_args()
     folder = Path(tempfile.mkdtemp(prefix="sparkdesk-")) if options.fake else HERE
-    try:
-        asyncio.run(_take_all(options, folder))
-    except SparkDeskError as error:
-        sys.exit(str(error))
+    with tempfile.TemporaryDirectory(prefix="sparkdesk-") as home:
+        os.environ[HOME_VARIABLE] = home
+        try:
+            asyncio.run(_take_all(options, folder))
+        except SparkDeskError as error:
+            sys.exit(str(error))
 
 
 async def _take_all(options: argparse.Namespace, folder: Path) -> None:
-    scenes = (
-        (SIZE, wide_scenes, "spark-dark"),
-        (SMALL, small_scenes, "spark-dark"),
-        (SIZE, light_scenes, "spark-light"),
-    )
-    for size, scene, theme in scenes:
+    for name, (size, scene, theme) in SCENES.items():
+        if options.only not in (None, name):
+            continue
         with _desk(options) as desk:
-            app = SparkDeskApp(desk)
+            app = SparkDeskApp(desk, Preferences(Path("~/.config/sparkdesk/settings.toml")))
             app.theme = theme
             async with app.run_test(size=size) as pilot:
                 await scene(Photographer(app, pilot, folder=folder))
@@ -139,19 +188,20 @@ def _desk(options: argparse.Namespace) -> Iterator[Desk]:
     from sparkdesk.chat.settings import ChatSettings
     from sparkdesk.cli.desk import PairDesk
     from sparkdesk.cli.pairs import chosen_pair
+    from sparkdesk.cli.shared_engine import SharedEngine
     from sparkdesk.engine.settings import LoadSettings, SamplingSettings
     from sparkdesk.paths import user_paths
-    from sparkdesk.runner.client import EngineClient
 
     pair = chosen_pair(options.target, options.draft)
     chat = ChatSettings(sampling=SamplingSettings(seed=7))
-    with EngineClient(machine_file=user_paths().machine_file) as engine:
-        yield PairDesk(pair, engine, how=lambda: LoadSettings(""), chat=chat)
+    with SharedEngine(machine_file=user_paths().machine_file) as engine:
+        yield PairDesk(pair, engine, how=lambda: LoadSettings(""), chat=chat, history_file=user_paths().history_file)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fake", action="store_true", help="a desk without an engine")
+    parser.add_argument("--only", choices=SCENES, help="this scene alone")
     parser.add_argument("--target", metavar="FILE", help="another target than Spark Tiny's")
     parser.add_argument("--draft", metavar="FILE", help="its draft")
     return parser
@@ -164,10 +214,16 @@ def _standing_alone(svg: str) -> str:
 
 
 def _rasterize(picture: Path, *, width: int) -> None:
+    png = picture.with_suffix(".png")
     if converter := shutil.which("rsvg-convert"):
-        png = picture.with_suffix(".png")
         subprocess.run([converter, "--width", str(width), str(picture), "--output", str(png)], check=True)
-        print(png)
+    else:
+        import cairosvg
+
+        # It looks for the first font named, and for no other.
+        svg = picture.read_text("utf-8").replace("Fira Code", "monospace")
+        cairosvg.svg2png(bytestring=svg.encode(), write_to=str(png), output_width=width)
+    print(png)
 
 
 if __name__ == "__main__":

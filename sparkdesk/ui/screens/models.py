@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.reactive import reactive
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.worker import Worker, WorkerState, get_current_worker
 
 from sparkdesk.errors import SparkDeskError
@@ -38,6 +38,7 @@ from sparkdesk.ui.shelf_rows import (
     rows_unfinished,
 )
 from sparkdesk.ui.widgets.banner import Banner
+from sparkdesk.ui.widgets.key_bar import KeyBar
 from sparkdesk.ui.widgets.model_details import ModelDetails
 from sparkdesk.ui.widgets.sections import Sections
 from sparkdesk.ui.widgets.shelf_list import ShelfList
@@ -87,7 +88,7 @@ class ModelsScreen(WorkingScreen):
             yield ModelDetails()
         yield Banner()
         yield WorkPanel().data_bind(ModelsScreen.job, keys=ModelsScreen.job_keys)
-        yield Footer()
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.query_one(Sections).shown = self.section
