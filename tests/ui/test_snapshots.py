@@ -1,0 +1,73 @@
+"""What the screens look like, at the usual small size and at a comfortable one; see snapshot.py for renewing them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from sparkdesk.ui.preferences import Preferences
+from sparkdesk.ui.screens.chat import ChatScreen
+from tests.ui.fake_desk import FakeDesk, Script
+from tests.ui.sitting import Sitting, at_open_desk
+from tests.ui.snapshot import assert_snapshot
+
+SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
+ROUNDS = 12
+
+
+@asynccontextmanager
+async def at_rest(desk: FakeDesk, size: tuple[int, int]) -> AsyncIterator[Sitting]:
+    """Nothing moves, and no path of this machine is on the screen."""
+    async with at_open_desk(desk, size=size, preferences=Preferences(Path("settings.toml"))) as sitting:
+        sitting.app.animation_level = "none"
+        sitting.prompt.cursor_blink = False
+        await sitting.until(lambda: isinstance(sitting.app.screen, ChatScreen))
+        yield sitting
+
+
+@SIZES
+async def test_an_empty_conversation(size: tuple[int, int]) -> None:
+    async with at_rest(FakeDesk(), size) as sitting:
+        await assert_snapshot(sitting, "empty")
+
+
+@SIZES
+async def test_a_reply_in_the_making(size: tuple[int, int]) -> None:
+    async with at_rest(FakeDesk(Script(is_gated=True)), size) as sitting:
+        await sitting.say("Tell me a little story.")
+        sitting.desk.conversation.let(ROUNDS)
+        await sitting.until(
+            lambda: sitting.chat.figures.reply.rounds == ROUNDS - 1
+        )  # the first comes out of the prompt
+        await assert_snapshot(sitting, "replying")
+
+
+@SIZES
+async def test_a_finished_reply(size: tuple[int, int]) -> None:
+    async with at_rest(FakeDesk(), size) as sitting:
+        await sitting.ask()
+        await sitting.until(lambda: "in context" in sitting.picture())
+        await assert_snapshot(sitting, "finished")
+
+
+@SIZES
+async def test_help(size: tuple[int, int]) -> None:
+    async with at_rest(FakeDesk(), size) as sitting:
+        await sitting.pilot.press("f1")
+        await assert_snapshot(sitting, "help")
+
+
+@SIZES
+async def test_settings(size: tuple[int, int]) -> None:
+    async with at_rest(FakeDesk(), size) as sitting:
+        await sitting.pilot.press("f2")
+        await assert_snapshot(sitting, "settings")
+
+
+@SIZES
+async def test_the_start_of_a_race(size: tuple[int, int]) -> None:
+    async with at_rest(FakeDesk(), size) as sitting:
+        await sitting.pilot.press("f8")
+        await sitting.until(lambda: "Count from 1 to 40." in sitting.picture())
+        await assert_snapshot(sitting, "race")
