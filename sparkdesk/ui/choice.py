@@ -53,6 +53,8 @@ class ChoiceWatch:
             self._length.add(done.verified, done.elapsed_ms)
             if done.expected_gain > 0:
                 self._gain_tenths.add(10 * done.expected_gain, done.elapsed_ms)
+            else:  # a length of the user's own: what was expected of another says nothing about it
+                self._gain_tenths = _Held()
 
 
 class _Mean:

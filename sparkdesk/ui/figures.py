@@ -62,6 +62,8 @@ def gain(stats: ReplyStats, *, parked_rounds: int = 0) -> str:
     """What speculation won or lost against plain decoding on this machine, in a few words."""
     if stats.speedup <= 0:
         return ""
+    if _has_only_parked(stats, parked_rounds):
+        return PARKED
     cost, least_cost = 1 / stats.speedup - 1, _least_cost(stats, parked_rounds)
     if cost >= 1:
         return f"{1 / stats.speedup:.1f}{TIMES} slower than plain"
@@ -74,11 +76,18 @@ def gain(stats: ReplyStats, *, parked_rounds: int = 0) -> str:
 
 def is_loss(stats: ReplyStats, *, parked_rounds: int = 0) -> bool:
     """Whether speculation lost time worth mentioning."""
+    if _has_only_parked(stats, parked_rounds):
+        return False
     return stats.speedup > 0 and 1 / stats.speedup - 1 >= _least_cost(stats, parked_rounds)
 
 
 def is_parked_mostly(stats: ReplyStats, parked_rounds: int) -> bool:
     return 2 * parked_rounds > stats.rounds
+
+
+def _has_only_parked(stats: ReplyStats, parked_rounds: int) -> bool:
+    """Nothing was drafted: that plain decoding was slower or faster than estimated is not speculation's doing."""
+    return not stats.verified and is_parked_mostly(stats, parked_rounds)
 
 
 def parked(choice: DraftChoice) -> str:

@@ -154,7 +154,9 @@ class Meter:
 
     def _with_reply(self, totals: Totals) -> Totals:
         # Plain rounds are a little faster or slower than the plain estimate too; that is not speculation's doing.
-        return totals.plus(self._reply, saved_ms=0.0 if self._is_old_speculation else self._speculation.saved_ms)
+        return totals.plus(
+            self._reply, saved_ms=0.0 if self._is_old_speculation else self._speculation.saved_by_speculation_ms
+        )
 
     def _add_round(self, advance: ReplyAdvanced) -> None:
         done = advance.round

@@ -75,8 +75,15 @@ def test_a_parked_reply_neither_wins_nor_loses() -> None:
     assert figures.reply_line(stats, parked_rounds=100).endswith("101 tokens · plain decoding (parked)")
 
 
+def test_where_nothing_was_drafted_speculation_lost_nothing_however_slow_the_machine_was() -> None:
+    """A busy machine once made a wholly parked reply "5.5 times slower than plain"."""
+    stats = ReplyStats(generated=101, rounds=100, verify_ms=5500, plain_ms_per_token=10)
+    assert figures.gain(stats, parked_rounds=100) == "parked"
+    assert not figures.is_loss(stats, parked_rounds=100)
+
+
 def test_a_loss_is_told_also_where_most_of_it_was_parked() -> None:
-    stats = ReplyStats(generated=101, rounds=100, verify_ms=1050, plain_ms_per_token=10)
+    stats = ReplyStats(generated=101, rounds=100, verified=30, verify_ms=1050, plain_ms_per_token=10)
     assert figures.gain(stats, parked_rounds=90) == "costing you 5 %"
 
 

@@ -62,3 +62,9 @@ def test_a_single_parked_round_is_not_announced_and_a_stretch_of_them_is() -> No
     assert not watched(*[DRAFTED] * 50, PARKED).is_parked
     assert watched(*[DRAFTED] * 50, *[PARKED] * 300).is_parked
     assert not watched(*[PARKED] * 50, *[DRAFTED] * 300).is_parked
+
+
+def test_what_is_expected_is_told_to_a_tenth_and_not_of_a_length_of_ones_own() -> None:
+    expecting = replace(DRAFTED, expected_gain=2.13)
+    assert watched(*[expecting] * 9) == DraftChoice(3, expected_gain=2.1)
+    assert watched(*[expecting] * 9, DRAFTED).expected_gain == 0

@@ -19,7 +19,8 @@ class GainSection(Section):
     def lines(self, width: int) -> Iterable[Content]:
         stats = self.figures.speculation
         style = f"bold {gain_colour(self.figures)}" if self.figures.is_speculating else FAINT
-        yield row("gain", figures.speedup(stats), width, value_style=style, label_style=BRIGHT)
+        value = figures.speedup(stats) if stats.verified else figures.UNKNOWN
+        yield row("gain", value, width, value_style=style, label_style=BRIGHT)
         quiet = QUIET if self.figures.is_speculating else FAINT
         yield row(figures.chosen(self.figures.choice), self._words(stats), width, value_style=quiet)
 
