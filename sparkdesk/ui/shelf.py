@@ -6,17 +6,17 @@ The command line assembles the real one; tests and the screen's own development 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from sparkdesk.catalog.entry import PairEntry
 from sparkdesk.events import Notice, Progress
-from sparkdesk.library.model import Library, Model, Pair, Partial
 
 if TYPE_CHECKING:
     from sparkdesk.assembly.forecast import Forecast
+    from sparkdesk.catalog.entry import PairEntry
     from sparkdesk.fit import Plan
     from sparkdesk.hub.search import Hit
+    from sparkdesk.library.model import Library, Model, Pair, Partial
     from sparkdesk.library.removal import Removal
 
 Told = Progress | Notice
@@ -42,7 +42,7 @@ class Listed:
 class Contents:
     """What is here, and what is known."""
 
-    library: Library = field(default_factory=Library)
+    library: Library
     catalogue: tuple[Listed, ...] = ()
     problem: str = ""
     """Why the user's own catalogue could not be read; ours is there all the same."""
