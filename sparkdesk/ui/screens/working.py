@@ -111,8 +111,9 @@ class WorkingScreen(Screen[None]):
         return True
 
     def action_stop_work(self) -> None:
-        """What waits behind it waits no longer."""
+        """What waits behind it waits no longer. A hub that has fallen silent is waited for, some seconds."""
         self._waiting.clear()
+        self.job_keys = "stopping …"
         self.workers.cancel_group(self, "work")
 
     def action_again(self) -> None:
