@@ -15,7 +15,7 @@ STYLES = {
     PLAIN: "$foreground",
 }
 """Each differs from the others without colour too."""
-_WORDS = {
+WORDS = {
     DRAFTED: "drafted and accepted",
     REPEATED: "repeated from the context",
     BONUS: "the target's own, after a draft",
@@ -44,7 +44,7 @@ def legend(stretches: Sequence[Stretch]) -> list[Content]:
             (f" {_share(counts[source], total):>5} ", "bold"),
             (words, "$spark-quiet"),
         )
-        for source, words in _WORDS.items()
+        for source, words in WORDS.items()
         if counts[source]
     ]
 

@@ -4,7 +4,6 @@ import platform
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from sparkdesk import __version__
@@ -29,6 +28,8 @@ def without_words(cause: str) -> str:
 
 def report(noted: Sequence[Noted], *, model: ModelInfo | None, engine_words: str, home: Path) -> str:
     """Everything to paste, with the user's own folder left out."""
+    from importlib.metadata import version  # nobody needs it before the first paint
+
     machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
     lines = [f"SparkDesk {__version__}, {machine}, {libraries}", _about(model), "", "What happened"]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sparkdesk.ui import origins
 from sparkdesk.ui.widgets.gain_sections import DRAFT, REST, VERIFY
 from sparkdesk.ui.widgets.switch import NONE, OFF, ON, PARKED
 
@@ -23,7 +24,8 @@ SYMBOLS = (
     Symbol("╌", "speed without", "$spark-calm"),
     Symbol("┈", "where plain decoding would be", "$spark-quiet"),
     Symbol(f"{DRAFT} {VERIFY} {REST}", "time of one round: drafting, verifying, rest", "$primary"),
-    Symbol("1 █████··", "how often the first drafted token is accepted", "$primary"),
+    Symbol("1 ░▒▓█··", "how often the first drafted token is accepted", "$primary"),
+    *(Symbol("abc", f"a token's origin: {words}", origins.STYLES[source]) for source, words in origins.WORDS.items()),
     Symbol("✗", "what went wrong", "$error"),
     Symbol("!", "what to know", "$warning"),
     Symbol("■", "ended before its end", "$error"),

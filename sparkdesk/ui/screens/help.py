@@ -71,7 +71,7 @@ def _section(title: str, lines: Iterable[tuple[Symbol, str]], sought: str) -> It
         yield Content.styled(title, "bold")
     for line in found:
         first, *rest = wrap(line.meaning, _WORDS)
-        yield Content.assemble((f"{line.mark:>{_KEYS}}  ", line.style), first)
+        yield Content.assemble(" " * (_KEYS - len(line.mark)), (line.mark, line.style), f"  {first}")
         yield from (Content(" " * (_KEYS + 2) + words) for words in rest)
     if found:
         yield Content("")
