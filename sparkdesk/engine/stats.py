@@ -7,6 +7,8 @@ from sparkdesk.engine.scheduling.lengths import CONTEXT
 
 _MOST_OF_A_PASS = 1.1
 """A plain step against a pass that verifies: it never costs more, but both are measured with noise."""
+_ENOUGH_PLAIN = 8
+"""Plain steps of a reply that say more of what they cost than any estimate from before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,9 @@ class ReplyStats:
     """Everything in a round that is not a llama.cpp call: sampling, scheduling, bookkeeping."""
     plain_ms_per_token: float = 0.0
     """What one plain decoding step costs on this machine now; 0 when not measured."""
+    plain_rounds: int = 0
+    """Of the rounds, those in which nothing was drafted."""
+    plain_rounds_ms: float = 0.0
 
     @property
     def decode_ms(self) -> float:
@@ -70,10 +75,13 @@ class ReplyStats:
     @property
     def plain_ms(self) -> float:
         """What one plain step costs, as far as it can be believed: an estimate from a moment when the machine was busy
-        with other things may lie far above what a whole pass over the drafted tokens takes, which cannot be."""
-        if not self.rounds:
+        with other things may lie far above what a whole pass over the drafted tokens takes, which cannot be. The plain
+        steps of the reply itself, made while the machine was as busy as for the others, tell it best."""
+        if not self.rounds or not self.plain_ms_per_token:
             return self.plain_ms_per_token
-        return min(self.plain_ms_per_token, _MOST_OF_A_PASS * self.verify_ms / self.rounds)
+        is_seen = self.plain_rounds >= _ENOUGH_PLAIN
+        step_ms = self.plain_rounds_ms / self.plain_rounds if is_seen else self.plain_ms_per_token
+        return min(step_ms, _MOST_OF_A_PASS * self.verify_ms / self.rounds)
 
     @property
     def saved_ms(self) -> float:
@@ -96,6 +104,7 @@ class ReplyStats:
     def after(self, done: Round) -> "ReplyStats":
         """These figures with one more round in them."""
         is_drafts_own = done.source != CONTEXT
+        is_plain = not (done.is_first or done.drafted or done.verified)
         verified, accepted = (done.verified, done.accepted) if is_drafts_own else (0, 0)
         return replace(
             self,
@@ -112,6 +121,8 @@ class ReplyStats:
             verify_ms=self.verify_ms + done.verify_ms,
             other_ms=self.other_ms + done.other_ms,
             plain_ms_per_token=done.plain_ms_per_token or self.plain_ms_per_token,
+            plain_rounds=self.plain_rounds + is_plain,
+            plain_rounds_ms=self.plain_rounds_ms + (done.verify_ms + done.other_ms if is_plain else 0.0),
         )
 
     def as_json(self) -> dict[str, object]:

@@ -23,6 +23,8 @@ class Timings:
     prompt: int = 0
     prompt_ms: float = 0.0
     cached: int = 0
+    plain_ms: float = 0.0
+    """What a plain step costs there; only our own server tells."""
 
 
 def timings_of(said: Mapping[str, Any]) -> Timings | None:
@@ -38,6 +40,7 @@ def timings_of(said: Mapping[str, Any]) -> Timings | None:
         prompt=int(_number(given, "prompt_n")),
         prompt_ms=_number(given, "prompt_ms"),
         cached=int(_number(given, "cache_n")),
+        plain_ms=_number(given, "plain_per_token_ms"),
     )
 
 
@@ -54,6 +57,7 @@ def round_between(before: Timings, now: Timings, *, tokens: int, elapsed_ms: flo
         accepted=accepted,
         source="draft" if verified else "",
         verify_ms=spent_ms if spent_ms > 0 else elapsed_ms,
+        plain_ms_per_token=now.plain_ms,
     )
 
 
@@ -81,6 +85,7 @@ def finished_stats(live: ReplyStats, said: Mapping[str, Any]) -> ReplyStats:
             absorb_ms=0.0,
             verify_ms=timings.predicted_ms,
             other_ms=0.0,
+            plain_ms_per_token=timings.plain_ms,
         )
         if timings.drafted:
             stats = replace(stats, rounds=max(1, stats.generated - stats.accepted - 1))

@@ -34,7 +34,9 @@ def chat_payload(
         payload[_repeat_penalty(model)] = sampling.repeat_penalty
         payload["chat_template_kwargs"] = {"enable_thinking": settings.is_thinking}
     if model.server == LLAMA_CPP:
-        payload |= {"timings_per_token": True, "cache_prompt": True}
+        payload["cache_prompt"] = True
+    if model.server in (LLAMA_CPP, SPARKDESK):
+        payload["timings_per_token"] = True
     if model.server == SPARKDESK:
         payload["speculative"] = settings.speculation.is_enabled
         payload["draft_length"] = settings.speculation.draft_length or "auto"

@@ -12,12 +12,14 @@ from sparkdesk.ui import endings, figures
 from sparkdesk.ui.heatmap import Heat
 from sparkdesk.ui.markdown.growing import GrowingMarkdown
 from sparkdesk.ui.origins import legend, styled_pieces
+from sparkdesk.ui.packing import packed
 from sparkdesk.ui.thinking import Parts, split_reply, thinking_ms
 from sparkdesk.ui.words import GrowingWords
 
 LIVE_THOUGHT_LINES = 6
 _ONE = Branch(1, 1)
 _EMPTY = Content("")
+_BETWEEN = " · "
 _QUIET, _FAINT = "$spark-quiet", "$spark-faint"
 _BLOCK = re.compile(
     r"^ {0,3}(?P<fence>`{3,}|~{3,})[^\n`]*\n(?P<code>.*?)(?:^ {0,3}(?P=fence)[`~]*[ \t]*$|\Z)", re.M | re.S
@@ -237,7 +239,8 @@ class ReplyEntry(Entry):
             yield from (_EMPTY, Content.styled("accepted by place in the block, over the reply", _QUIET), *lines)
 
     def _status_lines(self, width: int) -> list[Content]:
-        return [line.stylize_before(_QUIET) for line in self.status.wrap(width)] + self._versions()
+        lines = packed(self.status.split(_BETWEEN), width, between=_BETWEEN)
+        return [line.stylize_before(_QUIET) for line in lines] + self._versions()
 
     def _thought_lines(self, width: int) -> Iterable[Content]:
         if not self.parts.thought and not self.parts.is_thinking:

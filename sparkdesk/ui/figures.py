@@ -28,13 +28,15 @@ def percent(fraction: float) -> str:
 
 
 def duration(value_ms: float) -> str:
-    """A span of time in its natural unit: 340 ms, 2.3 s, 1 min 12 s."""
+    """A span of time in its natural unit: 340 ms, 2.3 s, 1 min 12 s, 3 h 5 min."""
     if value_ms < 1000:
         return f"{value_ms:.0f} ms"
     if value_ms < 60_000:
         return f"{value_ms / 1000:.1f} s"
     minutes, seconds = divmod(round(value_ms / 1000), 60)
-    return f"{minutes} min {seconds} s"
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    return f"{grouped(minutes // 60)} h {minutes % 60} min"
 
 
 def magnitude(count: float) -> str:

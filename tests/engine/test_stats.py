@@ -34,6 +34,24 @@ def test_an_estimate_of_plain_decoding_that_cannot_be_claims_no_gain() -> None:
     assert round(stats.saved_ms) == 4 * 660 - 800
 
 
+def test_plain_steps_of_the_reply_itself_tell_better_than_an_estimate_what_plain_decoding_costs() -> None:
+    """A parked reply on a machine that had become busy was once told to cost 49 %, with nothing drafted at all."""
+    stats = ReplyStats(plain_ms_per_token=70).after(Round((1,), (False,), is_first=True))
+    for _ in range(20):
+        stats = stats.after(Round((2,), (False,), is_parked=True, verify_ms=138, other_ms=2, plain_ms_per_token=70))
+    assert stats.plain_ms == 140 and stats.speedup == 1.0
+    stats = stats.after(Round((3, 4), (True, False), 1, 1, 1, draft_ms=30, verify_ms=150, plain_ms_per_token=70))
+    assert round(stats.saved_ms) == 2 * 140 - 180
+
+
+def test_steps_without_drafts_mean_nothing_where_plain_decoding_was_never_measured() -> None:
+    """A server does not tell which of its tokens came together."""
+    stats = ReplyStats().after(Round((1,), (False,), is_first=True))
+    for _ in range(20):
+        stats = stats.after(Round((2,), (False,), verify_ms=10))
+    assert stats.speedup == 0.0
+
+
 def test_what_speculation_saved_is_nothing_where_nothing_was_verified() -> None:
     stats = ReplyStats(plain_ms_per_token=10).after(Round((1,), (False,), is_first=True))
     stats = stats.after(Round((2,), (False,), verify_ms=9.5))

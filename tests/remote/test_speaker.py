@@ -266,6 +266,19 @@ def test_our_own_server_speaks_to_it(engine: ScriptedEngine) -> None:
         client.close()
 
 
+def test_our_own_server_tells_with_every_chunk_how_many_tokens_it_holds(engine: ScriptedEngine) -> None:
+    """The speed shown on the way was once that of chunks."""
+    with served(engine) as there:
+        client = Server(there.url)
+        conversation = Conversation(RemoteSpeaker(client, client.models()[0]))
+        *events, end = list(conversation.reply("Hello"))
+        advances = [event for event in events if isinstance(event, ReplyAdvanced)]
+        assert isinstance(end, ReplyFinished) and len(advances) > 3
+        assert {len(event.round.tokens) for event in advances[1:-1]} == {3}
+        assert advances[-1].stats.generated == end.stats.generated
+        client.close()
+
+
 def test_lists_of_models_are_read_as_far_as_they_go() -> None:
     (model,) = served_models({"data": [{"id": "x", "meta": {"n_ctx": "many"}, "max_model_len": None}]})
     assert (model.server, model.context_tokens) == (OTHER, 0)

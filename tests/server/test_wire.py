@@ -76,6 +76,18 @@ def test_usage_comes_in_a_chunk_without_choices_when_it_is_asked_for(http: httpx
     assert last["choices"] == [] and last["usage"]["completion_tokens"] == 13 and last["timings"]["predicted_n"] == 13
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions"])
+def test_every_chunk_says_how_far_the_reply_is_where_that_is_asked_for(http: httpx.Client, path: str) -> None:
+    """As llama-server does: a chunk of text alone does not tell how many tokens it holds."""
+    ask = {"stream": True, "timings_per_token": True}
+    prompt = {"messages": ASK["messages"]} if "chat" in path else {"prompt": "Say"}
+    told = [each["timings"] for each in events(http.post(path, json={**ask, **prompt})) if "timings" in each]
+    counts = [each["predicted_n"] for each in told]
+    assert len(counts) > 3 and counts == sorted(counts) and counts[0] == 3
+    assert told[1]["draft_n"] == 2 and told[1]["predicted_ms"] > 0
+    assert not any("timings" in each for each in events(http.post(path, json={"stream": True, **prompt}))[:-1])
+
+
 def test_text_is_continued_too(http: httpx.Client, engine: ScriptedEngine) -> None:
     body = http.post("/v1/completions", json={"prompt": "Say", "max_tokens": 5}).json()
     assert body["object"] == "text_completion"

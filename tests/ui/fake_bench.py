@@ -41,6 +41,7 @@ class BenchScript:
     text: str = STORY
     plain_ms: float = 10.0
     acceptance: float = 0.8
+    is_parked: bool = False
     is_paced: bool = False
     """Take the time that the rounds say they took."""
     is_gated: bool = False
@@ -96,7 +97,7 @@ class WordEngine:
         plain_ms = self.script.plain_ms
         if is_first:
             return Round((1,), (False,), is_first=True)
-        if not settings.speculation.is_enabled:
+        if not settings.speculation.is_enabled or self.script.is_parked:
             return Round((1,), (False,), verify_ms=plain_ms, plain_ms_per_token=plain_ms)
         length = min(settings.speculation.draft_length or 3, words_left - 1)
         accepted = 0

@@ -87,7 +87,9 @@ def test_a_loss_is_told_also_where_most_of_it_was_parked() -> None:
     assert figures.gain(stats, parked_rounds=90) == "costing you 5 %"
 
 
-@pytest.mark.parametrize(("ms", "expected"), [(340, "340 ms"), (2300, "2.3 s"), (72_000, "1 min 12 s")])
+@pytest.mark.parametrize(
+    ("ms", "expected"), [(340, "340 ms"), (2300, "2.3 s"), (72_000, "1 min 12 s"), (11_100_000, "3 h 5 min")]
+)
 def test_durations_have_their_natural_unit(ms: float, expected: str) -> None:
     assert figures.duration(ms) == expected
 

@@ -293,7 +293,7 @@ async def test_what_was_saved_before_counts_in_all_and_not_in_this_conversation(
     tree.add(Message("assistant", "Hi.", stats=stats), tree.add(Message("user", "Hello."), None))
     desk.history.keep(None, tree, ChatSettings())
     async with at_open_desk(desk) as sitting:
-        await sitting.until(lambda: "in all conversations  40.0 s saved" in sitting.picture())
+        await sitting.until(lambda: "saved in all chats 40.0 s" in " ".join(sitting.picture().split()))
         assert sitting.chat.figures.totals.saved_ms == 0
 
 
@@ -317,3 +317,13 @@ async def test_the_row_in_front_is_seen_without_colours(monkeypatch: pytest.Monk
         await come(sitting)
         shown = sitting.chat.query_one(ConversationList)
         assert shown.get_visual_style("option-list--option-highlighted").underline
+
+
+async def test_the_keys_of_the_list_stay_with_what_they_do() -> None:
+    """ "n" once ended a line, and "new" began the next."""
+    async with at_open_desk(size=NARROW) as sitting:
+        await sitting.ask()
+        await sitting.pilot.press("f9")
+        await sitting.until(lambda: "2 messages" in sitting.picture())
+        await sitting.pilot.press("down")
+        await sitting.until(lambda: "n new  / search  Esc close" in sitting.picture())

@@ -14,8 +14,10 @@ from sparkdesk.ui.app import EXIT_AFTER_FIRST_PAINT, SparkDeskApp
 from sparkdesk.ui.commands import of_screen
 from sparkdesk.ui.screens.chat import ChatScreen
 from sparkdesk.ui.screens.help import HelpScreen
+from sparkdesk.ui.stage import Stage
+from sparkdesk.ui.widgets.opening import Opening
 from tests.ui.fake_desk import FakeDesk
-from tests.ui.sitting import NARROW, at_open_desk
+from tests.ui.sitting import NARROW, Sitting, at_open_desk
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,6 +85,19 @@ async def test_the_key_of_a_screen_leads_back_from_it_too() -> None:
         await sitting.pilot.press("f1", "f1")
         assert isinstance(sitting.app.screen, ChatScreen)
         assert len(sitting.app.screen_stack) == 1
+
+
+async def test_what_is_told_in_passing_hides_neither_the_prompt_nor_the_figures() -> None:
+    desk = FakeDesk()
+    app = SparkDeskApp(desk)
+    async with app.run_test(size=NARROW, notifications=True) as pilot:
+        sitting = Sitting(desk, app, pilot)
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY and not sitting.chat.query(Opening))
+        sitting.prompt.show("half a thought")
+        app.notify("Something of interest, told in enough words to fill several lines of a small window.")
+        await sitting.until(lambda: "Something of interest" in sitting.picture())
+        assert "│ half a thought                                                               │" in sitting.picture()
+        assert "speculation ON" in sitting.picture() and "by position ·······" in sitting.picture()
 
 
 async def test_a_palette_entry_acts_on_the_desk() -> None:

@@ -75,6 +75,12 @@ async def order(sitting: Sitting, name: str = "qwen3-4b") -> None:
     await sitting.until(lambda: isinstance(sitting.app.screen, ModelsScreen))
 
 
+async def test_its_keys_are_told_as_those_of_every_screen_are() -> None:
+    async with at_models(size=NARROW) as sitting:
+        assert sitting.picture().splitlines()[-1].startswith(" F1 Help  Enter Choose  / Search")
+        assert sitting.picture().endswith("^Q Quit")
+
+
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 async def test_what_is_here_is_listed_with_what_is_wrong(size: tuple[int, int]) -> None:
     async with at_models(size=size) as sitting:

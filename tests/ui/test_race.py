@@ -75,6 +75,19 @@ async def test_a_typed_prompt_is_raced_and_the_result_is_told(size: tuple[int, i
         assert asked[0] == "Tell me a story." and asked[1].is_greedy
 
 
+async def test_the_prompt_says_what_it_is_for() -> None:
+    """It once invited to write a message, as the chat's does."""
+    async with at_bench() as sitting:
+        assert "What shall both answer? Enter starts the race" in sitting.picture()
+
+
+async def test_where_nothing_was_drafted_no_acceptance_is_told() -> None:
+    async with at_bench(BenchScript(is_parked=True)) as sitting:
+        await race(sitting)
+        assert "nothing was drafted, because it would not have paid" in sitting.picture()
+        assert "acceptance" not in sitting.picture()
+
+
 async def test_while_it_is_measured_the_screen_says_how_far_it_is_and_gives_nothing_away() -> None:
     async with at_bench(GATED) as sitting:
         await ask(sitting)

@@ -24,6 +24,8 @@ class Ask:
     is_streamed: bool = False
     tells_usage: bool = False
     """At the end of a stream."""
+    tells_timings: bool = False
+    """With every chunk of a stream."""
     user: str = ""
     """Who asks, where the client says so."""
 

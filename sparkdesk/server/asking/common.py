@@ -31,6 +31,7 @@ def read_common(fields: Fields, usual: Usual, *, logprobs: int | None, is_thinki
         top_logprobs=logprobs,
         is_streamed=fields.switch("stream", False),
         tells_usage=stream_options.switch("include_usage", False) if stream_options is not None else False,
+        tells_timings=fields.switch("timings_per_token", False),
         user=fields.text("user"),
     )
 

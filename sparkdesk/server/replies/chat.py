@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sparkdesk.server.replies.shape import Heading, with_figures
+from sparkdesk.server.replies.shape import Heading, so_far, with_figures
 from sparkdesk.server.replies.wire import as_logprob
 from sparkdesk.server.speech.parts import CallArguments, CallOpened, Part, Said, Thought
 from sparkdesk.server.speech.spelling import TokenChance
@@ -11,9 +11,9 @@ from sparkdesk.server.work.outlet import Advanced, Ended
 
 
 class ChatShape:
-    def __init__(self, model: str, *, tells_usage: bool) -> None:
+    def __init__(self, model: str, *, tells_usage: bool, tells_timings: bool = False) -> None:
         self._heading = Heading("chatcmpl", model)
-        self._tells_usage = tells_usage
+        self._tells_usage, self._tells_timings = tells_usage, tells_timings
         self._content: list[str] = []
         self._thoughts: list[str] = []
         self._calls: list[tuple[str, list[str]]] = []
@@ -25,12 +25,12 @@ class ChatShape:
         yield self._chunk({"role": "assistant", "content": ""})
 
     def chunks(self, event: Advanced) -> Iterator[dict[str, Any]]:
-        logprobs = _logprobs(event.chances)
+        logprobs, told = _logprobs(event.chances), so_far(event) if self._tells_timings else {}
         for part in event.parts:
-            yield self._chunk(self._delta(part), logprobs=logprobs)
+            yield {**self._chunk(self._delta(part), logprobs=logprobs), **told}
             logprobs = None
         if logprobs is not None:
-            yield self._chunk({}, logprobs=logprobs)
+            yield {**self._chunk({}, logprobs=logprobs), **told}
 
     def closing(self, event: Ended) -> Iterator[dict[str, Any]]:
         last = self._chunk({}, reason=event.reason)

@@ -45,3 +45,8 @@ class Shape(Protocol):
 def with_figures(body: dict[str, Any], event: Ended) -> dict[str, Any]:
     figures = event.figures
     return {**body, "usage": figures.usage(), "timings": figures.timings(), "metrics": figures.metrics()}
+
+
+def so_far(event: Advanced) -> dict[str, Any]:
+    """What a chunk tells where `timings_per_token` was asked for, as llama-server does."""
+    return {"timings": event.figures.timings()} if event.figures is not None else {}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sparkdesk.server.replies.shape import Heading, with_figures
+from sparkdesk.server.replies.shape import Heading, so_far, with_figures
 from sparkdesk.server.replies.wire import as_logprob
 from sparkdesk.server.speech.parts import Said
 from sparkdesk.server.speech.spelling import TokenChance
@@ -11,9 +11,9 @@ from sparkdesk.server.work.outlet import Advanced, Ended
 
 
 class TextShape:
-    def __init__(self, model: str, *, tells_usage: bool) -> None:
+    def __init__(self, model: str, *, tells_usage: bool, tells_timings: bool = False) -> None:
         self._heading = Heading("cmpl", model)
-        self._tells_usage = tells_usage
+        self._tells_usage, self._tells_timings = tells_usage, tells_timings
         self._text: list[str] = []
         self._chances: list[TokenChance] = []
         self._offset = 0
@@ -22,7 +22,8 @@ class TextShape:
         return iter(())
 
     def chunks(self, event: Advanced) -> Iterator[dict[str, Any]]:
-        yield self._chunk(_text(event), logprobs=self._logprobs(event.chances))
+        told = so_far(event) if self._tells_timings else {}
+        yield {**self._chunk(_text(event), logprobs=self._logprobs(event.chances)), **told}
 
     def closing(self, event: Ended) -> Iterator[dict[str, Any]]:
         last = self._chunk("", reason=event.reason)

@@ -41,12 +41,16 @@ class Api:
 
     async def chat(self, request: Request) -> Response:
         ask = read_chat(await read_body(request), self._usual)
-        shape = ChatShape(self._usual.names[0], tells_usage=ask.common.tells_usage)
+        shape = ChatShape(
+            self._usual.names[0], tells_usage=ask.common.tells_usage, tells_timings=ask.common.tells_timings
+        )
         return self._delivery(request, ask, shape)
 
     async def text(self, request: Request) -> Response:
         ask = read_text(await read_body(request), self._usual)
-        shape = TextShape(self._usual.names[0], tells_usage=ask.common.tells_usage)
+        shape = TextShape(
+            self._usual.names[0], tells_usage=ask.common.tells_usage, tells_timings=ask.common.tells_timings
+        )
         return self._delivery(request, ask, shape)
 
     async def models(self, request: Request) -> Response:

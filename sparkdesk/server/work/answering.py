@@ -114,7 +114,7 @@ class _Answer:
         parts = tuple(joined([part for each in told for part in each.parts]))
         chances = tuple(chance for each in told for chance in each.chances)
         if parts or chances:
-            self._job.outlet.put(Advanced(parts, chances))
+            self._job.outlet.put(Advanced(parts, chances, self._figures(self._speller)))
 
     def _end(self, stop_reason: str) -> Answered:
         figures = self._figures(self._speller)

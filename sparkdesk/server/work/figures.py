@@ -43,7 +43,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of a reply that is over."""
+    """Of a reply that is over, or so far."""
 
     prompt_tokens: int
     cached_tokens: int
@@ -65,7 +65,8 @@ class Figures:
         }
 
     def timings(self) -> dict[str, object]:
-        """llama.cpp's names. draft_n are drafted tokens that the target looked at."""
+        """llama.cpp's names. draft_n are drafted tokens that the target looked at; what plain decoding would have cost
+        here is ours to tell, 0 where it was not measured."""
         stats = self.stats
         return {
             "cache_n": self.cached_tokens,
@@ -79,6 +80,7 @@ class Figures:
             "predicted_per_second": round(stats.tokens_per_second, 3),
             "draft_n": stats.verified,
             "draft_n_accepted": stats.accepted,
+            "plain_per_token_ms": round(stats.plain_ms, 3),
         }
 
     def metrics(self) -> dict[str, object]:

@@ -28,6 +28,8 @@ class Began:
 class Advanced:
     parts: tuple[Part, ...]
     chances: tuple[TokenChance, ...] = ()
+    figures: Figures | None = None
+    """Of the reply so far."""
 
     @property
     def size_bytes(self) -> int:

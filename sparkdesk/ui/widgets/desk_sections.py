@@ -24,7 +24,7 @@ class TotalsSection(Section):
         tokens = f"{replies} · {figures.tokens(totals.tokens)}"
         yield row("conversation", tokens, width, label_style=BRIGHT)
         yield row(*_saved(totals.saved_ms), width)
-        yield row("  in all conversations", _signed(self.figures.in_all.saved_ms), width, value_style=QUIET)
+        yield row(*_in_all(self.figures.in_all.saved_ms), width, value_style=QUIET)
         yield self._context_line(width)
 
     def _context_line(self, width: int) -> Content:
@@ -69,10 +69,9 @@ def _saved(saved_ms: float) -> tuple[str, str]:
     return "saved by speculation", figures.duration(saved_ms) if saved_ms > _LEAST_MS else figures.UNKNOWN
 
 
-def _signed(saved_ms: float) -> str:
-    if abs(saved_ms) <= _LEAST_MS:
-        return figures.UNKNOWN
-    return f"{figures.duration(abs(saved_ms))} {'saved' if saved_ms > 0 else 'lost'}"
+def _in_all(saved_ms: float) -> tuple[str, str]:
+    what = "  lost" if saved_ms < -_LEAST_MS else "  saved"
+    return f"{what} in all chats", figures.duration(abs(saved_ms)) if abs(saved_ms) > _LEAST_MS else figures.UNKNOWN
 
 
 def _place(model: ModelInfo) -> str:

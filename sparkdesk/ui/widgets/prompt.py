@@ -39,8 +39,12 @@ class Prompt(TextArea):
         self._history = PromptHistory()
 
     def on_mount(self) -> None:
+        self.placeholder = self.invitation()
+
+    def invitation(self) -> str:
+        """What is there as long as nothing was written."""
         send, new_line = key_name(self, "prompt.send"), key_name(self, "prompt.new_line")
-        self.placeholder = f"Write here. {send} sends, {new_line} starts a new line."
+        return f"Write here. {send} sends, {new_line} starts a new line."
 
     def watch_is_editing(self) -> None:
         self.set_class(self.is_editing, "-editing")

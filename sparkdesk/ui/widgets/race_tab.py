@@ -21,13 +21,13 @@ from sparkdesk.bench.race import Race, RaceEvent, RaceSettings
 from sparkdesk.bench.suite import Prompt as SuitePrompt
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.ui.bench_messages import RaceWanted
+from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.messages import PromptSent
 from sparkdesk.ui.widgets.cycle import Cycle
 from sparkdesk.ui.widgets.prompt import Prompt
 from sparkdesk.ui.widgets.race_progress import RaceProgress
 from sparkdesk.ui.widgets.race_view import RaceView
 
-_PLACEHOLDER = "What shall both answer? Enter starts the race, Down chooses from the suite."
 _LENGTHS = (100, 200, 400, 800)
 
 
@@ -37,9 +37,9 @@ class RacePrompt(Prompt):
     class Left(Message):
         """The user goes down from the prompt."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.placeholder = _PLACEHOLDER
+    def invitation(self) -> str:
+        send = key_name(self, "prompt.send")
+        return f"What shall both answer? {send} starts the race, Down chooses from the suite."
 
     def action_newer(self) -> None:
         before = self.text, self.cursor_location

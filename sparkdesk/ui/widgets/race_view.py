@@ -134,7 +134,9 @@ class RaceView(Vertical, can_focus=True):
             return [Content.assemble(("▶ ", "$primary"), (clock, "bold"), f"  {how}", (keys, "$spark-quiet"))]
         colour = "$primary" if race.saved_ms >= 0 else "$spark-calm"
         stats = race.speculative.reply.stats
-        facts = f"accepted length {stats.accepted_length:.2f} · acceptance {figures.percent(stats.acceptance)}"
+        facts = "nothing was drafted, because it would not have paid"
+        if stats.verified:
+            facts = f"accepted length {stats.accepted_length:.2f} · acceptance {figures.percent(stats.acceptance)}"
         first = "plain" if race.is_plain_first else "speculation"
         is_wrong = race.judgement is not None and race.judgement.kind == DIVERGED
         return [

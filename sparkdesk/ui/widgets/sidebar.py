@@ -15,6 +15,7 @@ from textual.widgets import Input, OptionList, Static
 from sparkdesk.chat.summary import Found, Summary
 from sparkdesk.ui import asks
 from sparkdesk.ui.keys import key_name
+from sparkdesk.ui.packing import packed
 from sparkdesk.ui.widgets.conversation_list import ConversationList
 
 ROOM_BESIDE = 132
@@ -209,10 +210,9 @@ class Sidebar(Vertical):
             keys = [(self._key(action), action) for action in _LIST_ACTIONS]
         else:
             keys = [("Enter", "open"), ("↓", "list"), (close, "close")]
-        parts = [
-            part for key, what in keys for part in ((f"{key}\u00a0", "bold $primary"), (f"{what}  ", "$spark-quiet"))
-        ]
-        self.query_one(".keys", Static).update(Content.assemble(*parts))
+        bar = self.query_one(".keys", Static)
+        pieces = (Content.assemble((f"{key} ", "bold $primary"), (what, "$spark-quiet")) for key, what in keys)
+        bar.update(Content("\n").join(packed(pieces, bar.content_size.width, between="  ")))
 
     def _key(self, action: str) -> str:
         return key_name(self, f"chats.{action}")
