@@ -1,6 +1,6 @@
 """Where every character of a reply came from, and what its rounds were worth: to be shown on demand."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 DRAFTED, REPEATED, BONUS, PLAIN = "draft", "context", "bonus", "plain"
@@ -38,23 +38,26 @@ class RoundMark:
     """0 for the first token, which comes with the prefill."""
 
 
+Parts = tuple[tuple[Stretch, ...], tuple[RoundMark, ...]]
+
+
 class Trace:
     """Of one reply. The stretches' lengths add up to the length of its text.
 
     One that was kept is unpacked when somebody looks at it: a long conversation is opened without.
     """
 
-    __slots__ = ("_packed", "_rounds", "_stretches")
+    __slots__ = ("_kept", "_rounds", "_stretches")
 
     def __init__(self, stretches: Iterable[Stretch] = (), rounds: Iterable[RoundMark] = ()) -> None:
         self._stretches, self._rounds = tuple(stretches), tuple(rounds)
-        self._packed: bytes | None = None
+        self._kept: Callable[[], Parts] | None = None
 
     @classmethod
-    def kept(cls, packed: bytes) -> "Trace":
-        """What trace_bytes.pack made; broken bytes amount to an empty one."""
+    def kept(cls, unpack: Callable[[], Parts]) -> "Trace":
+        """`unpack` is called once, at the first look."""
         trace = cls()
-        trace._packed = packed
+        trace._kept = unpack
         return trace
 
     @property
@@ -79,8 +82,6 @@ class Trace:
         return f"Trace({self.stretches!r}, {self.rounds!r})"
 
     def _unpack(self) -> None:
-        if self._packed is not None:
-            from sparkdesk.chat.trace_bytes import unpack
-
-            packed, self._packed = self._packed, None
-            self._stretches, self._rounds = unpack(packed)
+        if self._kept is not None:
+            unpack, self._kept = self._kept, None
+            self._stretches, self._rounds = unpack()

@@ -4,7 +4,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 
-from sparkdesk.chat.trace import BONUS, DRAFTED, PLAIN, REPEATED, RoundMark, Stretch, Trace
+from sparkdesk.chat.trace import BONUS, DRAFTED, PLAIN, REPEATED, Parts, RoundMark, Stretch, Trace
 
 _VERSION = 1
 _SOURCES = ("", DRAFTED, REPEATED, BONUS, PLAIN)
@@ -15,8 +15,6 @@ _UNKNOWN = 255
 _LONGEST = 0xFFFF
 _SPECULATING, _PARKED = 0x40, 0x80
 _MOST_BYTES = 1 << 26
-
-Parts = tuple[tuple[Stretch, ...], tuple[RoundMark, ...]]
 
 
 def pack(trace: Trace) -> bytes:

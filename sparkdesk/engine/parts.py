@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import GrammarSettings
-
-if TYPE_CHECKING:
-    from sparkdesk.engine.saved import SavedStates
 
 BATCH_ROWS = 512
 """Most rows in one pass of the target."""
@@ -128,6 +125,13 @@ class ConstraintPart(Protocol):
     def close(self) -> None: ...
 
 
+class SavedPart(Protocol):
+    """Conversations put aside; see saved.py."""
+
+    def switch(self, target: TargetPart, drafter: DrafterPart | None, tokens: Sequence[int]) -> None: ...
+    def learn_reading(self, tokens: int, elapsed_ms: float) -> None: ...
+
+
 class PairParts(Protocol):
     @property
     def target(self) -> TargetPart: ...
@@ -138,7 +142,7 @@ class PairParts(Protocol):
     @property
     def tuner(self) -> Tuner: ...
     @property
-    def saved(self) -> "SavedStates": ...
+    def saved(self) -> SavedPart: ...
     def constraint(self, grammar: GrammarSettings) -> ConstraintPart:
         """Raises EngineError where the grammar cannot be used. To be closed."""
         ...

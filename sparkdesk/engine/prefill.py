@@ -6,9 +6,9 @@ from time import perf_counter
 
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.parts import BATCH_ROWS, DrafterPart, TargetPart
+from sparkdesk.engine.parts import BATCH_ROWS, DrafterPart, SavedPart, TargetPart
 from sparkdesk.engine.round import Prefilled
-from sparkdesk.engine.saved import SavedStates, common_length
+from sparkdesk.engine.saved import common_length
 from sparkdesk.errors import ContextFull, EngineError
 
 _FIRST_STEP = 128
@@ -47,7 +47,7 @@ def run(
     tokens: Sequence[int],
     control: Control,
     absorbs: bool,
-    saved: SavedStates | None = None,
+    saved: SavedPart | None = None,
 ) -> Generator[Prefilled, None, Ready | None]:
     """Decode what the cache lacks of `tokens`; returns None when cancelled on the way.
 

@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import asdict, fields
+from functools import partial
 from typing import Any, TypeVar
 
 from sparkdesk.chat.messages import Attachment, Message
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.trace import Trace
-from sparkdesk.chat.trace_bytes import pack
+from sparkdesk.chat.trace_bytes import pack, unpack
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.engine.stats import ReplyStats
 
@@ -42,7 +43,7 @@ def message_of(row: Row) -> Message:
         stats=_made(ReplyStats, stats) if isinstance(stats, dict) else None,
         note=str(about.get("note", "")),
         attachments=tuple(Attachment(str(each["name"]), str(each["text"])) for each in about.get("attachments", ())),
-        trace=Trace.kept(trace) if trace is not None else None,
+        trace=Trace.kept(partial(unpack, trace)) if trace is not None else None,
         model=str(about.get("model", "")),
     )
 
