@@ -186,10 +186,10 @@ def _desk(options: argparse.Namespace) -> Iterator[Desk]:
         yield FakeDesk(Script(is_paced=True))
         return
     from sparkdesk.chat.settings import ChatSettings
-    from sparkdesk.cli.desk import PairDesk
-    from sparkdesk.cli.pairs import chosen_pair
-    from sparkdesk.cli.shared_engine import SharedEngine
+    from sparkdesk.desk.pair_desk import PairDesk
+    from sparkdesk.desk.shared_engine import SharedEngine
     from sparkdesk.engine.settings import LoadSettings, SamplingSettings
+    from sparkdesk.opening.chosen import chosen_pair
     from sparkdesk.paths import user_paths
 
     pair = chosen_pair(options.target, options.draft)

@@ -1,6 +1,8 @@
 """The frozen events every journey yields: the CLI prints them, the UI posts them, the server streams them."""
 
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +30,11 @@ class Notice:
     """Something the user should know, that does not stop the journey."""
 
     text: str
+
+
+Told = Progress | Notice
+Result = TypeVar("Result")
+Journey = Generator[Told, None, Result]
+"""Runs in the thread that iterates; yields at least twice a second while it works, and is cancelled by closing it."""
+SILENCE = Notice("")
+"""Nothing to tell; yielded so that a journey can be cancelled there."""

@@ -70,7 +70,7 @@ def use_extra_buffers(quantized_pair: SyntheticPair) -> bool:
 @pytest.fixture(scope="session")
 def tiny_pair(isolated_home: Path) -> SyntheticPair:
     """Spark Tiny, the bundled pair, converted as the demo does it; its prompt tokens are left empty."""
-    from sparkdesk.cli.pairs import demo_pair
+    from sparkdesk.opening.chosen import demo_pair
 
     steps = demo_pair().prepare()
     while True:

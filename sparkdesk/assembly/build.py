@@ -10,7 +10,7 @@ from sparkdesk.assembly.pair_file import Origin, PairFile, write_pair
 from sparkdesk.assembly.plan import Plan
 from sparkdesk.assembly.record import MadeFile, Record, read_record, write_record
 from sparkdesk.errors import DownloadError, PairMismatch
-from sparkdesk.events import Notice, Progress
+from sparkdesk.events import Told
 from sparkdesk.gguf_file import read_gguf
 from sparkdesk.hub.cache import HubCache
 from sparkdesk.hub.client import Hub
@@ -18,8 +18,6 @@ from sparkdesk.hub.model import CHECKPOINT, ModelSource
 from sparkdesk.hub.pull import DRAFT, TARGET, fetch_models
 from sparkdesk.hub.space import Need
 from sparkdesk.pairing import problem
-
-Told = Progress | Notice
 
 
 @dataclass(frozen=True, slots=True)

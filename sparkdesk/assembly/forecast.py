@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sparkdesk import convert
 from sparkdesk.errors import DownloadError, ModelLoadError
-from sparkdesk.events import Notice, Progress
+from sparkdesk.events import Told
 from sparkdesk.fit import (
     ModelSize,
     Plan,
@@ -31,8 +31,6 @@ from sparkdesk.hub.look_up import LookUp
 from sparkdesk.hub.model import CHECKPOINT, GGUF, ModelSource
 from sparkdesk.hub.patience import Patience
 from sparkdesk.hub.space import Need, check_space
-
-Told = Progress | Notice
 
 _MADE_TYPES = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M")
 """What a checkpoint is usually converted to."""

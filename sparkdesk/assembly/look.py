@@ -3,11 +3,12 @@
 from collections.abc import Generator
 from pathlib import Path
 
-from sparkdesk.assembly.forecast import Forecast, Told, Wanted, foresee
+from sparkdesk.assembly.forecast import Forecast, Wanted, foresee
 from sparkdesk.assembly.plan import Wish
 from sparkdesk.assembly.planning import Planning
 from sparkdesk.catalog import Catalog, PairEntry
 from sparkdesk.errors import SparkDeskError
+from sparkdesk.events import Told
 from sparkdesk.fit import Room
 from sparkdesk.hub.client import Hub
 from sparkdesk.hub.look_up import LookUp

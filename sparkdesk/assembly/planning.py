@@ -4,9 +4,10 @@ from collections.abc import Generator
 from pathlib import Path
 
 from sparkdesk.assembly.build import made_files
-from sparkdesk.assembly.forecast import Told, Wanted
+from sparkdesk.assembly.forecast import Wanted
 from sparkdesk.assembly.plan import Plan, Wish, plan_pair
 from sparkdesk.catalog import Catalog
+from sparkdesk.events import Told
 from sparkdesk.hub.client import Hub
 from sparkdesk.hub.look_up import LookUp
 

@@ -5,8 +5,8 @@ A smaller one is taken only where the user named none and nothing of the usual o
 
 from collections.abc import Callable, Generator
 
-from sparkdesk.assembly.forecast import Forecast, Option, Told, Wanted, foresee
-from sparkdesk.events import Notice
+from sparkdesk.assembly.forecast import Forecast, Option, Wanted, foresee
+from sparkdesk.events import Notice, Told
 from sparkdesk.fit import Room
 from sparkdesk.hub.choose import in_gb
 from sparkdesk.hub.client import Hub

@@ -31,7 +31,7 @@ def run(options: Namespace) -> int:
 
     if options.out is not None:
         card.check_out(options.out)
-    files = bench_pair.files_by_role(bench_pair.prepared(bench_pair.chosen(options)))
+    files = bench_pair.prepared(bench_pair.chosen(options)).by_role
     found, code = _figures(options, files)
     if not found["prompts"]:
         return code

@@ -14,6 +14,7 @@ from sparkdesk.cli.talk import ProgressLine, say_error
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice, Progress
+from sparkdesk.opening import for_bench
 
 if TYPE_CHECKING:
     from sparkdesk.bench.curves import Curves
@@ -44,7 +45,7 @@ def run(options: Namespace) -> int:
 
     prompts = bench_pair.prompts_of(options)
     with bench_pair.opened(options, SpeculationSettings()) as (engine, _):
-        render = bench_pair.renderer(engine, SamplingSettings(temperature=0.0))
+        render = for_bench.renderer(engine, SamplingSettings(temperature=0.0))
         events = sweep(engine, prompts, max_tokens=options.max_tokens, render=render, repetitions=options.repeat)
         swept, code = gather(events)
         model = engine.model

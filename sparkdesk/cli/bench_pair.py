@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli import speaking, values
-from sparkdesk.cli.pairs import ChosenPair, PairFiles, chosen_pair, own_pair
 from sparkdesk.cli.talk import say, show_progress
-from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.errors import PairMismatch, UsageError
 from sparkdesk.events import Progress
+from sparkdesk.opening.chosen import ChosenPair, PairFiles, chosen_pair, own_pair
 from sparkdesk.settings import ALL_LAYERS
 
 if TYPE_CHECKING:
-    from sparkdesk.bench.duel import Judge, Render
     from sparkdesk.bench.suite import Prompt
-    from sparkdesk.chat.engine import Engine
     from sparkdesk.runner.client import EngineClient
 
 
@@ -79,7 +77,7 @@ def suite_of(options: Namespace) -> str:
 @contextmanager
 def opened(options: Namespace, speculation: SpeculationSettings) -> "Iterator[tuple[EngineClient, PairFiles]]":
     """The engine with the pair loaded. Raises UsageError, PairMismatch and EngineError."""
-    from sparkdesk.cli.opening import open_pair
+    from sparkdesk.opening.loading import open_pair
     from sparkdesk.paths import user_paths
     from sparkdesk.runner.client import EngineClient
 
@@ -110,36 +108,6 @@ def prepared(pair: ChosenPair) -> PairFiles:
 
     show_progress(steps())
     return found[0]
-
-
-def files_by_role(files: PairFiles) -> dict[str, Path]:
-    return {"target": files.target} | ({"draft": files.draft} if files.draft is not None else {})
-
-
-def renderer(engine: "Engine", sampling: SamplingSettings) -> "Render":
-    """From a text to the tokens of a conversation that begins with it."""
-    from sparkdesk.chat.oneshot import prompt_of
-    from sparkdesk.chat.settings import ChatSettings
-
-    settings = ChatSettings(sampling=sampling)
-    return lambda text: prompt_of(engine, text, settings=settings)
-
-
-def judge(engine: "Engine") -> "Judge":
-    """Whether two greedy replies say the same; asks the engine where they part."""
-    from sparkdesk.bench.replies import Judgement, Reply
-    from sparkdesk.chat.verdict import Answered, compare_answers
-
-    def judged(prompt: tuple[int, ...], plain: Reply, speculative: Reply) -> Judgement:
-        verdict = compare_answers(
-            engine,
-            prompt,
-            plain=Answered(plain.tokens, plain.stop_reason),
-            speculative=Answered(speculative.tokens, speculative.stop_reason),
-        )
-        return Judgement(verdict.kind, verdict.position, verdict.margin, verdict.noise)
-
-    return judged
 
 
 def shown_command(part: str, options: Namespace) -> str:

@@ -13,6 +13,7 @@ from sparkdesk.cli.talk import ProgressLine, say, say_error
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice, Progress
+from sparkdesk.opening import for_bench
 
 if TYPE_CHECKING:
     from sparkdesk.bench.duel import DuelSettings
@@ -76,7 +77,7 @@ def measured(options: Namespace, part: str) -> "tuple[dict[str, Any], Outcome]":
     settings = _settings(options)
     with bench_pair.opened(options, settings.speculation) as (engine, files):
         outcome = collect(engine, prompts, settings)
-        found = _recorded(outcome, options, settings, engine, files=bench_pair.files_by_role(files), part=part)
+        found = _recorded(outcome, options, settings, engine, files=files.by_role, part=part)
     return found, outcome
 
 
@@ -87,7 +88,7 @@ def collect(engine: "Engine", prompts: "tuple[Prompt, ...]", settings: "DuelSett
     assert engine.model is not None
     if not engine.model.chat_template and any(prompt.text for prompt in prompts):
         say("This model brings no chat template: it continues the prompts as they stand.")
-    render, judge = bench_pair.renderer(engine, settings.sampling), bench_pair.judge(engine)
+    render, judge = for_bench.renderer(engine, settings.sampling), for_bench.judge(engine)
     return gather(duel(engine, prompts, settings, render=render, judge=judge))
 
 

@@ -77,8 +77,8 @@ def _test(built: "Built", options: Namespace) -> None:
     """Raises EngineError where speculation changes the text; a draft that is never right is only warned of."""
     from sparkdesk.assembly.build import note_tested
     from sparkdesk.cli.convert_verify import verify
-    from sparkdesk.cli.pairs import own_pair
-    from sparkdesk.cli.trial import refuse_divergence
+    from sparkdesk.opening.chosen import own_pair
+    from sparkdesk.opening.trial import refuse_divergence
 
     found = verify(own_pair(built.target, built.draft), options)
     refuse_divergence(found)

@@ -6,10 +6,10 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli import speaking, values
-from sparkdesk.cli.pairs import chosen_pair
 from sparkdesk.cli.screen import open_screen
 from sparkdesk.cli.talk import say, show_progress
 from sparkdesk.errors import PairMismatch, UsageError
+from sparkdesk.opening.chosen import chosen_pair
 
 if TYPE_CHECKING:
     from sparkdesk.chat.events import ReplyFinished
@@ -44,7 +44,7 @@ def run(options: Namespace) -> int:
     prompt = _prompt(options)
     if prompt is None:
         return open_screen(pair, options)
-    from sparkdesk.cli.opening import open_pair
+    from sparkdesk.opening.loading import open_pair
     from sparkdesk.paths import user_paths
     from sparkdesk.runner.client import EngineClient
 

@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     check_terminal()
     key = _key(options)
-    from sparkdesk.cli.remote_desk import RemoteDesk
+    from sparkdesk.desk.remote_desk import RemoteDesk
     from sparkdesk.paths import user_paths
 
     settings = speaking.settings_file()

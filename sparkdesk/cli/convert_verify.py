@@ -5,10 +5,10 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from sparkdesk.cli import speaking
-from sparkdesk.cli.pairs import ChosenPair, own_pair
 from sparkdesk.cli.talk import follow
-from sparkdesk.cli.trial import Verified, judged, refuse_divergence, trying
 from sparkdesk.errors import PairMismatch
+from sparkdesk.opening.chosen import ChosenPair, own_pair
+from sparkdesk.opening.trial import Verified, judged, refuse_divergence, trying
 
 
 def add_arguments(parser: ArgumentParser) -> None:

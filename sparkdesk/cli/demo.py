@@ -4,10 +4,10 @@ import json
 from argparse import ArgumentParser, Namespace
 
 from sparkdesk.cli import speaking
-from sparkdesk.cli.pairs import demo_pair
 from sparkdesk.cli.screen import open_screen
 from sparkdesk.cli.talk import show_progress
 from sparkdesk.errors import UsageError
+from sparkdesk.opening.chosen import demo_pair
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -26,8 +26,8 @@ def run(options: Namespace) -> int:
         raise UsageError("The prompt is empty.", "Give --prompt TEXT.")
     from sparkdesk.bench.race import RaceSettings
     from sparkdesk.cli import racing
-    from sparkdesk.cli.opening import open_pair
     from sparkdesk.engine.settings import SpeculationSettings
+    from sparkdesk.opening.loading import open_pair
     from sparkdesk.paths import user_paths
     from sparkdesk.runner.client import EngineClient
 

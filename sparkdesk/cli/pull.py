@@ -6,13 +6,14 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli import foreseeing
-from sparkdesk.cli.foreseeing import find_models_wanted, fit_as_json, settled
+from sparkdesk.cli.foreseeing import fit_as_json, settled
 from sparkdesk.cli.talk import follow, say
 from sparkdesk.paths import user_paths
 
 if TYPE_CHECKING:
-    from sparkdesk.assembly.forecast import Forecast, Told, Wanted
+    from sparkdesk.assembly.forecast import Forecast, Wanted
     from sparkdesk.catalog import PairEntry
+    from sparkdesk.events import Told
     from sparkdesk.hub.client import Hub
     from sparkdesk.hub.model import ModelSource
     from sparkdesk.hub.pull import Pulled
@@ -58,6 +59,7 @@ def run(options: Namespace) -> int:
 def _found(
     hub: "Hub", entry: "PairEntry | None", options: Namespace
 ) -> "tuple[dict[str, ModelSource], Forecast | None]":
+    from sparkdesk.assembly.pulling import find_models_wanted
     from sparkdesk.hub.look_up import LookUp
 
     look_up, models = LookUp(hub), {}

@@ -4,9 +4,9 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sparkdesk.cli import bench_pair
 from sparkdesk.cli.talk import ProgressLine
 from sparkdesk.events import Progress
+from sparkdesk.opening import for_bench
 
 if TYPE_CHECKING:
     from sparkdesk.bench.lane import Lane
@@ -25,8 +25,8 @@ def race_prompt(engine: "Engine", prompt: "str | tuple[int, ...]", settings: "Ra
         engine,
         Prompt(RACE_DOMAIN, RACE_DOMAIN, text, tokens),
         settings,
-        render=bench_pair.renderer(engine, settings.sampling),
-        judge=bench_pair.judge(engine),
+        render=for_bench.renderer(engine, settings.sampling),
+        judge=for_bench.judge(engine),
     )
     line = ProgressLine(sys.stderr)
     try:

@@ -5,8 +5,8 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from sparkdesk.cli.pairs import ChosenPair, chosen_pair
 from sparkdesk.errors import UsageError
+from sparkdesk.opening.chosen import ChosenPair, chosen_pair
 from sparkdesk.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ def run(options: Namespace) -> int:
 def open_screen(pair: ChosenPair, options: Namespace) -> int:
     check_terminal()
     from sparkdesk.cli import speaking
-    from sparkdesk.cli.desk import PairDesk
-    from sparkdesk.cli.shared_engine import SharedEngine
+    from sparkdesk.desk.pair_desk import PairDesk
+    from sparkdesk.desk.shared_engine import SharedEngine
     from sparkdesk.paths import user_paths
 
     settings = speaking.settings_file()

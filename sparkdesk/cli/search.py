@@ -16,8 +16,9 @@ from sparkdesk.paths import user_paths
 from sparkdesk.sizes import size_in_words
 
 if TYPE_CHECKING:
-    from sparkdesk.assembly.forecast import Forecast, Told
+    from sparkdesk.assembly.forecast import Forecast
     from sparkdesk.catalog import Catalog, PairEntry
+    from sparkdesk.events import Told
     from sparkdesk.hub.client import Hub
     from sparkdesk.hub.search import Hit
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli import speaking, values
-from sparkdesk.cli.pairs import ChosenPair, chosen_pair
 from sparkdesk.cli.talk import say, show_progress
 from sparkdesk.errors import UsageError
+from sparkdesk.opening.chosen import ChosenPair, chosen_pair
 
 if TYPE_CHECKING:
     from sparkdesk.chat.settings import ChatSettings
@@ -75,7 +75,7 @@ def run(options: Namespace) -> int:
 
 
 def _serve(pair: ChosenPair, options: Namespace, policy: "Policy", listener: socket.socket) -> int:
-    from sparkdesk.cli.opening import open_pair
+    from sparkdesk.opening.loading import open_pair
     from sparkdesk.paths import user_paths
     from sparkdesk.runner.client import EngineClient
     from sparkdesk.server.web.app import build_app

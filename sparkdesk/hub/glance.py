@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkdesk.errors import BrokenDownload, HubBusy, HubUnreachable, ModelLoadError
-from sparkdesk.events import Notice, Progress
+from sparkdesk.events import Notice, Progress, Told
 from sparkdesk.gguf_file import GgufFile, read_gguf, read_head
 from sparkdesk.hub.cache import HubCache, size_of
 from sparkdesk.hub.client import Hub
@@ -23,8 +23,6 @@ _FIRST_LOOK_BYTES = 1 << 20
 MOST_BYTES = 64 << 20
 """No vocabulary makes a header longer than this."""
 _LOCK_MOMENT_S = 0.2
-
-Told = Progress | Notice
 
 
 def read_header(

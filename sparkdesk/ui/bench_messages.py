@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from sparkdesk.bench.asked import SuiteAsked, SweepAsked
     from sparkdesk.bench.kept import KeptRun
     from sparkdesk.bench.race import Race, RaceSettings
     from sparkdesk.bench.replies import Comparison
-    from sparkdesk.ui.measuring import SuiteAsked, SweepAsked
 
 
 @dataclass

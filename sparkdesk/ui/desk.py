@@ -1,6 +1,6 @@
 """What the screen needs from below: a pair that opens, a conversation that replies, and what is kept of them.
 
-The command line assembles the real one; tests and the screen's own development use a scripted one.
+The real one is in desk/, which the screen does not know; tests and the screen's own development use a scripted one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -142,7 +142,7 @@ class Desk(Protocol):
 
     @property
     def examples(self) -> tuple[str, ...]:
-        """Prompts worth trying with this model; see ui/examples.py. Three fit the empty screen."""
+        """Prompts worth trying with this model; see opening/examples.py. Three fit the empty screen."""
         ...
 
     @property

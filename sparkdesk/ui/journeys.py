@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
+from sparkdesk.events import SILENCE, Journey, Result, Told
 from sparkdesk.ui.batches import calm_progress
-from sparkdesk.ui.shelf import SILENCE, Journey, Result, Told
 
 
 def hear(journey: Journey[Result], tell: Callable[[Told], object], has_ended: Callable[[], bool]) -> Result | None:

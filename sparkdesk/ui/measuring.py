@@ -1,19 +1,18 @@
 """What the bench screen needs from below: measurements with the desk's own engine, and what is kept of them.
 
-The command line assembles the real one; tests and the screen's own development use a scripted one. Nothing of the
-bench is imported before the screen is opened.
+The real one is in desk/, which the screen does not know; tests and the screen's own development use a scripted one.
+Nothing of the bench is imported before the screen is opened.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-    from typing import Any
 
+    from sparkdesk.bench.asked import CardMade, SuiteAsked, SweepAsked
     from sparkdesk.bench.kept import KeptRun
     from sparkdesk.bench.race import RaceEvent, RaceSettings
     from sparkdesk.bench.replies import Comparison
@@ -21,34 +20,6 @@ if TYPE_CHECKING:
     from sparkdesk.bench.sweep import Swept, Tuned
     from sparkdesk.engine.settings import SamplingSettings
     from sparkdesk.events import Notice, Progress
-
-
-@dataclass(frozen=True, slots=True)
-class SuiteAsked:
-    """A run over the suite, as it was chosen on the screen."""
-
-    domains: tuple[str, ...]
-    per_domain: int | None
-    """Most prompts of a domain; None is all."""
-    max_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class SweepAsked:
-    """A look at what passes cost, as it was chosen on the screen."""
-
-    domains: tuple[str, ...]
-    """One prompt of each is asked."""
-    max_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class CardMade:
-    """A report card, ready to be shown, copied or saved."""
-
-    run: KeptRun
-    card: dict[str, Any]
-    markdown: str
 
 
 class Bench(Protocol):

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sparkdesk.assembly.stock import READY, Listed
 from sparkdesk.catalog.entry import RELEASED, ModelEntry
 from sparkdesk.hub.search import DRAFT as DRAFT_HIT
 from sparkdesk.hub.search import Hit
 from sparkdesk.library.model import Library, Model, Pair, Partial
 from sparkdesk.sizes import parameters_in_words, size_in_words
-from sparkdesk.ui.shelf import READY, Listed
 from sparkdesk.ui.shelf_rows import Bundled, Row, name_of
 
 if TYPE_CHECKING:

@@ -1,72 +1,20 @@
 """What the models screen needs from below: what is on this machine, what can be had, and getting it.
 
-The command line assembles the real one; tests and the screen's own development use a scripted one.
+The real one is in desk/, which the screen does not know; tests and the screen's own development use a scripted one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
-
-from sparkdesk.events import Notice, Progress
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from sparkdesk.assembly.forecast import Forecast
-    from sparkdesk.catalog.entry import PairEntry
+    from sparkdesk.assembly.stock import Contents, Got, Order
+    from sparkdesk.events import Journey
     from sparkdesk.fit import Plan
     from sparkdesk.hub.search import Hit
-    from sparkdesk.library.model import Library, Model, Pair, Partial
+    from sparkdesk.library.model import Model, Pair, Partial
     from sparkdesk.library.removal import Removal
-
-Told = Progress | Notice
-Result = TypeVar("Result")
-Journey = Generator[Told, None, Result]
-"""Runs in the thread that iterates; yields at least twice a second while it works, and is cancelled by closing it."""
-SILENCE = Notice("")
-"""Nothing to tell; yielded so that a journey can be cancelled there."""
-
-READY, DOWNLOADED, BEGUN, ABSENT = "ready", "downloaded", "begun", "not here"
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A pair of the catalogue."""
-
-    entry: PairEntry
-    state: str
-    """READY to open, DOWNLOADED but not built, BEGUN, or ABSENT."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What is here, and what is known."""
-
-    library: Library
-    catalogue: tuple[Listed, ...] = ()
-    problem: str = ""
-    """Why the user's own catalogue could not be read; ours is there all the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Something to be had."""
-
-    name: str
-    """A pair's name; of a lone model, its repository."""
-    is_pair: bool = True
-    quantization: str = ""
-    """Empty leaves it to what fits."""
-    target: str = ""
-    """Repository or path, where the catalogue does not say."""
-    draft: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Got:
-    sentence: str
-    opens: str = ""
-    """The pair that can be opened now; empty for a model alone."""
 
 
 class Shelf(Protocol):

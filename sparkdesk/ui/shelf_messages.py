@@ -9,10 +9,11 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from sparkdesk.assembly.forecast import Forecast
+    from sparkdesk.assembly.stock import Contents, Got
+    from sparkdesk.events import Told
     from sparkdesk.fit import Plan
     from sparkdesk.hub.search import Hit
     from sparkdesk.library.removal import Removal
-    from sparkdesk.ui.shelf import Contents, Got, Told
 
 
 @dataclass

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sparkdesk.assembly.stock import Contents, Listed
 from sparkdesk.hub.search import Hit
 from sparkdesk.library.model import DRAFT, TARGET, Library, Model, Pair, Partial
 from sparkdesk.sizes import day_in_words, parameters_in_words, size_in_words
-from sparkdesk.ui.shelf import Contents, Listed
 
 if TYPE_CHECKING:
     from sparkdesk.assembly.forecast import Forecast

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from sparkdesk.events import Notice, Progress
-from sparkdesk.ui.shelf import Got, Order, Told
+from sparkdesk.assembly.stock import Got, Order
+from sparkdesk.events import Notice, Progress, Told
 
 STEPS = ("look", "download", "convert", "quantize", "try")
 _STEP_OF = {

@@ -12,8 +12,8 @@ from sparkdesk.bench.replies import Judgement, Reply
 from sparkdesk.bench.synthetic import SyntheticPair
 from sparkdesk.cli import convert_verify
 from sparkdesk.cli.app import run
-from sparkdesk.cli.trial import Verified
 from sparkdesk.engine.stats import ReplyStats
+from sparkdesk.opening.trial import Verified
 from tests.cli.command_line import sparkdesk
 from tests.converters.checkpoints import make_speculators, make_target
 from tests.runner.fake_child import INFO

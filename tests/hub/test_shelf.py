@@ -8,20 +8,20 @@ from typing import TypeVar
 
 import pytest
 
-from sparkdesk.cli.fitting import LoadedPair
-from sparkdesk.cli.pairs import PairFiles
-from sparkdesk.cli.shelf import HomeShelf
+from sparkdesk.assembly.stock import ABSENT, BEGUN, DOWNLOADED, READY, Got, Order
 from sparkdesk.demo import bundled
+from sparkdesk.desk.shelf import HomeShelf
 from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.errors import AccessRefused, EngineError, NotOnHub, UsageError
-from sparkdesk.events import Notice, Progress
+from sparkdesk.events import Journey, Notice, Progress
 from sparkdesk.fit import Room
 from sparkdesk.hub.client import Hub as HubClient
+from sparkdesk.opening.chosen import PairFiles
+from sparkdesk.opening.fitting import LoadedPair
 from sparkdesk.paths import HOME_VARIABLE, Paths, user_paths
 from sparkdesk.settings import Settings
 from sparkdesk.ui.screens.get import GetScreen
 from sparkdesk.ui.screens.models import ModelsScreen
-from sparkdesk.ui.shelf import ABSENT, BEGUN, DOWNLOADED, READY, Got, Journey, Order
 from sparkdesk.ui.widgets.shelf_list import ShelfList
 from tests.hub.server import Fault, Hub
 from tests.library.gguf_samples import write_target

@@ -7,7 +7,7 @@ import pytest
 
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.cli.app import run
-from sparkdesk.cli.remote_desk import RemoteDesk
+from sparkdesk.desk.remote_desk import RemoteDesk
 from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.remote.client import Server

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from sparkdesk.bench.asked import CardMade, SuiteAsked, SweepAsked
 from sparkdesk.bench.card import card_of, check_out, write_card
 from sparkdesk.bench.card_markdown import markdown
 from sparkdesk.bench.duel import DuelSettings, duel
@@ -25,7 +26,6 @@ from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
-from sparkdesk.ui.measuring import CardMade, SuiteAsked, SweepAsked
 
 STORY = (
     "Once there was a small spark that lived in an old desk. It knew how to count, how to wait, and how to guess the "

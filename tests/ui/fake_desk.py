@@ -26,8 +26,8 @@ from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Notice, Progress
+from sparkdesk.opening.examples import DEMO_EXAMPLES
 from sparkdesk.ui.desk import OpenEvent
-from sparkdesk.ui.examples import DEMO_EXAMPLES
 
 if TYPE_CHECKING:
     from tests.ui.fake_bench import BenchScript, FakeBench

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sparkdesk.assembly.forecast import Forecast, Option
+from sparkdesk.assembly.stock import ABSENT, READY, Contents, Got, Listed, Order
 from sparkdesk.catalog import read_catalog
 from sparkdesk.errors import SparkDeskError
-from sparkdesk.events import Notice, Progress
+from sparkdesk.events import SILENCE, Journey, Notice, Progress, Told
 from sparkdesk.fit import ModelSize, Plan, Room, plan_load, size_from_config
 from sparkdesk.gguf_file import GgufFile
 from sparkdesk.hub.repository import FoundModel
@@ -16,7 +17,6 @@ from sparkdesk.hub.search import Hit
 from sparkdesk.library.model import DRAFT, OTHER, TARGET, Library, Model, Pair, Partial
 from sparkdesk.library.places import FOLDER, HUB, OURS, Place
 from sparkdesk.library.removal import Removal
-from sparkdesk.ui.shelf import ABSENT, READY, SILENCE, Contents, Got, Journey, Listed, Order, Told
 
 GB = 1_000_000_000
 OUR_PLACE, HUB_PLACE, OWN_PLACE = Place(Path("/m"), OURS), Place(Path("/hub"), HUB), Place(Path("/own"), FOLDER)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from sparkdesk.assembly.stock import Order
 from sparkdesk.errors import AccessRefused, DiskFull, EngineError, HubUnreachable
 from sparkdesk.fit import Room
 from sparkdesk.library.model import Library
@@ -14,7 +15,6 @@ from sparkdesk.ui.screens.chat import ChatScreen
 from sparkdesk.ui.screens.get import GetScreen
 from sparkdesk.ui.screens.models import ModelsScreen
 from sparkdesk.ui.screens.remove import RemoveScreen
-from sparkdesk.ui.shelf import Order
 from sparkdesk.ui.widgets.banner import Banner
 from sparkdesk.ui.widgets.sections import Sections
 from sparkdesk.ui.widgets.shelf_list import ShelfList

@@ -15,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import OptionList, TabbedContent, TabPane
 from textual.worker import Worker, WorkerState, get_current_worker
 
+from sparkdesk.bench.asked import CardMade
 from sparkdesk.bench.race_words import one_line
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.errors import SparkDeskError
@@ -33,7 +34,6 @@ from sparkdesk.ui.bench_messages import (
 )
 from sparkdesk.ui.desk import Desk
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.measuring import CardMade
 from sparkdesk.ui.screens.card import CardScreen
 from sparkdesk.ui.widgets.banner import Banner
 from sparkdesk.ui.widgets.bench_bar import BenchBar

@@ -13,9 +13,9 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from sparkdesk.bench.asked import CardMade
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.measuring import CardMade
 
 _KEYS = "Press {} to save it with its figures as JSON, {} to copy it, {} to close. It holds no prompt and no path."
 

@@ -12,13 +12,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.worker import Worker, WorkerState, get_current_worker
 
+from sparkdesk.assembly.stock import Order
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Progress
 from sparkdesk.sizes import size_in_words
 from sparkdesk.ui import endings
 from sparkdesk.ui.journeys import hear
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.shelf import Order, Shelf
+from sparkdesk.ui.shelf import Shelf
 from sparkdesk.ui.shelf_messages import AskAdvanced, Asked, Refused
 from sparkdesk.ui.shelf_rows import Bundled, Heading, Line, Row
 from sparkdesk.ui.widgets.shelf_list import ShelfList

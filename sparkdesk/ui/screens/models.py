@@ -12,6 +12,7 @@ from textual.reactive import reactive
 from textual.widgets import Input, OptionList, Static
 from textual.worker import Worker, WorkerState, get_current_worker
 
+from sparkdesk.assembly.stock import Contents, Listed, Order
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.hub.search import DRAFT as DRAFT_HIT
 from sparkdesk.hub.search import Hit
@@ -22,7 +23,7 @@ from sparkdesk.ui import shelf_messages as told
 from sparkdesk.ui.journeys import hear
 from sparkdesk.ui.model_facts import facts_of
 from sparkdesk.ui.screens.working import WorkingScreen
-from sparkdesk.ui.shelf import Contents, Listed, Order, Shelf
+from sparkdesk.ui.shelf import Shelf
 from sparkdesk.ui.shelf_rows import (
     HERE,
     SEARCH,

@@ -9,13 +9,15 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState, get_current_worker
 
+from sparkdesk.assembly.stock import Got, Order
 from sparkdesk.errors import SparkDeskError
+from sparkdesk.events import Journey
 from sparkdesk.library.model import Partial
 from sparkdesk.ui import endings, messages
 from sparkdesk.ui import shelf_messages as told
 from sparkdesk.ui.journeys import hear
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.shelf import Got, Journey, Order, Shelf
+from sparkdesk.ui.shelf import Shelf
 from sparkdesk.ui.work import DONE, FAILED, STOPPED, Work
 
 Start = Callable[[], Journey[Got]]

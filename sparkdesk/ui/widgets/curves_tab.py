@@ -11,6 +11,7 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from sparkdesk.bench.asked import SweepAsked
 from sparkdesk.bench.curves import Curves, curves_of
 from sparkdesk.bench.plot import plot
 from sparkdesk.bench.replies import Reply
@@ -21,7 +22,6 @@ from sparkdesk.events import Notice, Progress
 from sparkdesk.ui import bars, figures
 from sparkdesk.ui.bench_messages import SweepWanted
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.measuring import SweepAsked
 from sparkdesk.ui.widgets.cycle import Cycle
 from sparkdesk.ui.widgets.measure_bar import MeasureBar
 

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from sparkdesk.bench.asked import SuiteAsked
 from sparkdesk.bench.figures import by_domain, figures_of
 from sparkdesk.bench.record import figures_as_json
 from sparkdesk.bench.replies import Comparison
@@ -19,7 +20,6 @@ from sparkdesk.events import Notice, Progress
 from sparkdesk.ui import gain_table
 from sparkdesk.ui.bench_messages import KeepWanted, RunWanted
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.measuring import SuiteAsked
 from sparkdesk.ui.widgets.cycle import Cycle
 from sparkdesk.ui.widgets.measure_bar import MeasureBar
 from sparkdesk.ui.widgets.toggle import Toggle

@@ -5,18 +5,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkdesk.chat.settings import ChatSettings
-from sparkdesk.cli.conversations import DeskConversations
+from sparkdesk.desk.conversations import DeskConversations
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice, Progress
-from sparkdesk.ui.examples import GENERAL_EXAMPLES
+from sparkdesk.opening.examples import GENERAL_EXAMPLES
 
 if TYPE_CHECKING:
     from sparkdesk.chat.conversation import Conversation
     from sparkdesk.chat.history.opening import AnyHistory
-    from sparkdesk.cli.elsewhere_bench import ElsewhereBench
-    from sparkdesk.cli.shelf import HomeShelf
+    from sparkdesk.desk.elsewhere_bench import ElsewhereBench
+    from sparkdesk.desk.shelf import HomeShelf
     from sparkdesk.remote.client import Server
     from sparkdesk.remote.dialect import ServedModel
     from sparkdesk.remote.speaker import RemoteSpeaker
@@ -80,13 +80,13 @@ class RemoteDesk:
 
     @property
     def bench(self) -> "ElsewhereBench":
-        from sparkdesk.cli.elsewhere_bench import ElsewhereBench
+        from sparkdesk.desk.elsewhere_bench import ElsewhereBench
 
         return ElsewhereBench(self._name)
 
     @property
     def shelf(self) -> "HomeShelf":
-        from sparkdesk.cli.shelf import HomeShelf
+        from sparkdesk.desk.shelf import HomeShelf
         from sparkdesk.paths import user_paths
         from sparkdesk.settings import read_settings
 

@@ -7,28 +7,27 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from sparkdesk.cli.pairs import DEMO_NAME
+from sparkdesk.assembly.stock import Contents, Got, Listed, Order, state_of
 from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.errors import EngineError, UsageError
-from sparkdesk.events import Notice
+from sparkdesk.events import SILENCE, Journey, Notice, Told
+from sparkdesk.opening.chosen import DEMO_NAME
 from sparkdesk.paths import Paths
 from sparkdesk.settings import Settings
 from sparkdesk.sizes import size_in_words
-from sparkdesk.ui.shelf import ABSENT, BEGUN, DOWNLOADED, READY, SILENCE, Contents, Got, Journey, Listed, Order, Told
 
 if TYPE_CHECKING:
     from sparkdesk.assembly.build import Built
     from sparkdesk.assembly.forecast import Forecast, Wanted
     from sparkdesk.assembly.planning import Planning
-    from sparkdesk.catalog import Catalog, PairEntry
-    from sparkdesk.catalog.entry import ModelEntry
-    from sparkdesk.cli.fitting import LoadedPair
+    from sparkdesk.catalog import Catalog
     from sparkdesk.fit import Plan, Room
     from sparkdesk.hub.client import Hub
     from sparkdesk.hub.model import ModelSource
     from sparkdesk.hub.search import Hit
     from sparkdesk.library.model import Library, Model, Pair, Partial
     from sparkdesk.library.removal import Removal
+    from sparkdesk.opening.fitting import LoadedPair
     from sparkdesk.runner.client import EngineClient
 
 _ROOM_HOLDS_S = 10.0
@@ -63,7 +62,7 @@ class HomeShelf:
             from sparkdesk.catalog import read_catalog
 
             catalogue, problem = read_catalog(self._paths.config / "none"), str(error)
-        listed = tuple(Listed(entry, _state(entry, library)) for entry in catalogue.pairs)
+        listed = tuple(Listed(entry, state_of(entry, library)) for entry in catalogue.pairs)
         return Contents(library, listed, problem)
 
     def free(self) -> str:
@@ -163,8 +162,8 @@ class HomeShelf:
     def _tried(self, built: "Built") -> Generator[Told, None, str]:
         """Beside the pair that is loaded; where there is no room for both, the chat goes first."""
         from sparkdesk.assembly.build import note_tested
-        from sparkdesk.cli.pairs import own_pair
-        from sparkdesk.cli.trial import refuse_divergence, trying
+        from sparkdesk.opening.chosen import own_pair
+        from sparkdesk.opening.trial import refuse_divergence, trying
 
         if not self._has_room_beside(built.target, built.draft):
             return "It was not tried: there is no room for it beside the pair that is loaded."
@@ -193,7 +192,7 @@ class HomeShelf:
     def _lone(
         self, hub: "Hub", order: Order, quantization: str
     ) -> "Generator[Told, None, tuple[Wanted, dict[str, ModelSource]]]":
-        from sparkdesk.cli.foreseeing import find_models_wanted
+        from sparkdesk.assembly.pulling import find_models_wanted
         from sparkdesk.hub.look_up import LookUp
 
         return (yield from find_models_wanted(LookUp(hub), None, order.name, quantization))
@@ -218,8 +217,8 @@ class HomeShelf:
 
     def _free_room(self) -> "Room":
         """With what the loaded pair takes: it goes when another is opened."""
-        from sparkdesk.cli.fitting import room_without
         from sparkdesk.doctor.room import free_room
+        from sparkdesk.opening.fitting import room_without
 
         if self._room is None or time.monotonic() - self._room_at_s > _ROOM_HOLDS_S:
             self._room, self._room_at_s = room_without(free_room(), self._desk.loaded), time.monotonic()
@@ -257,28 +256,3 @@ def background_engine(machine_file: Path) -> "EngineClient":
     later = (nice, "-n", str(_BACKGROUND_NICENESS)) if nice is not None else ()
     command = (*later, sys.executable, "-P", "-m", "sparkdesk.runner.child")
     return EngineClient(machine_file=machine_file, child_command=command)
-
-
-def _state(entry: "PairEntry", library: "Library") -> str:
-    pair = library.pair(entry.name)
-    if pair is not None and pair.is_built and not pair.problem:
-        return READY
-    found = [_parts(model, library) for model in (entry.target, entry.draft)]
-    if all(is_here for is_here, _ in found):
-        return DOWNLOADED
-    return BEGUN if any(is_here or is_begun for is_here, is_begun in found) else ABSENT
-
-
-def _parts(model: "ModelEntry", library: "Library") -> tuple[bool, bool]:
-    """Whether it is downloaded, and whether something of it is: as far as the disk alone can tell."""
-    from sparkdesk.library.places import HUB
-
-    is_here = is_begun = False
-    for place in library.places:
-        if place.kind != HUB:
-            continue
-        for repository in (*(source.repository for source in model.gguf), model.checkpoint):
-            folder = place.folder / "--".join(("models", *repository.split("/")))
-            is_begun = is_begun or any(folder.glob("blobs/*.incomplete"))
-            is_here = is_here or any(any(folder.glob(f"snapshots/*/*.{ending}")) for ending in ("gguf", "safetensors"))
-    return is_here and not is_begun, is_begun or is_here

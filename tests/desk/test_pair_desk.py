@@ -16,12 +16,12 @@ from sparkdesk.chat.history.sqlite import SqliteHistory
 from sparkdesk.chat.messages import Message
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.tree import MessageTree
-from sparkdesk.cli.desk import PairDesk
-from sparkdesk.cli.pairs import ChosenPair, PairFiles, own_pair
-from sparkdesk.cli.shared_engine import SharedEngine
+from sparkdesk.desk.pair_desk import PairDesk
+from sparkdesk.desk.shared_engine import SharedEngine
 from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError, UsageError
 from sparkdesk.events import Notice, Progress
+from sparkdesk.opening.chosen import ChosenPair, PairFiles, own_pair
 from sparkdesk.ui.desk import Desk
 
 CHAT = ChatSettings(sampling=SamplingSettings(temperature=0.0), max_tokens=8)

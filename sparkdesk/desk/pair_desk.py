@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkdesk.chat.settings import ChatSettings
-from sparkdesk.cli.conversations import DeskConversations
-from sparkdesk.cli.fitting import LoadedPair, room_without
-from sparkdesk.cli.opening import open_pair
-from sparkdesk.cli.pairs import ChosenPair, PairFiles, named_pair
-from sparkdesk.cli.shared_engine import SharedEngine
+from sparkdesk.desk.conversations import DeskConversations
+from sparkdesk.desk.shared_engine import SharedEngine
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.fit import Room
+from sparkdesk.opening.chosen import ChosenPair, PairFiles, named_pair
+from sparkdesk.opening.fitting import LoadedPair, room_without
+from sparkdesk.opening.loading import open_pair
 
 if TYPE_CHECKING:
     from sparkdesk.chat.conversation import Conversation
     from sparkdesk.chat.history.opening import AnyHistory
     from sparkdesk.chat.speaker import Speaker
-    from sparkdesk.cli.measuring import DeskBench
-    from sparkdesk.cli.shelf import HomeShelf
+    from sparkdesk.desk.bench import DeskBench
+    from sparkdesk.desk.shelf import HomeShelf
 
 _DRAWING_NICENESS = 5
 _LAST_WORDS_SECONDS = 1.0
@@ -86,7 +86,7 @@ class PairDesk:
 
     @property
     def shelf(self) -> "HomeShelf":
-        from sparkdesk.cli.shelf import HomeShelf
+        from sparkdesk.desk.shelf import HomeShelf
         from sparkdesk.paths import user_paths
         from sparkdesk.settings import read_settings
 
@@ -122,7 +122,7 @@ class PairDesk:
 
     @property
     def bench(self) -> "DeskBench":
-        from sparkdesk.cli.measuring import DeskBench
+        from sparkdesk.desk.bench import DeskBench
         from sparkdesk.paths import user_paths
 
         return DeskBench(self, self._engine, folder=user_paths().runs)

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from sparkdesk.bench.asked import CardMade, SuiteAsked, SweepAsked
 from sparkdesk.engine.settings import SamplingSettings
 from sparkdesk.errors import EngineError, UsageError
 from sparkdesk.events import Notice, Progress
-from sparkdesk.ui.measuring import CardMade, SuiteAsked, SweepAsked
 
 if TYPE_CHECKING:
     from sparkdesk.bench.kept import KeptRun

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
-from sparkdesk.cli.fitting import fitted
-from sparkdesk.cli.pairs import ChosenPair
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings, SpeculationSettings
 from sparkdesk.errors import UsageError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.fit import Room
 from sparkdesk.library.last_used import mark_used
+from sparkdesk.opening.chosen import ChosenPair
+from sparkdesk.opening.fitting import fitted
 from sparkdesk.paths import user_paths
 from sparkdesk.runner.client import EngineClient
 from sparkdesk.runner.protocol import Loaded, Loading

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from sparkdesk.errors import EngineError, PairMismatch
 from sparkdesk.events import Notice, Progress
+from sparkdesk.opening import for_bench
 
 if TYPE_CHECKING:
     from sparkdesk.bench.race import Race
     from sparkdesk.bench.replies import Judgement
-    from sparkdesk.cli.pairs import ChosenPair
     from sparkdesk.engine.model_info import ModelInfo
     from sparkdesk.engine.settings import LoadSettings
+    from sparkdesk.opening.chosen import ChosenPair
     from sparkdesk.runner.client import EngineClient
 
 PROMPTS = (
@@ -74,8 +75,8 @@ def trying(
     engine: "EngineClient", pair: "ChosenPair", how: "LoadSettings"
 ) -> Generator[Progress | Notice, None, Verified]:
     """Loads the pair in the engine, which is closed in the end. Raises EngineError."""
-    from sparkdesk.cli.opening import open_pair
     from sparkdesk.engine.settings import SpeculationSettings
+    from sparkdesk.opening.loading import open_pair
 
     with engine:
         model = yield from open_pair(engine, pair, how=how, speculation=SpeculationSettings())
@@ -105,7 +106,6 @@ def refuse_divergence(found: Verified) -> None:
 def _raced(engine: "EngineClient", prompt: str, model: "ModelInfo", *, done: int) -> Generator[Progress, None, "Race"]:
     from sparkdesk.bench.race import RACE_DOMAIN, Race, RaceSettings, race
     from sparkdesk.bench.suite import Prompt
-    from sparkdesk.cli import bench_pair
     from sparkdesk.engine.settings import SpeculationSettings
 
     # The whole block every time: the scheduler would leave out what it expects little of.
@@ -115,8 +115,8 @@ def _raced(engine: "EngineClient", prompt: str, model: "ModelInfo", *, done: int
         engine,
         Prompt(RACE_DOMAIN, RACE_DOMAIN, prompt),
         settings,
-        render=bench_pair.renderer(engine, settings.sampling),
-        judge=bench_pair.judge(engine),
+        render=for_bench.renderer(engine, settings.sampling),
+        judge=for_bench.judge(engine),
     )
     with closing(events):
         for event in events:

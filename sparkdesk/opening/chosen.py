@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sparkdesk.errors import ConvertError, ModelLoadError, UsageError
 from sparkdesk.events import Progress
-from sparkdesk.ui.examples import DEMO_EXAMPLES, GENERAL_EXAMPLES
+from sparkdesk.opening.examples import DEMO_EXAMPLES, GENERAL_EXAMPLES
 
 DEMO_NAME = "Spark Tiny"
 _DEMO_TYPE = "Q8_0"
@@ -19,6 +19,10 @@ _DEMO_MOST_THREADS = 2
 class PairFiles:
     target: Path
     draft: Path | None
+
+    @property
+    def by_role(self) -> dict[str, Path]:
+        return {"target": self.target} | ({"draft": self.draft} if self.draft is not None else {})
 
 
 @dataclass(frozen=True, slots=True)

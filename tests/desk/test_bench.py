@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from sparkdesk.bench.asked import CardMade, SuiteAsked
 from sparkdesk.bench.race import PLAIN, SPECULATIVE, ArmAdvanced, Race, RaceSettings
 from sparkdesk.bench.replies import Comparison
 from sparkdesk.bench.synthetic import SyntheticPair
 from sparkdesk.chat.events import ReplyAdvanced, ReplyBroken, ReplyFinished
 from sparkdesk.chat.settings import ChatSettings
-from sparkdesk.cli.desk import PairDesk
-from sparkdesk.cli.pairs import demo_pair
-from sparkdesk.cli.shared_engine import SharedEngine
+from sparkdesk.desk.pair_desk import PairDesk
+from sparkdesk.desk.shared_engine import SharedEngine
 from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineBusy, UsageError
-from sparkdesk.ui.measuring import Bench, CardMade, SuiteAsked
+from sparkdesk.opening.chosen import demo_pair
+from sparkdesk.ui.measuring import Bench
 
 pytestmark = pytest.mark.native
 HOW = LoadSettings("", context_tokens=512, threads=1)

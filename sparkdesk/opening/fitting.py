@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sparkdesk.cli.pairs import PairFiles
 from sparkdesk.engine.settings import ALL_LAYERS, LoadSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice
 from sparkdesk.fit import ModelSize, Room, need_of, plan_load, size_from_header
 from sparkdesk.gguf_glance import glance_gguf
+from sparkdesk.opening.chosen import PairFiles
 
 _SURE_TO_FIT_BYTES = 1_000_000_000
 """Below this nobody is asked what is free: that takes a moment where there is a card."""

@@ -7,13 +7,13 @@ import pytest
 
 from sparkdesk.bench.synthetic import SyntheticPair
 from sparkdesk.chat.events import ReplyFinished
-from sparkdesk.cli.desk import PairDesk
-from sparkdesk.cli.fitting import LoadedPair, room_without
-from sparkdesk.cli.pairs import PairFiles, own_pair
+from sparkdesk.desk.pair_desk import PairDesk
 from sparkdesk.errors import EngineError, ModelLoadError, UsageError
 from sparkdesk.fit import Room, need_of, size_from_header
 from sparkdesk.gguf_file import read_gguf
-from tests.cli.test_desk import CHAT, make_desk
+from sparkdesk.opening.chosen import PairFiles, own_pair
+from sparkdesk.opening.fitting import LoadedPair, room_without
+from tests.desk.test_pair_desk import CHAT, make_desk
 from tests.library.gguf_samples import write_target
 
 GB = 1_000_000_000

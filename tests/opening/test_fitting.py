@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from sparkdesk.bench.synthetic import SyntheticPair
-from sparkdesk.cli import fitting
-from sparkdesk.cli.fitting import fitted
-from sparkdesk.cli.pairs import PairFiles
 from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.fit import Room
+from sparkdesk.opening import fitting
+from sparkdesk.opening.chosen import PairFiles
+from sparkdesk.opening.fitting import fitted
 
 GB = 1_000_000_000
 HOW = LoadSettings("", context_tokens=4096)

@@ -6,12 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkdesk.cli import bench_pair
-from sparkdesk.cli.pairs import DEMO_NAME
-from sparkdesk.cli.shared_engine import SharedEngine
+from sparkdesk.bench.asked import CardMade, SuiteAsked, SweepAsked
+from sparkdesk.desk.shared_engine import SharedEngine
 from sparkdesk.engine.settings import SamplingSettings
 from sparkdesk.events import Notice, Progress
-from sparkdesk.ui.measuring import CardMade, SuiteAsked, SweepAsked
+from sparkdesk.opening import for_bench
+from sparkdesk.opening.chosen import DEMO_NAME
 
 if TYPE_CHECKING:
     from sparkdesk.bench.kept import KeptRun
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sparkdesk.bench.replies import Comparison
     from sparkdesk.bench.suite import Prompt
     from sparkdesk.bench.sweep import Swept, Tuned
-    from sparkdesk.cli.desk import PairDesk
+    from sparkdesk.desk.pair_desk import PairDesk
 
 
 class DeskBench:
@@ -46,8 +46,8 @@ class DeskBench:
                 self._engine,
                 Prompt(RACE_DOMAIN, RACE_DOMAIN, text),
                 settings,
-                render=bench_pair.renderer(self._engine, settings.sampling),
-                judge=bench_pair.judge(self._engine),
+                render=for_bench.renderer(self._engine, settings.sampling),
+                judge=for_bench.judge(self._engine),
             )
 
     def run(self, asked: SuiteAsked) -> "Iterator[Progress | Notice | Comparison]":
@@ -61,8 +61,8 @@ class DeskBench:
                 self._engine,
                 chosen,
                 settings,
-                render=bench_pair.renderer(self._engine, settings.sampling),
-                judge=bench_pair.judge(self._engine),
+                render=for_bench.renderer(self._engine, settings.sampling),
+                judge=for_bench.judge(self._engine),
             )
 
     def sweep(self, asked: SweepAsked) -> "Iterator[Progress | Notice | Swept | Tuned]":
@@ -70,7 +70,7 @@ class DeskBench:
         from sparkdesk.bench.sweep import sweep, tuned_replies
 
         chosen = choose(self.prompts(), domains=asked.domains, per_domain=1)
-        render = bench_pair.renderer(self._engine, SamplingSettings(temperature=0.0))
+        render = for_bench.renderer(self._engine, SamplingSettings(temperature=0.0))
         with self._engine.reserved():
             yield from sweep(self._engine, chosen, max_tokens=asked.max_tokens, render=render)
             yield from tuned_replies(self._engine, chosen, max_tokens=asked.max_tokens, render=render)
@@ -79,7 +79,7 @@ class DeskBench:
         from sparkdesk.bench.kept import keep_run
         from sparkdesk.bench.record import RunSettings, record
 
-        files = bench_pair.files_by_role(self._desk.files())
+        files = self._desk.files().by_role
         settings = RunSettings(
             command=self._command(asked, files),
             suite=self._suite,
@@ -109,7 +109,7 @@ class DeskBench:
         from sparkdesk.bench.kept import hashes_of, remember_hashes
 
         if hashes_of(run) is None:
-            files = bench_pair.files_by_role(self._desk.files())
+            files = self._desk.files().by_role
             check_files(run.found, files)
             run = remember_hashes(run, (yield from hashes(files)))
         card = card_of(run.found, hashes_of(run) or {})
