@@ -4,6 +4,7 @@ The key goes into one header and nowhere else.
 """
 
 import json
+import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from json import JSONDecodeError
@@ -20,6 +21,7 @@ CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 300.0
 """A long prompt on a slow machine says nothing for a while."""
 _MOST_ANSWER = 1 << 24
+_ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 _CONTEXT_WORDS = ("context length", "context_length", "context size", "exceed_context", "maximum context")
 
 
@@ -100,6 +102,10 @@ class Server:
             raise EngineCrashed(f"{self.url} cannot be reached: {_reason(error)}.", "Is the server running?") from None
         except httpx2.ReadTimeout:
             raise EngineCrashed(f"{self.url} has been silent for {SILENCE_SECONDS:.0f} s.", "Try again.") from None
+        except httpx2.RemoteProtocolError:
+            raise EngineCrashed(
+                f"{self.url} closed the connection before its answer was complete.", "Connect again."
+            ) from None
         except (httpx2.TransportError, httpx2.StreamError) as error:
             raise EngineCrashed(f"The connection to {self.url} broke: {_reason(error)}.", "Connect again.") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
@@ -160,4 +166,5 @@ def _words(said: Mapping[str, Any]) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__).rstrip(".")
+    words = _ERROR_NUMBER.sub("", " ".join(str(error).split()))
+    return (words or type(error).__name__).rstrip(".")

@@ -43,7 +43,9 @@ class RemoteSpeaker:
         self, messages: Sequence[Message], settings: ChatSettings, *, begin: int = 0, begun: str = ""
     ) -> Generator[SpokenEvent, None, None]:
         if begun and not self._model.can_go_on:
-            raise EngineError(f"{self._model.server} does not go on with a reply.", "Make it again instead.")
+            raise EngineError(
+                f"A server of the kind {self._model.server} cannot go on with a reply.", "Make it again instead."
+            )
         self._stopped.clear()
         is_told = False
         while True:

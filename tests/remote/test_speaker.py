@@ -131,7 +131,7 @@ def test_a_reply_goes_on_only_where_the_server_can() -> None:
         assert script.bodies[-1]["messages"][-1] == {"role": "assistant", "content": "One, two"}
         strict = Conversation(RemoteSpeaker(there, ServedModel("x", OTHER)), messages=conversation.messages)
         (broken,) = strict.go_on()
-        assert isinstance(broken, ReplyBroken) and "does not go on" in broken.cause
+        assert isinstance(broken, ReplyBroken) and "cannot go on" in broken.cause
         assert strict.messages == conversation.messages
 
 
@@ -171,7 +171,7 @@ def test_stopping_waits_for_nobody() -> None:
 @pytest.mark.parametrize(
     ("script", "cause"),
     [
-        (Script(chunks=[text("One")], cut=True), "broke"),
+        (Script(chunks=[text("One")], cut=True), "closed the connection before its answer was complete"),
         (Script(chunks=[text("One"), event(error={"message": "out of memory"})]), "out of memory"),
         (Script(chunks=[text("One"), b"data: {nonsense\n\n"]), "makes no sense"),
     ],

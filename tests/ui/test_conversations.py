@@ -325,5 +325,6 @@ async def test_the_keys_of_the_list_stay_with_what_they_do() -> None:
         await sitting.ask()
         await sitting.pilot.press("f9")
         await sitting.until(lambda: "2 messages" in sitting.picture())
+        assert "Enter open  ↓ list  Esc close" in sitting.picture()
         await sitting.pilot.press("down")
         await sitting.until(lambda: "n new  / search  Esc close" in sitting.picture())

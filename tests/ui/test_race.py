@@ -81,6 +81,16 @@ async def test_the_prompt_says_what_it_is_for() -> None:
         assert "What shall both answer? Enter starts the race" in sitting.picture()
 
 
+async def test_an_empty_prompt_is_passed_by_a_key_that_is_told() -> None:
+    """Digits name the tabs, and are written into the prompt."""
+    async with at_bench(size=NARROW) as sitting:
+        assert "Right Suite" in sitting.picture().splitlines()[-1]
+        await sitting.pilot.press("2")
+        await sitting.until(lambda: "Right Suite" not in sitting.picture())
+        await sitting.pilot.press("backspace", "right")
+        await sitting.until(lambda: "Press s to start" in sitting.picture())
+
+
 async def test_where_nothing_was_drafted_no_acceptance_is_told() -> None:
     async with at_bench(BenchScript(is_parked=True)) as sitting:
         await race(sitting)

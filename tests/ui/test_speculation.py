@@ -257,3 +257,10 @@ async def test_a_nearly_full_context_and_what_is_not_read_are_seen() -> None:
         await sitting.ask("more")
         assert "2 not read" in sitting.picture()
         await sitting.until(lambda: "the 2 oldest messages will not be read" in sitting.picture())
+
+
+async def test_the_strip_of_a_very_small_window_has_less_of_a_chart_and_all_figures() -> None:
+    async with at_open_desk(size=(60, 20)) as sitting:
+        await sitting.ask()
+        figures, acceptance = sitting.picture().splitlines()[-6:-4]
+        assert "saved" in figures and "accepted" in acceptance and "by position" in acceptance

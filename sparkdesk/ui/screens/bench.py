@@ -41,7 +41,7 @@ from sparkdesk.ui.widgets.curves_tab import CurvesTab
 from sparkdesk.ui.widgets.cycle import Cycle
 from sparkdesk.ui.widgets.key_bar import KeyBar
 from sparkdesk.ui.widgets.prompt import Prompt
-from sparkdesk.ui.widgets.race_tab import RaceTab
+from sparkdesk.ui.widgets.race_tab import RacePrompt, RaceTab
 from sparkdesk.ui.widgets.runs_tab import RunsTab
 from sparkdesk.ui.widgets.suite_tab import SuiteTab
 from sparkdesk.ui.widgets.toggle import Toggle
@@ -64,7 +64,7 @@ class BenchScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", tooltip="Stop the measuring; else back to the chat", id="bench.leave"),
         *(
-            Binding(str(number), f"show_tab({tab!r})", words, show=False, tooltip=f"Tab {number}", id=f"bench.{tab}")
+            Binding(str(number), f"show_tab({tab!r})", words, show=False, id=f"bench.{tab}")
             for number, (tab, words) in enumerate(_TABS.items(), start=1)
         ),
         Binding("ctrl+r", "reload", "Reload", show=False, tooltip="Load the model again", id="bench.reload"),
@@ -250,6 +250,10 @@ class BenchScreen(Screen[None]):
         self.query_one(RunsTab).offer(self.desk.bench.runs())
 
     # Keys
+
+    @on(RacePrompt.Passed)
+    def go_to_next_tab(self) -> None:
+        self.action_show_tab(list(_TABS)[1])
 
     def action_show_tab(self, tab: str) -> None:
         self.query_one(TabbedContent).active = tab

@@ -12,6 +12,8 @@ from sparkdesk.ui.widgets.section import AMBER, BRIGHT, CALM, FAINT, QUIET, Sect
 from sparkdesk.ui.widgets.speed_section import axis, chart
 
 _CHART = 20
+_BESIDE_CHART = 51
+"""Columns that the words need; a small window has less of a chart rather than a line of half the figures."""
 
 
 class LiveStrip(Section):
@@ -20,8 +22,9 @@ class LiveStrip(Section):
     def lines(self, width: int) -> Iterable[Content]:
         shown = self.figures
         style = f"bold {AMBER if shown.is_speculating else CALM}" if shown.is_replying else BRIGHT
-        bins = shown.bins[-_CHART:]
-        (columns,) = chart(bins, _CHART, 1, plain=0.0)
+        chart_width = max(0, min(_CHART, width - _BESIDE_CHART))
+        bins = shown.bins[-chart_width:] if chart_width else ()
+        (columns,) = chart(bins, chart_width, 1, plain=0.0)
         reply = f"reply {figures.speed(shown.reply.tokens_per_second):>5}"
         yield Content.assemble(
             (f"{figures.speed(shown.now):>6}", style),
@@ -30,7 +33,7 @@ class LiveStrip(Section):
             (f"  {reply}  ", QUIET),
             self._gain(),
         )
-        yield Content.assemble((" " * 13, ""), axis(bins, _CHART), ("  ", ""), self._acceptance())
+        yield Content.assemble((" " * 13, ""), axis(bins, chart_width), ("  ", ""), self._acceptance())
 
     def _gain(self) -> Content:
         stats = self.figures.speculation

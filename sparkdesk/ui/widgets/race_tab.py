@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import ContentSwitcher, OptionList, Static
+from textual.widgets import ContentSwitcher, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from sparkdesk.bench.duel import GREEDY
@@ -34,12 +34,29 @@ _LENGTHS = (100, 200, 400, 800)
 class RacePrompt(Prompt):
     """Below its last line is the suite."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right", "pass", "Suite", tooltip="The next tab, while nothing is written", id="race.pass"),
+    ]
+
     class Left(Message):
         """The user goes down from the prompt."""
+
+    class Passed(Message):
+        """The user goes past it: digits, which name the tabs, would be written here."""
 
     def invitation(self) -> str:
         send = key_name(self, "prompt.send")
         return f"What shall both answer? {send} starts the race, Down chooses from the suite."
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not self.text if action == "pass" else super().check_action(action, parameters)
+
+    @on(TextArea.Changed)
+    def tell_key(self) -> None:
+        self.refresh_bindings()
+
+    def action_pass(self) -> None:
+        self.post_message(self.Passed())
 
     def action_newer(self) -> None:
         before = self.text, self.cursor_location

@@ -20,6 +20,8 @@ from sparkdesk.ui.widgets.conversation_list import ConversationList
 
 ROOM_BESIDE = 132
 """Columns from which on the sidebar stands beside the conversation; below, it lies over it."""
+_WIDTH = 35
+"""Before it was ever laid out."""
 _SEARCH_AFTER_S = 0.15
 _UNDO_SHOWN_S = 8.0
 _NONE_KEPT = "No conversations yet.\nWhat you write is kept here, on this machine only."
@@ -212,7 +214,7 @@ class Sidebar(Vertical):
             keys = [("Enter", "open"), ("↓", "list"), (close, "close")]
         bar = self.query_one(".keys", Static)
         pieces = (Content.assemble((f"{key} ", "bold $primary"), (what, "$spark-quiet")) for key, what in keys)
-        bar.update(Content("\n").join(packed(pieces, bar.content_size.width, between="  ")))
+        bar.update(Content("\n").join(packed(pieces, self.content_size.width or _WIDTH, between="  ")))
 
     def _key(self, action: str) -> str:
         return key_name(self, f"chats.{action}")
