@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 
 from sparkdesk.ui.preferences import Preferences
+from sparkdesk.ui.screens.bench import BenchScreen
 from sparkdesk.ui.screens.chat import ChatScreen
+from tests.ui.fake_bench import BenchScript
 from tests.ui.fake_desk import FakeDesk, Script
+from tests.ui.fake_shelf import FakeShelf
 from tests.ui.sitting import Sitting, at_open_desk
 from tests.ui.snapshot import assert_snapshot
+from tests.ui.test_race import race
+from tests.ui.test_suite_tab import run_suite
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
 ROUNDS = 12
@@ -71,3 +76,64 @@ async def test_the_start_of_a_race(size: tuple[int, int]) -> None:
         await sitting.pilot.press("f8")
         await sitting.until(lambda: "Count from 1 to 40." in sitting.picture())
         await assert_snapshot(sitting, "race")
+
+
+@SIZES
+async def test_the_conversations_beside_the_chat(size: tuple[int, int]) -> None:
+    async with at_rest(FakeDesk(), size) as sitting:
+        await sitting.ask("Count from 1 to 40.")
+        await sitting.pilot.press("ctrl+n")
+        await sitting.ask()
+        await sitting.pilot.press("f9")
+        await sitting.until(lambda: sitting.picture().count("2 messages") == 2)
+        await sitting.pilot.press("down")
+        await sitting.until(lambda: "r rename" in sitting.picture())
+        await assert_snapshot(sitting, "conversations")
+
+
+@SIZES
+async def test_the_settings_of_a_conversation(size: tuple[int, int]) -> None:
+    async with at_rest(FakeDesk(), size) as sitting:
+        await sitting.pilot.press("f10")
+        await sitting.until(lambda: "This conversation" in sitting.picture())
+        await assert_snapshot(sitting, "conversation-settings")
+
+
+@SIZES
+async def test_where_tokens_came_from(size: tuple[int, int]) -> None:
+    async with at_rest(FakeDesk(), size) as sitting:
+        await sitting.ask()
+        await sitting.until(lambda: "in context" in sitting.picture())
+        await sitting.pilot.press("ctrl+g")
+        await sitting.until(lambda: "drafted and accepted" in sitting.picture())
+        await assert_snapshot(sitting, "origins")
+
+
+@SIZES
+async def test_models(size: tuple[int, int]) -> None:
+    desk = FakeDesk()
+    desk.shelf = FakeShelf()
+    async with at_rest(desk, size) as sitting:
+        await sitting.pilot.press("f7")
+        await sitting.until(lambda: "never" in sitting.picture())
+        await sitting.pilot.press("2")  # the catalogue: what is here has been used so and so many months ago
+        await sitting.until(lambda: "to download" in sitting.picture())
+        await assert_snapshot(sitting, "models")
+
+
+@SIZES
+async def test_the_end_of_a_race(size: tuple[int, int]) -> None:
+    async with at_rest(FakeDesk(bench=BenchScript()), size) as sitting:
+        await sitting.pilot.press("f8")
+        await sitting.until(lambda: isinstance(sitting.app.screen, BenchScreen))
+        await race(sitting)
+        await assert_snapshot(sitting, "race-result")
+
+
+@SIZES
+async def test_the_table_of_a_suite(size: tuple[int, int]) -> None:
+    async with at_rest(FakeDesk(bench=BenchScript()), size) as sitting:
+        await sitting.pilot.press("f8")
+        await sitting.until(lambda: isinstance(sitting.app.screen, BenchScreen))
+        await run_suite(sitting)
+        await assert_snapshot(sitting, "suite")
