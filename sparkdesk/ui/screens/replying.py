@@ -40,6 +40,8 @@ class ReplyingScreen(OpeningScreen):
         self._inbox = Inbox()
         self._pace = Pace()
         self._figures_at_s = 0.0
+        self._has_newer_figures = False
+        """Which were not due yet; the engine may take long to bring the next."""
         self._words = ""
         """What the reply in the making answers."""
 
@@ -126,6 +128,8 @@ class ReplyingScreen(OpeningScreen):
         if self._pace.is_due and not self._inbox.is_empty:
             self._pace.begin()
             await self.show_reply()
+        elif self._has_newer_figures and self.stage is Stage.REPLYING:
+            self._show_figures_at_pace()
 
     async def show_reply(self) -> None:
         """Take in what the worker has brought since the last time."""
@@ -154,7 +158,10 @@ class ReplyingScreen(OpeningScreen):
         """Figures are read more slowly than text, and to draw them all takes longer than a few words."""
         if time.monotonic() - self._figures_at_s >= FIGURES_INTERVAL_S or self.figures.prefill != self.meter.prefill:
             self._figures_at_s = time.monotonic()
+            self._has_newer_figures = False
             self.figures = self.meter.figures()
+        else:
+            self._has_newer_figures = True
 
     def _say(self, line: str) -> None:
         """Below the newest reply."""
