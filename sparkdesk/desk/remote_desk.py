@@ -157,7 +157,7 @@ def _chosen(models: "list[ServedModel]", wanted: str, name: str) -> "ServedModel
 def _info(served: "ServedModel", name: str) -> ModelInfo:
     """What the server tells; the rest is nothing, and is not shown."""
     return ModelInfo(
-        name=served.name,
+        name=served.title,
         architecture=served.architecture,
         vocabulary_size=0,
         parameter_count=served.parameter_count,

@@ -24,6 +24,11 @@ class ServedModel:
     block_size: int = 0
 
     @property
+    def title(self) -> str:
+        """For people: llama-server calls a model by the path of its file."""
+        return self.name.rpartition("/")[2].removesuffix(".gguf") if self.name.endswith(".gguf") else self.name
+
+    @property
     def knows_more_sampling(self) -> bool:
         """top_k, min_p and repeat penalties; whether to think, by way of the chat template."""
         return self.server != OTHER

@@ -46,10 +46,11 @@ def timings_of(said: Mapping[str, Any]) -> Timings | None:
 
 def round_between(before: Timings, now: Timings, *, tokens: int, elapsed_ms: float) -> Round:
     """What came since the last chunk: by the server's own clock where it has one, else by ours."""
-    count = max(0, now.predicted - before.predicted) or tokens
     spent_ms = now.predicted_ms - before.predicted_ms
-    verified, accepted = max(0, now.drafted - before.drafted), max(0, now.accepted - before.accepted)
-    accepted = min(accepted, count, verified)
+    verified = max(0, now.drafted - before.drafted)
+    accepted = min(verified, max(0, now.accepted - before.accepted))
+    # llama-server tells of a whole round with its first token, and the others follow one by one.
+    count = max(now.predicted - before.predicted, accepted + 1 if verified else 0) or tokens
     return Round(
         tokens=(0,) * count,
         is_drafted=tuple(index < accepted for index in range(count)),

@@ -24,6 +24,8 @@ class RemoteReply:
         self._is_thinking = False
         self._stats = ReplyStats()
         self._timings = Timings()
+        self._told_ahead = 0
+        """Tokens of the newest round whose text has not come yet."""
         self._last_s: float | None = None
         self._reason = "end"
         self._end: dict[str, Any] = {}
@@ -37,7 +39,7 @@ class RemoteReply:
         if not text:
             return None
         done = self._round(chunk, now_s)
-        self._stats = self._stats.after(done)
+        self._stats = self._stats.after(done) if done is not _NO_ROUND else self._stats
         return self._shown(self._stream.feed(text.encode("utf-8", "replace")), done)
 
     def flush(self) -> Generator[ReplyAdvanced, None, None]:
@@ -87,7 +89,12 @@ class RemoteReply:
         before, self._timings = self._timings, timings or self._timings
         elapsed_ms = 1e3 * (now_s - self._last_s) if self._last_s is not None else 0.0
         is_first, self._last_s = self._last_s is None, now_s
+        told = self._timings.predicted - before.predicted
+        if 0 < told <= self._told_ahead and self._timings.drafted == before.drafted:
+            self._told_ahead -= told  # of a round that was counted whole already
+            return _NO_ROUND
         done = round_between(before, self._timings, tokens=1, elapsed_ms=elapsed_ms)
+        self._told_ahead = len(done.tokens) - told if told > 0 else 0
         return replace(done, is_first=True, verify_ms=0.0) if is_first else done
 
     def _shown(self, text: str, done: Round) -> ReplyAdvanced:

@@ -33,7 +33,7 @@ class RemoteSpeaker:
 
     @property
     def model_name(self) -> str:
-        return self._model.name
+        return self._model.title
 
     @property
     def is_alive(self) -> bool:

@@ -127,6 +127,8 @@ class Meter:
             return
         self._is_replying = False
         self._prefill = None
+        if stats is None and not self._has_come:
+            return  # what stands there is the reply before
         self._reply = stats or self._reply
         self._settled, self.in_all = self._with_reply(self._settled), self._with_reply(self.in_all)
 

@@ -55,7 +55,7 @@ async def test_a_chat_with_a_server(url: str, script: Script) -> None:
 
         screen = await until(Stage.READY)
         shown = str(screen.query_one(SpeculationSwitch).render())
-        assert "the server's" in shown and screen.model is not None and screen.model.name == "qwen.gguf"
+        assert "the server's" in shown and screen.model is not None and screen.model.name == "qwen"
         screen.query_one(Prompt).show("Hello")
         await pilot.press("enter")
         await pilot.pause()

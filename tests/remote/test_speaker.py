@@ -55,7 +55,30 @@ def test_llama_server_tells_its_timings() -> None:
     advanced = [each for each in events if isinstance(each, ReplyAdvanced)]
     assert [len(each.round.tokens) for each in advanced] == [1, 5] and advanced[1].is_speculating
     assert script.bodies[0]["timings_per_token"] is True and script.bodies[0]["top_k"] == 20
-    assert conversation.messages[-1].model == "qwen.gguf"
+    assert conversation.messages[-1].model == "qwen"
+
+
+def test_llama_server_tells_a_round_with_its_first_token() -> None:
+    """The seven tokens of a round come one by one, but what was drafted and accepted is told at the first."""
+
+    def at(n: int, ms: float, drafted: int, accepted: int) -> bytes:
+        told = {"predicted_n": n, "predicted_ms": ms, "draft_n": drafted, "draft_n_accepted": accepted}
+        return text(f" {n}", timings=told)
+
+    chunks = [
+        at(1, 1, 0, 0),
+        at(2, 9, 7, 3),
+        at(3, 9, 7, 3),
+        at(4, 9, 7, 3),
+        at(5, 9, 7, 3),
+        at(6, 17, 14, 3),
+        STOP,
+        DONE,
+    ]
+    events, _ = talk(Script(chunks=chunks))
+    rounds = [each.round for each in events if isinstance(each, ReplyAdvanced) and each.round.tokens]
+    assert [(len(each.tokens), each.verified, each.accepted) for each in rounds] == [(1, 0, 0), (4, 7, 3), (1, 7, 0)]
+    assert rounds[1].elapsed_ms == 8 and shown(events) == " 1 2 3 4 5 6"
 
 
 def test_vllm_tells_its_counters() -> None:
