@@ -53,6 +53,7 @@ def run(options: Namespace) -> int:
             case "search":
                 _print_found(history.search(" ".join(options.words), _ALL), is_json=options.json)
             case "show":
+                _check_is_there(history, options.number)
                 sys.stdout.write(history.export(options.number, "json" if options.json else "markdown"))
             case "export":
                 _export(history, options)
@@ -117,6 +118,7 @@ def _export(history: "SqliteHistory", options: Namespace) -> None:
         raise UsageError(f"{out} says neither Markdown nor JSON.", "End its name in .md or .json.")
     if out.exists() and not options.overwrite:
         raise UsageError(f"{out} exists already.", "Choose another name, or give --overwrite.")
+    _check_is_there(history, options.number)
     text = history.export(options.number, form)
     try:
         write_whole(out, text)
@@ -129,9 +131,8 @@ def _remove(history: "SqliteHistory", options: Namespace) -> int:
     if bool(options.number) == options.all:
         raise UsageError("Name the conversations to remove, or give --all.", "See: sparkdesk history list.")
     there = {each.key: each for each in history.newest(_ALL)}
-    missing = [number for number in options.number if number not in there]
-    if missing:
-        raise UsageError(f"There is no conversation {missing[0]}.", "See: sparkdesk history list.")
+    for number in options.number:
+        _check_is_there(history, number)
     wanted = list(there) if options.all else options.number
     if wanted and not options.yes and not _asked([there[number] for number in wanted]):
         return 1
@@ -139,6 +140,11 @@ def _remove(history: "SqliteHistory", options: Namespace) -> int:
         history.delete(number)
     say("Nothing to remove." if not wanted else f"Removed {len(wanted)}.")
     return 0
+
+
+def _check_is_there(history: "SqliteHistory", number: int) -> None:
+    if all(each.key != number for each in history.newest(_ALL)):
+        raise UsageError(f"There is no conversation {number}.", "See: sparkdesk history list.")
 
 
 def _asked(summaries: "Sequence[Summary]") -> bool:

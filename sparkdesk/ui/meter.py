@@ -1,7 +1,7 @@
 """The figures of the live panel, folded out of reply events. Knows events and arithmetic; nothing of widgets."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sparkdesk.chat.attribution import mark_of
 from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced
@@ -168,8 +168,13 @@ class Meter:
             self._heat = Heat()
         if not self._is_old_speculation:
             self._heat.add((mark_of(done, is_speculating=advance.is_speculating),))
-        if not advance.is_speculating:
-            return
-        self._speculation = self._speculation.after(done)
-        self._parked_rounds += done.is_parked
-        self._watch.add(done)
+        if advance.is_speculating:
+            self._speculation = self._speculation.after(done)
+            self._parked_rounds += done.is_parked
+            self._watch.add(done)
+        if not self._is_old_speculation:
+            # Steps made while it was off tell as well what plain decoding costs now.
+            plain = advance.stats
+            self._speculation = replace(
+                self._speculation, plain_rounds=plain.plain_rounds, plain_rounds_ms=plain.plain_rounds_ms
+            )

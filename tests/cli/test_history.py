@@ -54,8 +54,8 @@ def test_show_and_export(kept: None, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert json.loads(out.read_text())["messages"][0]["content"] == "How do I bake bread?"
     assert run(["history", "export", "1", str(out)]) == 2
     assert run(["history", "export", "1", str(tmp_path / "talk.txt")]) == 2
-    assert run(["history", "show", "99"]) == 1
-    assert "no longer there" in capsys.readouterr().err
+    assert run(["history", "show", "99"]) == run(["history", "export", "99", str(tmp_path / "new.md")]) == 2
+    assert "There is no conversation 99." in capsys.readouterr().err
 
 
 def test_remove_asks_first(kept: None, capsys: pytest.CaptureFixture[str]) -> None:

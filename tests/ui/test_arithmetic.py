@@ -1,6 +1,7 @@
 """What the screen computes without a screen: bars, words, speed over time, the meter, the inbox."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -123,6 +124,17 @@ def test_savings_count_speculating_rounds_only() -> None:
     meter.end_reply()
     assert meter.figures().totals.saved_ms == pytest.approx(5 * (3 * 2 - 4))
     assert meter.figures().totals.replies == 2
+
+
+def test_plain_steps_while_it_was_off_tell_what_it_saved_while_it_was_on() -> None:
+    """Live figures once told 5.6 and the line below the same reply 1.8, by an estimate of plain decoding and by it."""
+    slow = replace(SPECULATING, verify_ms=9, plain_ms_per_token=8)
+    meter = Meter()
+    meter.begin_reply()
+    meter.add(advances(*[(slow, True)] * 5, *[(replace(PLAIN, verify_ms=4), False)] * 10))
+    shown = meter.figures().speculation
+    assert shown.plain_ms == 4.0
+    assert shown.saved_ms == pytest.approx(5 * (3 * 4 - 10))
 
 
 def test_the_meter_keeps_the_last_speculation_through_a_plain_reply() -> None:
