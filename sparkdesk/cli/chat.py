@@ -39,10 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     if options.name is None and options.target is None:
-        raise UsageError(
-            "There is nothing to chat with.",
-            "Name a pair (see: sparkdesk list), or give --target FILE. sparkdesk demo needs neither.",
-        )
+        raise UsageError("There is nothing to chat with.", "Name a pair, or give --target FILE.")
     pair = chosen_pair(options.target, options.draft or None, options.name)
     prompt = _prompt(options)
     if prompt is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import SystemCommand
 
+from sparkdesk.ui import figures
 from sparkdesk.ui.stage import Stage
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ def _of_speculation(screen: "ChatScreen") -> Iterator[SystemCommand]:
     longest = screen.model.block_size if screen.model else 0
     for length in (None, *range(1, longest + 1)):
         name = "auto" if length is None else str(length)
-        help_text = "Left to the engine, which may park" if length is None else f"Draft {length} tokens a round"
+        help_text = (
+            "Left to the engine, which may park" if length is None else f"Draft {figures.tokens(length)} a round"
+        )
         set_length = partial(screen.set_speculation, replace(now, draft_length=length))
         yield SystemCommand(f"Draft length: {name}", help_text, set_length)
 

@@ -13,13 +13,14 @@ from sparkdesk.ui.meter import LiveFigures
 _REASONS = {
     "cancelled": "■ stopped",
     "length": "■ cut off at the token limit",
-    "context": "■ the context is full: {new_key} starts a new conversation",
+    "context": "■ the context is full: {way_out}",
 }
 
 
-def finished_line(end: ReplyFinished, *, parked_rounds: int, new_key: str) -> str:
+def finished_line(end: ReplyFinished, *, parked_rounds: int, way_out: str) -> str:
+    """`way_out` is what can be done about a full context."""
     reason = _REASONS.get(end.stop_reason, "")
-    parts = (reason.format(new_key=new_key), figures.reply_line(end.stats, parked_rounds=parked_rounds))
+    parts = (reason.format(way_out=way_out), figures.reply_line(end.stats, parked_rounds=parked_rounds))
     return " · ".join(part for part in parts if part)
 
 

@@ -7,6 +7,8 @@ UNKNOWN = "\u2013"
 TIMES = "\u00d7"
 PARKED = "parked"
 EVEN = "as fast as plain"
+_FEWEST_ROUNDS = 3
+"""Fewer say nothing of a gain: the first have a cold start, and a reply that was gone on with may have but one."""
 _LEAST_COST = 0.005
 _LEAST_COST_PARKED = 0.01
 """Plain decoding itself differs from the plain estimate by that much."""
@@ -62,7 +64,7 @@ def speedup(stats: ReplyStats) -> str:
 
 def gain(stats: ReplyStats, *, parked_rounds: int = 0) -> str:
     """What speculation won or lost against plain decoding on this machine, in a few words."""
-    if stats.speedup <= 0:
+    if stats.speedup <= 0 or stats.rounds < _FEWEST_ROUNDS:
         return ""
     if _has_only_parked(stats, parked_rounds):
         return PARKED
@@ -80,7 +82,9 @@ def is_loss(stats: ReplyStats, *, parked_rounds: int = 0) -> bool:
     """Whether speculation lost time worth mentioning."""
     if _has_only_parked(stats, parked_rounds):
         return False
-    return stats.speedup > 0 and 1 / stats.speedup - 1 >= _least_cost(stats, parked_rounds)
+    if stats.speedup <= 0 or stats.rounds < _FEWEST_ROUNDS:
+        return False
+    return 1 / stats.speedup - 1 >= _least_cost(stats, parked_rounds)
 
 
 def is_parked_mostly(stats: ReplyStats, parked_rounds: int) -> bool:

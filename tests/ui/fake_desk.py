@@ -80,6 +80,8 @@ class Script:
     """What the fake does."""
 
     text: str = STORY
+    fills_context: bool = False
+    """Replies end because the context is full."""
     crash_after_rounds: int | None = None
     cause: str = "The engine died of SIGABRT: GGML_ASSERT(ne00 % 32 == 0) failed"
     surprise: Exception | None = None
@@ -270,7 +272,7 @@ class FakeConversation:
             self._trace = Trace(self._trace.stretches + stretches, (*self._trace.rounds, mark))
             yield ReplyAdvanced(piece, done, stats, is_speculating, stretches)
         self._context = prompt_tokens + stats.generated
-        reason = "cancelled" if words else "end"
+        reason = "cancelled" if words else "context" if self.script.fills_context else "end"
         yield ReplyFinished(said, tuple(range(stats.generated)), reason, stats)
 
     def _round(self, chance: random.Random, words_left: int, number: int, *, is_first: bool) -> Round:

@@ -66,6 +66,13 @@ def test_a_gain_is_told_in_words(speedup: float, expected: str) -> None:
     assert figures.gain(stats) == expected
 
 
+def test_a_round_or_two_claim_neither_gain_nor_loss() -> None:
+    """One token more of a finished reply was once "3.5 times slower than plain"."""
+    stats = ReplyStats(generated=3, rounds=2, verified=3, verify_ms=70, plain_ms_per_token=10)
+    assert figures.gain(stats) == "" and not figures.is_loss(stats)
+    assert figures.reply_line(stats).endswith("accepted length 1.00")
+
+
 def test_a_parked_reply_neither_wins_nor_loses() -> None:
     """Plain decoding is now and then a little slower than plain decoding; that is no cost of speculation."""
     stats = ReplyStats(generated=101, rounds=100, verify_ms=1008, plain_ms_per_token=10)

@@ -231,3 +231,12 @@ async def test_a_kept_conversation_is_shown_with_its_figures_notes_and_models(si
         assert "Then three." in picture
         assert picture.count("accepted length") >= 2
         assert isinstance(sitting.talk.roll[1], ReplyEntry) and sitting.talk.roll[1].can_go_on
+
+
+async def test_a_full_context_names_the_way_on_that_there_is() -> None:
+    """It once sent everybody to a new conversation, though the oldest messages can be left out."""
+    async with at_open_desk(FakeDesk(Script(fills_context=True))) as sitting:
+        await sitting.ask()
+        assert "the context is full: Ctrl+N starts a new conversation" in sitting.picture()
+        await sitting.ask()
+        assert "the context is full: Alt+Up, g goes on without the oldest messages" in sitting.picture()

@@ -148,8 +148,8 @@ class ReplyingScreen(OpeningScreen):
             self._say(endings.running_line(self.figures, stop_key=key_name(self, "chat.stop")))
         elif isinstance(batch.end, ReplyFinished):
             transcript.newest.finish(batch.end.text)
-            new_key = key_name(self, "chat.new")
-            self._say(endings.finished_line(batch.end, parked_rounds=self.meter.parked_rounds, new_key=new_key))
+            parked_rounds = self.meter.parked_rounds
+            self._say(endings.finished_line(batch.end, parked_rounds=parked_rounds, way_out=self._way_out()))
             await self._settle(batch.end)
         else:
             await self._break_reply(batch.end)
@@ -162,6 +162,13 @@ class ReplyingScreen(OpeningScreen):
             self.figures = self.meter.figures()
         else:
             self._has_newer_figures = True
+
+    def _way_out(self) -> str:
+        """Of a context that is full: what was said before this turn can be left out, if there is any."""
+        if len(self.desk.conversation.messages) > 2:
+            select, go_on = (key_name(self, key_id) for key_id in ("chat.select_above", "message.go_on"))
+            return f"{select}, {go_on} goes on without the oldest messages"
+        return f"{key_name(self, 'chat.new')} starts a new conversation"
 
     def _say(self, line: str) -> None:
         """Below the newest reply."""
