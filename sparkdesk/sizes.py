@@ -20,13 +20,17 @@ def parameters_in_words(count: int) -> str:
 
 
 def day_in_words(then_s: float, now_s: float) -> str:
-    """ "today", "3 days ago", "never"."""
+    """ "today", "3 days ago", "2 years ago", "never"."""
     if not then_s:
         return "never"
     days = int(now_s // _DAY_S - then_s // _DAY_S)
     if days <= 0:
         return "today"
-    return "yesterday" if days == 1 else f"{days} days ago" if days < 100 else f"{days // 30} months ago"
+    if days == 1:
+        return "yesterday"
+    if days < 100:
+        return f"{days} days ago"
+    return f"{days // 30} months ago" if days < 730 else f"{days // 365} years ago"
 
 
 def shortened(text: str, width: int) -> str:

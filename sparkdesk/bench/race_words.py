@@ -54,6 +54,8 @@ def one_line(race: Race, model: ModelInfo) -> str:
 
 
 def seconds(span_ms: float) -> str:
+    if span_ms < 99.5:
+        return f"{span_ms:.0f} ms"
     return f"{span_ms / 1e3:.2f} s" if span_ms < 9_995 else f"{span_ms / 1e3:.1f} s"
 
 

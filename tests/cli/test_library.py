@@ -104,6 +104,7 @@ def test_sizes_and_days_are_said_as_people_say_them() -> None:
         "5.0 GB",
     ]
     assert [parameters_in_words(count) for count in (8_190_000_000, 494_000_000, 12)] == ["8.2B", "494M", ""]
+    assert day_in_words(DAY_S, 1101 * DAY_S) == "3 years ago"
     assert [day_in_words(then, 10 * DAY_S) for then in (0.0, 10 * DAY_S, 9 * DAY_S, DAY_S)] == [
         "never",
         "today",
