@@ -38,6 +38,18 @@ COUNT, FUNCTION, STORY = (
     "Write a Python function that adds 7 to a number.",
     "Tell me a little story.",
 )
+_CATALOG = """
+[[pair]]
+name = "spark-tiny-again"
+title = "Spark Tiny once more"
+notes = ["From a hub on this machine, to show how a pair comes."]
+[pair.target]
+checkpoint = "Home/Spark-Tiny"
+licence = "MIT"
+[pair.draft]
+checkpoint = "Home/Spark-Tiny-DSpark"
+licence = "MIT"
+"""
 _PATIENCE_S = 300.0
 _PIXELS_PER_COLUMN = 12
 
@@ -119,19 +131,24 @@ async def bench_scenes(photographer: Photographer) -> None:
     await photographer.sees("measured first")
     await photographer.press("s")
     await photographer.take("race")
-    await photographer.press("3")
-    await photographer.press("s")
+    await photographer.press("2", "s")
+    await photographer.sees("counting  ")
     await photographer.take("bench-measuring")
-    await photographer.sees("pays")
+    await photographer.sees("Kept under Runs")
     await photographer.take("bench")
 
 
 async def models_scenes(photographer: Photographer) -> None:
+    """A pair on its way from a hub on this machine, then the lists."""
     await photographer.ready()
-    await photographer.press("f7")
-    await photographer.take("models")
-    await photographer.press("2")
+    await photographer.press("f7", "2", "end")
+    await photographer.sees("Spark Tiny once more")
     await photographer.take("catalogue")
+    await photographer.press("enter")
+    await photographer.sees("to download")
+    await photographer.press("enter")
+    await photographer.sees("8 MB of 19 MB")
+    await photographer.take("models")
 
 
 async def small_scenes(photographer: Photographer) -> None:
@@ -158,8 +175,8 @@ SCENES = {
 def main() -> None:
     options = _parser().parse_args()
     folder = Path(tempfile.mkdtemp(prefix="sparkdesk-")) if options.fake else HERE
-    with tempfile.TemporaryDirectory(prefix="sparkdesk-") as home:
-        os.environ[HOME_VARIABLE] = home
+    with tempfile.TemporaryDirectory(prefix="sparkdesk-") as home, _hub(Path(home)) as address:
+        os.environ |= {HOME_VARIABLE: home, "HF_ENDPOINT": address, "HF_HUB_CACHE": f"{home}/hub", "HF_TOKEN": ""}
         try:
             asyncio.run(_take_all(options, folder))
         except SparkDeskError as error:
@@ -196,6 +213,26 @@ def _desk(options: argparse.Namespace) -> Iterator[Desk]:
     chat = ChatSettings(sampling=SamplingSettings(seed=7))
     with SharedEngine(machine_file=user_paths().machine_file) as engine:
         yield PairDesk(pair, engine, how=lambda: LoadSettings(""), chat=chat, history_file=user_paths().history_file)
+
+
+@contextmanager
+def _hub(home: Path) -> Iterator[str]:
+    """The address of a hub that has Spark Tiny's checkpoints, and sends them as slowly as a home's line would."""
+    from sparkdesk.demo import bundled
+    from tests.hub.server import Hub
+
+    hub = Hub()
+    hub.piece_s = 0.006
+    for name, folder in (
+        ("Home/Spark-Tiny", bundled.target_folder()),
+        ("Home/Spark-Tiny-DSpark", bundled.draft_folder()),
+    ):
+        hub.add(name, {path.name: path.read_bytes() for path in folder.iterdir()})
+    config = home / "config"
+    config.mkdir(parents=True)
+    (config / "catalog.toml").write_text(_CATALOG, encoding="utf-8")
+    with hub.running():
+        yield hub.address
 
 
 def _parser() -> argparse.ArgumentParser:

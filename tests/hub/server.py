@@ -7,6 +7,7 @@ which must never see the access token.
 import hashlib
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -92,6 +93,8 @@ class Hub:
         """Method and path of everything that was asked of the hub itself."""
         self.faults: dict[str, deque[Fault]] = {}
         """By file path, or "api" for questions about repositories and "head" for a file's headers."""
+        self.piece_s = 0.0
+        """Between two pieces of a body, as on a slow line."""
         self.held = threading.Event()
         self.go_on = threading.Event()
         self._front = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, is_delivery=False))
@@ -278,6 +281,7 @@ class _Answers(BaseHTTPRequestHandler):
                 fault.hold_after = None
             piece = data[at : min(at + PIECE_BYTES, end)]
             self.wfile.write(piece)
+            time.sleep(self.hub.piece_s)
             served.sent += len(piece)
         self.close_connection = self.close_connection or end < len(data)
 
