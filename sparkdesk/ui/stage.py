@@ -23,7 +23,7 @@ class Stage(Enum):
 
 
 _WHY_NOT_SEND = {
-    Stage.OPENING: ("The model is still loading. Your prompt stays where it is.", ""),
+    Stage.OPENING: ("The model is still loading. Your prompt is sent as soon as it is there.", ""),
     Stage.READY: ("", ""),
     Stage.REPLYING: ("A reply is being written. {} stops it.", "chat.stop"),
     Stage.DOWN: ("There is no model to answer. {} loads it.", "chat.reload"),

@@ -73,13 +73,30 @@ async def test_a_bug_in_a_worker_is_shown() -> None:
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
 
 
-async def test_a_prompt_sent_while_loading_stays_in_the_prompt() -> None:
+async def test_a_prompt_sent_while_loading_is_sent_when_the_model_is_there() -> None:
     async with at_desk(FakeDesk(Script(open_pause_s=0.3))) as sitting:
         await sitting.say("early bird")
-        assert sitting.prompt.text == "early bird"
+        assert sitting.prompt.text == "early bird" and sitting.chat.stage is Stage.OPENING
+        await sitting.until(lambda: sitting.desk.conversation.sent)
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
-        await sitting.ask("early bird")
-        assert sitting.desk.conversation.sent == ["early bird"]
+        assert sitting.desk.conversation.sent == ["early bird"] and not sitting.prompt.text
+
+
+async def test_a_prompt_changed_while_loading_is_not_sent_by_itself() -> None:
+    async with at_desk(FakeDesk(Script(open_pause_s=0.3))) as sitting:
+        await sitting.say("early bird")
+        sitting.prompt.show("second thoughts")
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+        await sitting.pilot.pause(0.1)
+        assert not sitting.desk.conversation.sent and sitting.prompt.text == "second thoughts"
+
+
+async def test_a_prompt_waits_through_a_failed_load_only_in_the_prompt() -> None:
+    error = ModelLoadError("The file is damaged.", "Download it again.")
+    async with at_desk(FakeDesk(Script(open_pause_s=0.3, open_error=error))) as sitting:
+        await sitting.say("early bird")
+        await sitting.until(lambda: sitting.chat.stage is Stage.DOWN)
+        assert sitting.prompt.text == "early bird" and not sitting.desk.conversation.sent
 
 
 async def test_a_history_that_takes_nothing_is_told_once_and_the_chat_goes_on() -> None:

@@ -103,6 +103,7 @@ class ChatScreen(ActingScreen):
             self.count_soon()
         else:
             await self.show_conversation()
+        self.send_what_waits()
 
     # Which conversation
 

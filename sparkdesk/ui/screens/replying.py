@@ -42,6 +42,8 @@ class ReplyingScreen(OpeningScreen):
         self._figures_at_s = 0.0
         self._has_newer_figures = False
         """Which were not due yet; the engine may take long to bring the next."""
+        self._waits_to_send = ""
+        """Sent while there was no model yet."""
         self._words = ""
         """What the reply in the making answers."""
 
@@ -78,6 +80,7 @@ class ReplyingScreen(OpeningScreen):
 
     @on(messages.PromptSent)
     async def send(self, message: messages.PromptSent) -> None:
+        self._waits_to_send = message.text if self.stage is Stage.OPENING else ""
         if not self.can_reply():
             return
         prompt = self.query_one(Prompt)
@@ -85,6 +88,12 @@ class ReplyingScreen(OpeningScreen):
         prompt.examples = ()
         prompt.focus()
         await self.begin(message.text)
+
+    def send_what_waits(self) -> None:
+        """What was sent while the model was loading, if it still stands there as it was."""
+        waiting, self._waits_to_send = self._waits_to_send, ""
+        if waiting and self.query_one(Prompt).text.strip() == waiting:
+            self.post_message(messages.PromptSent(waiting))
 
     async def begin(self, text: str) -> None:
         """What was written becomes a message, and a reply is made."""
