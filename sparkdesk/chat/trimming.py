@@ -10,14 +10,14 @@ from sparkdesk.chat.messages import Message
 
 _KEPT_SHARE = 0.75
 """Of the context, that a shortened conversation may take."""
-_MOST_RESERVED = 512
+_MOST_RESERVED = 1024
 _LONG_TOKEN = 16
 """Characters; texts of longer tokens on average are rare, and only cost the time of counting them."""
 
 
 def is_too_long(prompt_tokens: int, context_tokens: int) -> bool:
-    """Whether there would hardly be room for an answer."""
-    return prompt_tokens > context_tokens - min(_MOST_RESERVED, context_tokens // 16)
+    """Whether there would be little room for an answer: less than an eighth of the context."""
+    return prompt_tokens > context_tokens - min(_MOST_RESERVED, context_tokens // 8)
 
 
 def cut(messages: Sequence[Message], begin: int, context_tokens: int, *, count: Callable[[int], int]) -> int:
