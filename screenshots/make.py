@@ -22,14 +22,14 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.strip import Strip
 
+from sparkdesk.config.paths import HOME_VARIABLE
 from sparkdesk.errors import SparkDeskError
-from sparkdesk.paths import HOME_VARIABLE
 from sparkdesk.ui.app import SparkDeskApp
+from sparkdesk.ui.chat.screen import ChatScreen
+from sparkdesk.ui.chat.state import Stage
+from sparkdesk.ui.chat.widgets.prompt import Prompt
 from sparkdesk.ui.desk import Desk
-from sparkdesk.ui.preferences import Preferences
-from sparkdesk.ui.screens.chat import ChatScreen
-from sparkdesk.ui.stage import Stage
-from sparkdesk.ui.widgets.prompt import Prompt
+from sparkdesk.ui.settings.preferences import Preferences
 
 HERE = Path(__file__).parent
 SIZE, SMALL = (120, 36), (80, 24)
@@ -198,17 +198,19 @@ def _desk(options: argparse.Namespace) -> Iterator[Desk]:
 
         yield FakeDesk(Script(is_paced=True))
         return
+    from sparkdesk.backend.local import LocalBackend
+    from sparkdesk.backend.shared_engine import SharedEngine
     from sparkdesk.chat.settings import ChatSettings
-    from sparkdesk.desk.pair_desk import PairDesk
-    from sparkdesk.desk.shared_engine import SharedEngine
+    from sparkdesk.config.paths import user_paths
     from sparkdesk.engine.settings import LoadSettings, SamplingSettings
-    from sparkdesk.opening.chosen import chosen_pair
-    from sparkdesk.paths import user_paths
+    from sparkdesk.loading.choice import chosen_pair
 
     pair = chosen_pair(options.target, options.draft)
     chat = ChatSettings(sampling=SamplingSettings(seed=7))
     with SharedEngine(machine_file=user_paths().machine_file) as engine:
-        yield PairDesk(pair, engine, how=lambda: LoadSettings(""), chat=chat, history_file=user_paths().history_file)
+        yield LocalBackend(
+            pair, engine, how=lambda: LoadSettings(""), chat=chat, history_file=user_paths().history_file
+        )
 
 
 @contextmanager

@@ -32,9 +32,9 @@ class Notice:
     text: str
 
 
-Told = Progress | Notice
+Report = Progress | Notice
 Result = TypeVar("Result")
-Journey = Generator[Told, None, Result]
+Journey = Generator[Report, None, Result]
 """Runs in the thread that iterates; yields at least twice a second while it works, and is cancelled by closing it."""
 SILENCE = Notice("")
 """Nothing to tell; yielded so that a journey can be cancelled there."""

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.bench.synthetic import SyntheticPair, quantize_pair, write_pair
-from sparkdesk.bench.synthetic_weights import SyntheticShape
-from sparkdesk.paths import HOME_VARIABLE
+from sparkdesk.bench.synthetic.pair import SyntheticPair, quantize_pair, write_pair
+from sparkdesk.bench.synthetic.weights import SyntheticShape
+from sparkdesk.config.paths import HOME_VARIABLE
+
+pytest_plugins = ["tests.hub.fixtures"]
 
 TINY_SHAPE = SyntheticShape(
     hidden=128,
@@ -70,7 +72,7 @@ def use_extra_buffers(quantized_pair: SyntheticPair) -> bool:
 @pytest.fixture(scope="session")
 def tiny_pair(isolated_home: Path) -> SyntheticPair:
     """Spark Tiny, the bundled pair, converted as the demo does it; its prompt tokens are left empty."""
-    from sparkdesk.opening.chosen import demo_pair
+    from sparkdesk.loading.choice import demo_pair
 
     steps = demo_pair().prepare()
     while True:

@@ -9,7 +9,7 @@ import pytest
 from sparkdesk.convert import PairSource, convert_draft, convert_target, keep_pair, kept_pair
 from sparkdesk.errors import ConvertError
 from sparkdesk.events import Notice, Progress
-from sparkdesk.gguf_file import read_gguf
+from sparkdesk.gguf.header import read_gguf
 from tests.converters.checkpoints import make_draft, make_target
 from tests.converters.gemma4_checkpoints import make_gemma4_target
 

@@ -10,7 +10,7 @@ import pytest
 from sparkdesk.catalog import RELEASED, read_catalog
 from sparkdesk.catalog.entry import read_entry
 from sparkdesk.cli import app
-from sparkdesk.settings import Settings, settings_from
+from sparkdesk.config.settings import Settings, settings_from
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

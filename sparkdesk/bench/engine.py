@@ -6,7 +6,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Generic, Protocol, TypeVar
 
-from sparkdesk.bench.replies import Reply
+from sparkdesk.bench.results import Reply
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.settings import GenerationSettings

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sparkdesk.bench import reliability
 from sparkdesk.bench.reliability import Reliability
-from sparkdesk.bench.replies import Comparison
+from sparkdesk.bench.results import Comparison
 from sparkdesk.bench.spread import Spread, spread_of
 from sparkdesk.engine.round import Round
 

@@ -4,10 +4,10 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from sparkdesk.bench.duel import GREEDY, Judge, Render, warm_up
+from sparkdesk.bench.comparison import GREEDY, Judge, Render, warm_up
 from sparkdesk.bench.engine import Clock, Engine, Returning, fresh_rounds
-from sparkdesk.bench.lane import Lane, lane_of
-from sparkdesk.bench.replies import Comparison, Judgement
+from sparkdesk.bench.race_arm import RaceArm, lane_of
+from sparkdesk.bench.results import Comparison, Judgement
 from sparkdesk.bench.suite import Prompt
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.runner.protocol import RoundDone
@@ -58,8 +58,8 @@ class Judging:
 class Race:
     """Both arms, and whether they say the same."""
 
-    plain: Lane
-    speculative: Lane
+    plain: RaceArm
+    speculative: RaceArm
     judgement: Judgement | None
     """None where replies are sampled: then different texts are no mistake."""
     is_plain_first: bool
@@ -111,7 +111,7 @@ def race(
     for _ in warm_up(engine, prompt, settings.speculation, render=render):
         yield WarmingUp()
     tokens = prompt.tokens or render(prompt.text)
-    lanes: dict[str, Lane] = {}
+    lanes: dict[str, RaceArm] = {}
     arms = ((PLAIN, _OFF), (SPECULATIVE, settings.speculation))
     for arm, speculation in arms if settings.is_plain_first else reversed(arms):
         generation = GenerationSettings(
@@ -139,7 +139,7 @@ def _arm(
     *,
     ignore_end: bool,
     clock: Clock,
-) -> Generator[ArmAdvanced, None, Lane]:
+) -> Generator[ArmAdvanced, None, RaceArm]:
     """Told round by round, because a journey can only be ended between two events."""
     yield ArmAdvanced(arm, 0, len(tokens), 0, settings.max_tokens)
     rounds: list[RoundDone] = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from sparkdesk.bench.curves import Curves, round_ms
-from sparkdesk.bench.replies import Reply
+from sparkdesk.bench.results import Reply
 from sparkdesk.bench.sweep import Swept
 
 

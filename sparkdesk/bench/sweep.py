@@ -7,9 +7,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-from sparkdesk.bench.duel import Render
+from sparkdesk.bench.comparison import Render
 from sparkdesk.bench.engine import Clock, Engine, Returning, fresh_rounds
-from sparkdesk.bench.replies import Reply
+from sparkdesk.bench.results import Reply
 from sparkdesk.bench.suite import Prompt
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import ContextFull

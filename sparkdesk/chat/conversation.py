@@ -10,8 +10,8 @@ from typing import Protocol
 from sparkdesk.chat.events import ContextTrimmed, PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
 from sparkdesk.chat.history.kept import title_of
 from sparkdesk.chat.messages import Attachment, Branch, Message
+from sparkdesk.chat.responder import PromptEvent, Responder
 from sparkdesk.chat.settings import ChatSettings
-from sparkdesk.chat.speaker import Speaker, SpokenEvent
 from sparkdesk.chat.summary import Count
 from sparkdesk.chat.tree import MessageTree
 from sparkdesk.chat.turn import Turn
@@ -33,7 +33,7 @@ _NOTES = {
 }
 
 
-class Keeper(Protocol):
+class Store(Protocol):
     """What keeps conversations; a history. Raises HistoryError where it cannot."""
 
     def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int | None:
@@ -53,12 +53,12 @@ class Conversation:
 
     def __init__(
         self,
-        speaker: Speaker,
+        speaker: Responder,
         *,
         settings: ChatSettings | None = None,
         messages: Sequence[Message] = (),
         tree: MessageTree | None = None,
-        keeper: Keeper | None = None,
+        keeper: Store | None = None,
         key: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -179,7 +179,7 @@ class Conversation:
         self.settings = replace(self.settings, speculation=speculation)
         self._speaker.set_speculation(speculation)
 
-    def attach(self, speaker: Speaker) -> None:
+    def attach(self, speaker: Responder) -> None:
         """Go on with another one: a reload after a crash, or another model."""
         self._speaker = speaker
 
@@ -220,7 +220,7 @@ class Conversation:
             self._keep_or_take_back(turn, note=_NOTES["cancelled"])
             raise
 
-    def _events(self, turn: Turn, events: Iterator[SpokenEvent]) -> Generator[ReplyEvent, None, None]:
+    def _events(self, turn: Turn, events: Iterator[PromptEvent]) -> Generator[ReplyEvent, None, None]:
         saved_at = self._clock()
         for event in events:
             self._catch_up(turn)

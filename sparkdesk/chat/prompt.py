@@ -8,13 +8,13 @@ from sparkdesk.chat.attachments import with_attachments
 from sparkdesk.chat.engine import Engine
 from sparkdesk.chat.messages import Message
 from sparkdesk.chat.settings import ChatSettings
-from sparkdesk.chat.template import ChatTemplate
+from sparkdesk.chat_format.chat_template import ChatTemplate
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.errors import EngineError
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class CachedPrompt:
     """Text the model has read and written, with the very tokens it was."""
 
     text: str
@@ -32,9 +32,9 @@ def make_prompt(
     messages: Sequence[Message],
     *,
     settings: ChatSettings,
-    spoken: Spoken | None = None,
+    spoken: CachedPrompt | None = None,
     begun: str = "",
-) -> Spoken:
+) -> CachedPrompt:
     """What the model is to continue: its reply from the start, or from where it was `begun`.
 
     Raises ChatTemplateError or EngineError.
@@ -44,7 +44,7 @@ def make_prompt(
     opening = engine.tokenize("")  # what the vocabulary itself puts before every text
     if opening and model.bos_piece:
         text = text.removeprefix(model.bos_piece)  # else the model would begin twice
-    return Spoken(text, _tokens(engine, text, spoken=spoken, opening=opening))
+    return CachedPrompt(text, _tokens(engine, text, spoken=spoken, opening=opening))
 
 
 def _in_turns(messages: Sequence[Message]) -> list[Message]:
@@ -73,7 +73,7 @@ def _template(source: str, bos_piece: str, eos_piece: str) -> ChatTemplate:
     return ChatTemplate(source, bos_piece=bos_piece, eos_piece=eos_piece)
 
 
-def _tokens(engine: Engine, text: str, *, spoken: Spoken | None, opening: tuple[int, ...]) -> tuple[int, ...]:
+def _tokens(engine: Engine, text: str, *, spoken: CachedPrompt | None, opening: tuple[int, ...]) -> tuple[int, ...]:
     """Prefer the tokens that were really spoken: a model may write a word in other pieces than a tokenizer cuts it.
 
     Only where what follows is cut the same on its own as within the whole text, so that nothing changes at the seam.

@@ -8,7 +8,7 @@ from sparkdesk.chat.attribution import Attribution
 from sparkdesk.chat.engine import Engine
 from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyFinished
 from sparkdesk.chat.settings import ChatSettings
-from sparkdesk.chat.text_stream import TextStream
+from sparkdesk.chat_format.text_stream import TextStream
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone

@@ -6,9 +6,9 @@ from sparkdesk.chat.attribution import mark_of
 from sparkdesk.chat.events import ReplyAdvanced, ReplyFinished
 from sparkdesk.chat.messages import Message
 from sparkdesk.chat.settings import ChatSettings
-from sparkdesk.chat.thinking import has_thoughts
 from sparkdesk.chat.trace import RoundMark, Stretch, Trace
 from sparkdesk.chat.tree import MessageTree
+from sparkdesk.chat_format.thinking import has_thoughts
 from sparkdesk.engine.stats import ReplyStats
 
 

@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return code
     except SparkDeskError as error:
-        from sparkdesk.cli.talk import say_error  # it needs dataclasses, which take a tenth of the time to --help
+        from sparkdesk.cli.console import say_error  # it needs dataclasses, which take a tenth of the time to --help
 
         say_error(error)
         return error.exit_code

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkdesk.cli import bench_pair, bench_run
-from sparkdesk.cli.talk import say_error, show_progress
+from sparkdesk.cli.console import say_error, show_progress
 from sparkdesk.events import Progress
 
 
@@ -45,7 +45,7 @@ def run(options: Namespace) -> int:
 
 def _figures(options: Namespace, files: Mapping[str, Path]) -> tuple[dict[str, Any], int]:
     from sparkdesk.bench import card
-    from sparkdesk.bench.record import read_record
+    from sparkdesk.bench.run_report import read_record
 
     if options.kept is not None:
         found = read_record(options.kept)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from sparkdesk.bench.plot import plot
 from sparkdesk.cli import bench_pair, values
-from sparkdesk.cli.paint import Paint, is_unicode, paint_for
-from sparkdesk.cli.talk import ProgressLine, say_error
+from sparkdesk.cli.color import Colors, is_unicode, paint_for
+from sparkdesk.cli.console import ProgressLine, say_error
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice, Progress
-from sparkdesk.opening import for_bench
+from sparkdesk.loading import bench_adapters
 
 if TYPE_CHECKING:
     from sparkdesk.bench.curves import Curves
@@ -45,7 +45,7 @@ def run(options: Namespace) -> int:
 
     prompts = bench_pair.prompts_of(options)
     with bench_pair.opened(options, SpeculationSettings()) as (engine, _):
-        render = for_bench.renderer(engine, SamplingSettings(temperature=0.0))
+        render = bench_adapters.renderer(engine, SamplingSettings(temperature=0.0))
         events = sweep(engine, prompts, max_tokens=options.max_tokens, render=render, repetitions=options.repeat)
         swept, code = gather(events)
         model = engine.model
@@ -86,7 +86,7 @@ def gather(events: "Iterable[Progress | Notice | Swept]") -> "tuple[list[Swept],
 
 def as_json(curves: "Curves", model: "ModelInfo", *, command: str, is_complete: bool) -> dict[str, Any]:
     from sparkdesk.bench.curves import choices
-    from sparkdesk.bench.record import build_facts, machine_facts, rounded
+    from sparkdesk.bench.run_report import build_facts, machine_facts, rounded
 
     return {
         "kind": KIND,
@@ -102,7 +102,7 @@ def as_json(curves: "Curves", model: "ModelInfo", *, command: str, is_complete: 
 
 
 def report(
-    curves: "Curves", model: "ModelInfo", *, paint: Paint, has_unicode: bool, is_complete: bool
+    curves: "Curves", model: "ModelInfo", *, paint: Colors, has_unicode: bool, is_complete: bool
 ) -> Iterator[str]:
     """At most 100 columns; plain ASCII where the stream shows no more."""
     yield paint.bold(f"{model.name} with {model.draft_name}, {', '.join(model.devices)}, threads {model.threads}")
@@ -115,7 +115,7 @@ def report(
     yield from _choices(curves, paint)
 
 
-def _table(curves: "Curves", paint: Paint) -> Iterator[str]:
+def _table(curves: "Curves", paint: Colors) -> Iterator[str]:
     from sparkdesk.bench.curves import round_ms
 
     yield paint.dim("medians in ms (middle half), measured in the rounds of replies")
@@ -142,7 +142,7 @@ def _plot(curves: "Curves", has_unicode: bool) -> Iterator[str]:
     yield from plot(lines, width=_PLOT_WIDTH, height=_PLOT_HEIGHT, is_unicode=has_unicode)
 
 
-def _choices(curves: "Curves", paint: Paint) -> Iterator[str]:
+def _choices(curves: "Curves", paint: Colors) -> Iterator[str]:
     from sparkdesk.bench.curves import choices
 
     found = choices(curves)

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkdesk.cli import speaking, values
-from sparkdesk.cli.talk import say, show_progress
+from sparkdesk.cli import generation_args, values
+from sparkdesk.cli.console import say, show_progress
+from sparkdesk.config.settings import ALL_LAYERS
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.errors import PairMismatch, UsageError
 from sparkdesk.events import Progress
-from sparkdesk.opening.chosen import ChosenPair, PairFiles, chosen_pair, own_pair
-from sparkdesk.settings import ALL_LAYERS
+from sparkdesk.loading.choice import ChosenPair, PairFiles, chosen_pair, own_pair
 
 if TYPE_CHECKING:
     from sparkdesk.bench.suite import Prompt
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def add_pair(parser: ArgumentParser) -> None:
     parser.add_argument("--target", metavar="FILE", help="target model (GGUF); without one, Spark Tiny is measured")
     parser.add_argument("--draft", metavar="FILE", help="its DSpark draft (GGUF)")
-    speaking.add_loading(parser)
+    generation_args.add_loading(parser)
 
 
 def add_prompts(parser: ArgumentParser, *, max_tokens: int) -> None:
@@ -77,11 +77,11 @@ def suite_of(options: Namespace) -> str:
 @contextmanager
 def opened(options: Namespace, speculation: SpeculationSettings) -> "Iterator[tuple[EngineClient, PairFiles]]":
     """The engine with the pair loaded. Raises UsageError, PairMismatch and EngineError."""
-    from sparkdesk.opening.loading import open_pair
-    from sparkdesk.paths import user_paths
+    from sparkdesk.config.paths import user_paths
+    from sparkdesk.loading.loading import open_pair
     from sparkdesk.runner.client import EngineClient
 
-    pair, how = chosen(options), speaking.loading(options, speaking.settings_file())
+    pair, how = chosen(options), generation_args.loading(options, generation_args.settings_file())
     how = replace(how, saved_states_bytes=0)  # a prompt that comes back from memory would be read in no time
     files = prepared(pair)
     with EngineClient(machine_file=user_paths().machine_file) as engine:

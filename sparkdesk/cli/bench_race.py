@@ -3,7 +3,7 @@
 import json
 from argparse import ArgumentParser, Namespace
 
-from sparkdesk.cli import bench_pair, racing, values
+from sparkdesk.cli import bench_pair, race_output, values
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.errors import UsageError
 
@@ -54,8 +54,8 @@ def run(options: Namespace) -> int:
         is_plain_first=options.first == _PLAIN,
     )
     with bench_pair.opened(options, speculation) as (engine, _):
-        found = racing.race_prompt(engine, prompt, settings)
-    print(json.dumps(racing.as_json(found), ensure_ascii=False) if options.json else racing.in_words(found))
+        found = race_output.race_prompt(engine, prompt, settings)
+    print(json.dumps(race_output.as_json(found), ensure_ascii=False) if options.json else race_output.in_words(found))
     return 0
 
 

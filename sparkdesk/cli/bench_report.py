@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sparkdesk.cli.paint import Paint
+from sparkdesk.cli.color import Colors
 
 _WIDTH = 100
 _NAME_WIDTH = 14
@@ -13,7 +13,7 @@ _MOST_COLUMNS = 9
 Found = dict[str, Any]
 
 
-def report(found: Found, paint: Paint) -> Iterator[str]:
+def report(found: Found, paint: Colors) -> Iterator[str]:
     """Line by line; blank lines between its parts."""
     yield from _head(found, paint)
     yield ""
@@ -29,7 +29,7 @@ def report(found: Found, paint: Paint) -> Iterator[str]:
         yield from _verdicts(found, paint)
 
 
-def _head(found: Found, paint: Paint) -> Iterator[str]:
+def _head(found: Found, paint: Colors) -> Iterator[str]:
     build, machine = found["build"], found["machine"]
     yield paint.bold(clip(f"{found['model']['target']} with {found['model']['draft']}", _WIDTH))
     devices = ", ".join(build["devices"])
@@ -48,7 +48,7 @@ def _head(found: Found, paint: Paint) -> Iterator[str]:
         yield paint.odd("Not complete: these are the figures up to where it ended.")
 
 
-def _speeds(found: Found, paint: Paint) -> Iterator[str]:
+def _speeds(found: Found, paint: Colors) -> Iterator[str]:
     yield paint.dim(f"{'':{_NAME_WIDTH}}{'':>6}{'tok/s, median':>20}{'gain (middle half)':>22}{'first token, ms':>22}")
     yield paint.dim(
         f"{'domain':{_NAME_WIDTH}}{'asked':>6}{'plain':>10}{'spec.':>10}{'median':>8}{'from..to':>14}"
@@ -61,7 +61,7 @@ def _speeds(found: Found, paint: Paint) -> Iterator[str]:
     yield paint.dim("gain: decoding alone, pair by pair; waiting: the same of the whole time, prefill included")
 
 
-def _speed_row(name: str, figures: Found, paint: Paint) -> str:
+def _speed_row(name: str, figures: Found, paint: Colors) -> str:
     gain = figures["gain"]
     spread = f"{gain['lower']:.2f}..{gain['upper']:.2f}"
     return (
@@ -73,12 +73,12 @@ def _speed_row(name: str, figures: Found, paint: Paint) -> str:
     )
 
 
-def _painted_gain(gain: float, width: int, paint: Paint) -> str:
+def _painted_gain(gain: float, width: int, paint: Colors) -> str:
     text = f"{gain:.2f}x".rjust(width)
     return text if gain == 0 else paint.good(text) if gain >= 1 else paint.bad(text)
 
 
-def _drafting(found: Found, paint: Paint) -> Iterator[str]:
+def _drafting(found: Found, paint: Colors) -> Iterator[str]:
     positions = max((len(each["acceptance_by_position"]) for each in found["domains"].values()), default=0)
     head = "".join(f"{position:>6}" for position in range(1, positions + 1))
     yield paint.dim(
@@ -103,7 +103,7 @@ def _error(found: Found | None) -> str:
     return "-" if found is None else f"{found['error']:.3f}"
 
 
-def _by_size(found: Found, paint: Paint) -> Iterator[str]:
+def _by_size(found: Found, paint: Colors) -> Iterator[str]:
     """What depends on a position or a size, over all domains."""
     overall, curves = found["overall"], found["curves"]
     rows = {
@@ -137,7 +137,7 @@ def _time(overall: Found) -> Iterator[str]:
     yield f"parked                  {parked['rounds']:.0%} of rounds, {parked['time']:.0%} of the time"
 
 
-def _verdicts(found: Found, paint: Paint) -> Iterator[str]:
+def _verdicts(found: Found, paint: Colors) -> Iterator[str]:
     counts = found["overall"]["verdicts"]
     shown = [f"{counts.get(kind, 0)} {kind}" for kind in ("identical", "near-tie")]
     diverged = counts.get("diverged", 0)
@@ -151,7 +151,7 @@ def _verdicts(found: Found, paint: Paint) -> Iterator[str]:
         yield f"  and {len(near) - _MOST_NEAR_TIES} more near-ties"
 
 
-def _difference(each: Found, paint: Paint) -> str:
+def _difference(each: Found, paint: Colors) -> str:
     verdict = each["verdict"]
     kind = verdict["kind"].upper() if verdict["kind"] == "diverged" else verdict["kind"]
     line = clip(

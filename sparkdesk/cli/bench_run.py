@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkdesk.cli import bench_pair, speaking, values
-from sparkdesk.cli.talk import ProgressLine, say, say_error
+from sparkdesk.cli import bench_pair, generation_args, values
+from sparkdesk.cli.console import ProgressLine, say, say_error
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice, Progress
-from sparkdesk.opening import for_bench
+from sparkdesk.loading import bench_adapters
 
 if TYPE_CHECKING:
-    from sparkdesk.bench.duel import DuelSettings
-    from sparkdesk.bench.replies import Comparison
+    from sparkdesk.bench.comparison import ComparisonSettings
+    from sparkdesk.bench.results import Comparison
     from sparkdesk.bench.suite import Prompt
     from sparkdesk.chat.engine import Engine
 
@@ -81,14 +81,14 @@ def measured(options: Namespace, part: str) -> "tuple[dict[str, Any], Outcome]":
     return found, outcome
 
 
-def collect(engine: "Engine", prompts: "tuple[Prompt, ...]", settings: "DuelSettings") -> Outcome:
+def collect(engine: "Engine", prompts: "tuple[Prompt, ...]", settings: "ComparisonSettings") -> Outcome:
     """Run to the end, to Ctrl+C, or to the engine's."""
-    from sparkdesk.bench.duel import duel
+    from sparkdesk.bench.comparison import duel
 
     assert engine.model is not None
     if not engine.model.chat_template and any(prompt.text for prompt in prompts):
         say("This model brings no chat template: it continues the prompts as they stand.")
-    render, judge = for_bench.renderer(engine, settings.sampling), for_bench.judge(engine)
+    render, judge = bench_adapters.renderer(engine, settings.sampling), bench_adapters.judge(engine)
     return gather(duel(engine, prompts, settings, render=render, judge=judge))
 
 
@@ -109,12 +109,12 @@ def gather(events: "Iterable[Progress | Notice | Comparison]") -> Outcome:
     return outcome
 
 
-def _settings(options: Namespace) -> "DuelSettings":
-    from sparkdesk.bench.duel import DuelSettings
+def _settings(options: Namespace) -> "ComparisonSettings":
+    from sparkdesk.bench.comparison import ComparisonSettings
 
-    usual = speaking.settings_file()
+    usual = generation_args.settings_file()
     length = usual.draft_length if options.draft_length is ... else options.draft_length
-    return DuelSettings(
+    return ComparisonSettings(
         max_tokens=options.max_tokens,
         sampling=SamplingSettings(temperature=options.temperature),
         speculation=SpeculationSettings(is_enabled=True, draft_length=length),
@@ -125,13 +125,13 @@ def _settings(options: Namespace) -> "DuelSettings":
 def _recorded(
     outcome: Outcome,
     options: Namespace,
-    settings: "DuelSettings",
+    settings: "ComparisonSettings",
     engine: "Engine",
     *,
     files: Mapping[str, Path],
     part: str,
 ) -> dict[str, Any]:
-    from sparkdesk.bench.record import RunSettings, record
+    from sparkdesk.bench.run_report import RunSettings, record
     from sparkdesk.bench.suite import TOKENS_DOMAIN
 
     assert engine.model is not None
@@ -149,6 +149,6 @@ def _recorded(
 
 def _in_words(found: dict[str, Any]) -> str:
     from sparkdesk.cli.bench_report import report
-    from sparkdesk.cli.paint import paint_for
+    from sparkdesk.cli.color import paint_for
 
     return "\n".join(report(found, paint_for(sys.stdout)))

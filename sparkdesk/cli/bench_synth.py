@@ -5,12 +5,12 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sparkdesk.bench.synthetic_arguments import add_shape, shape_of
-from sparkdesk.cli.talk import show_progress
+from sparkdesk.bench.synthetic.arguments import add_shape, shape_of
+from sparkdesk.cli.console import show_progress
 from sparkdesk.events import Progress
 
 if TYPE_CHECKING:
-    from sparkdesk.bench.synthetic import SyntheticPair
+    from sparkdesk.bench.synthetic.pair import SyntheticPair
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    from sparkdesk.bench.synthetic import SyntheticPair, make_pairs
+    from sparkdesk.bench.synthetic.pair import SyntheticPair, make_pairs
 
     made: list[SyntheticPair] = []
 

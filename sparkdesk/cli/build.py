@@ -4,15 +4,15 @@ import json
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from sparkdesk.cli import foreseeing, speaking
-from sparkdesk.cli.foreseeing import fit_as_json, settled
-from sparkdesk.cli.talk import follow, say
-from sparkdesk.paths import user_paths
+from sparkdesk.cli import estimating, generation_args
+from sparkdesk.cli.console import follow, say
+from sparkdesk.cli.estimating import fit_as_json, settled
+from sparkdesk.config.paths import user_paths
 
 if TYPE_CHECKING:
-    from sparkdesk.assembly.build import Built
-    from sparkdesk.assembly.forecast import Forecast
-    from sparkdesk.assembly.plan import Plan
+    from sparkdesk.builder.build import Built
+    from sparkdesk.builder.estimate import Forecast
+    from sparkdesk.builder.plan import Plan
     from sparkdesk.hub.client import Hub
 
 
@@ -25,10 +25,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--draft-quant", default="", metavar="QUANT", help="of the draft; default: Q8_0")
     parser.add_argument("--no-test", action="store_true", help="do not load the pair and let it answer")
-    foreseeing.add_dry_run(parser)
+    estimating.add_dry_run(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.epilog = "Finished steps are recognised and not done again; a cut download goes on where it was cut."
-    speaking.add_loading(parser)
+    generation_args.add_loading(parser)
 
 
 def run(options: Namespace) -> int:
@@ -44,7 +44,7 @@ def run(options: Namespace) -> int:
     except KeyboardInterrupt:
         say("Stopped. What was finished is kept: the same command goes on from there.")
         raise
-    from sparkdesk.assembly.build import keep
+    from sparkdesk.builder.build import keep
 
     keep(built)
     print(json.dumps(_as_json(built, forecast), indent=2) if options.json else f"{built.target}\n{built.draft}")
@@ -53,20 +53,20 @@ def run(options: Namespace) -> int:
 
 
 def _planned(options: Namespace) -> "tuple[Hub, Plan, Forecast | None]":
-    from sparkdesk.assembly.plan import Wish
-    from sparkdesk.assembly.planning import Planning
+    from sparkdesk.builder.plan import BuildRequest
+    from sparkdesk.builder.planning import Planning
     from sparkdesk.catalog import read_catalog
     from sparkdesk.hub.client import Hub
 
     paths, hub = user_paths(), Hub()
-    wish = Wish(options.name, options.target or "", options.draft or "", options.quant, options.draft_quant)
+    wish = BuildRequest(options.name, options.target or "", options.draft or "", options.quant, options.draft_quant)
     planning = Planning(hub, read_catalog(paths.catalog_file), wish, paths.models)
     _, forecast = settled(hub, planning.find, options)
     return hub, planning.plan, forecast
 
 
 def _built(hub: "Hub", plan: "Plan") -> "Built":
-    from sparkdesk.assembly.build import build
+    from sparkdesk.builder.build import build
 
     for note in plan.notes:
         say(note)
@@ -75,10 +75,10 @@ def _built(hub: "Hub", plan: "Plan") -> "Built":
 
 def _test(built: "Built", options: Namespace) -> None:
     """Raises EngineError where speculation changes the text; a draft that is never right is only warned of."""
-    from sparkdesk.assembly.build import note_tested
+    from sparkdesk.builder.build import note_tested
     from sparkdesk.cli.convert_verify import verify
-    from sparkdesk.opening.chosen import own_pair
-    from sparkdesk.opening.trial import refuse_divergence
+    from sparkdesk.loading.choice import own_pair
+    from sparkdesk.loading.smoke_test import refuse_divergence
 
     found = verify(own_pair(built.target, built.draft), options)
     refuse_divergence(found)

@@ -5,11 +5,11 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from sparkdesk.cli import speaking, values
+from sparkdesk.cli import generation_args, values
+from sparkdesk.cli.console import say, show_progress
 from sparkdesk.cli.screen import open_screen
-from sparkdesk.cli.talk import say, show_progress
 from sparkdesk.errors import PairMismatch, UsageError
-from sparkdesk.opening.chosen import chosen_pair
+from sparkdesk.loading.choice import chosen_pair
 
 if TYPE_CHECKING:
     from sparkdesk.chat.events import ReplyFinished
@@ -32,9 +32,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--raw", action="store_true", help="take the prompt as it is, without the chat template")
     parser.add_argument("--ignore-eos", action="store_true", help="go on after the end of the reply")
     parser.add_argument("--json", action="store_true", help="print one JSON object: text, tokens, stop_reason, stats")
-    speaking.add_speculation(parser)
-    speaking.add_sampling(parser)
-    speaking.add_loading(parser)
+    generation_args.add_speculation(parser)
+    generation_args.add_sampling(parser)
+    generation_args.add_loading(parser)
 
 
 def run(options: Namespace) -> int:
@@ -44,15 +44,15 @@ def run(options: Namespace) -> int:
     prompt = _prompt(options)
     if prompt is None:
         return open_screen(pair, options)
-    from sparkdesk.opening.loading import open_pair
-    from sparkdesk.paths import user_paths
+    from sparkdesk.config.paths import user_paths
+    from sparkdesk.loading.loading import open_pair
     from sparkdesk.runner.client import EngineClient
 
-    settings = speaking.settings_file()
-    chat = speaking.chat_settings(options, settings)
+    settings = generation_args.settings_file()
+    chat = generation_args.chat_settings(options, settings)
     paths = user_paths()
     with EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt) as engine:
-        how = speaking.loading(options, settings)
+        how = generation_args.loading(options, settings)
         show_progress(open_pair(engine, pair, how=how, speculation=chat.speculation))
         assert engine.model is not None
         _check(engine.model, prompt, chat=chat)

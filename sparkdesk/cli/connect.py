@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkdesk.cli import speaking
+from sparkdesk.cli import generation_args
 from sparkdesk.cli.screen import check_terminal, show
 from sparkdesk.errors import UsageError
 
@@ -20,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", default="", metavar="NAME", help="where the server has several; default: its first")
     parser.add_argument("--api-key", metavar="KEY", help="the server's key; others see it in the list of processes")
     parser.add_argument("--api-key-file", metavar="FILE", help="the key is the first line of this file")
-    speaking.add_speculation(parser)
+    generation_args.add_speculation(parser)
     parser.epilog = (
         f"The key may be in {' or '.join(KEY_VARIABLES)} too. Works with sparkdesk serve, llama-server, vLLM, SGLang "
         "and other servers; what they tell of speculation is shown."
@@ -30,16 +30,16 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     check_terminal()
     key = _key(options)
-    from sparkdesk.desk.remote_desk import RemoteDesk
-    from sparkdesk.paths import user_paths
+    from sparkdesk.backend.remote import RemoteBackend
+    from sparkdesk.config.paths import user_paths
 
-    settings = speaking.settings_file()
-    desk = RemoteDesk(
+    settings = generation_args.settings_file()
+    desk = RemoteBackend(
         lambda: _server(options.url, key),
         name=options.url,
         wanted=options.model,
-        how=lambda: speaking.loading(options, speaking.settings_file()),
-        chat=speaking.chat_settings(options, settings),
+        how=lambda: generation_args.loading(options, generation_args.settings_file()),
+        chat=generation_args.chat_settings(options, settings),
         history_file=user_paths().history_file if settings.history else None,
     )
     return show(desk, options, settings)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from converters import OUTPUT_TYPES
 from sparkdesk.cli import convert_verify
+from sparkdesk.cli.console import show_progress
 from sparkdesk.cli.parser import Parser
-from sparkdesk.cli.talk import show_progress
 from sparkdesk.errors import UsageError
 
 _TYPES = f"Types: {', '.join(OUTPUT_TYPES)}."

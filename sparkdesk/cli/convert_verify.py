@@ -4,11 +4,11 @@ import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from sparkdesk.cli import speaking
-from sparkdesk.cli.talk import follow
+from sparkdesk.cli import generation_args
+from sparkdesk.cli.console import follow
 from sparkdesk.errors import PairMismatch
-from sparkdesk.opening.chosen import ChosenPair, own_pair
-from sparkdesk.opening.trial import Verified, judged, refuse_divergence, trying
+from sparkdesk.loading.choice import ChosenPair, own_pair
+from sparkdesk.loading.smoke_test import Verified, judged, refuse_divergence, trying
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("target_model", metavar="TARGET", type=Path, help="target model (GGUF)")
     parser.add_argument("draft_model", metavar="DRAFT", type=Path, help="its draft (GGUF)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    speaking.add_loading(parser)
+    generation_args.add_loading(parser)
 
 
 def run(options: Namespace) -> int:
@@ -33,8 +33,8 @@ def run(options: Namespace) -> int:
 
 def _refuse_mismatch(target: Path, draft: Path) -> None:
     """Before anything is loaded, which may take minutes."""
-    from sparkdesk.gguf_file import read_gguf
-    from sparkdesk.pairing import problem
+    from sparkdesk.gguf.header import read_gguf
+    from sparkdesk.gguf.pairing import problem
 
     said = problem(read_gguf(target), read_gguf(draft))
     if said:
@@ -43,11 +43,11 @@ def _refuse_mismatch(target: Path, draft: Path) -> None:
 
 def verify(pair: "ChosenPair", options: Namespace) -> Verified:
     """Loads the pair and lets it answer. `options` are those of loading."""
-    from sparkdesk.paths import user_paths
+    from sparkdesk.config.paths import user_paths
     from sparkdesk.runner.client import EngineClient
 
     engine = EngineClient(machine_file=user_paths().machine_file)
-    return follow(trying(engine, pair, speaking.loading(options, speaking.settings_file())))
+    return follow(trying(engine, pair, generation_args.loading(options, generation_args.settings_file())))
 
 
 def _in_words(found: Verified) -> str:

@@ -9,8 +9,8 @@ import traceback
 from pathlib import Path
 
 from sparkdesk import __version__
-from sparkdesk.cli.talk import say
-from sparkdesk.paths import user_paths
+from sparkdesk.cli.console import say
+from sparkdesk.config.paths import user_paths
 
 EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
 _LOG_NAME = "errors.log"

@@ -3,18 +3,18 @@
 import json
 from argparse import ArgumentParser, Namespace
 
-from sparkdesk.cli import speaking
+from sparkdesk.cli import generation_args
+from sparkdesk.cli.console import show_progress
 from sparkdesk.cli.screen import open_screen
-from sparkdesk.cli.talk import show_progress
 from sparkdesk.errors import UsageError
-from sparkdesk.opening.chosen import demo_pair
+from sparkdesk.loading.choice import demo_pair
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.epilog = "With --prompt the answer is greedy, and made twice: plainly, then with speculation."
     parser.add_argument("--prompt", metavar="TEXT", help="answer this twice, compare, and end")
     parser.add_argument("--json", action="store_true", help="with --prompt: print one JSON object")
-    speaking.add_loading(parser)
+    generation_args.add_loading(parser)
 
 
 def run(options: Namespace) -> int:
@@ -25,16 +25,16 @@ def run(options: Namespace) -> int:
     if not options.prompt.strip():
         raise UsageError("The prompt is empty.", "Give --prompt TEXT.")
     from sparkdesk.bench.race import RaceSettings
-    from sparkdesk.cli import racing
+    from sparkdesk.cli import race_output
+    from sparkdesk.config.paths import user_paths
     from sparkdesk.engine.settings import SpeculationSettings
-    from sparkdesk.opening.loading import open_pair
-    from sparkdesk.paths import user_paths
+    from sparkdesk.loading.loading import open_pair
     from sparkdesk.runner.client import EngineClient
 
-    how = speaking.loading(options, speaking.settings_file())
+    how = generation_args.loading(options, generation_args.settings_file())
     paths = user_paths()
     with EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt) as engine:
         show_progress(open_pair(engine, demo_pair(), how=how, speculation=SpeculationSettings()))
-        found = racing.race_prompt(engine, options.prompt, RaceSettings(max_tokens=0))
-    print(json.dumps(racing.as_json(found), ensure_ascii=False) if options.json else racing.in_words(found))
+        found = race_output.race_prompt(engine, options.prompt, RaceSettings(max_tokens=0))
+    print(json.dumps(race_output.as_json(found), ensure_ascii=False) if options.json else race_output.in_words(found))
     return 0

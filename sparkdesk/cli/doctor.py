@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sparkdesk.paths import user_paths
+from sparkdesk.config.paths import user_paths
 
 if TYPE_CHECKING:
     from sparkdesk.doctor import Check

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli import values
-from sparkdesk.cli.talk import say
-from sparkdesk.elsewhere.commands import ENGINES, LLAMA_SERVER, Served
+from sparkdesk.cli.console import say
+from sparkdesk.config.paths import user_paths
 from sparkdesk.errors import ModelLoadError, UsageError
-from sparkdesk.paths import user_paths
+from sparkdesk.export.commands import ENGINES, LLAMA_SERVER, Served
 
 if TYPE_CHECKING:
     from sparkdesk.library import Pair
@@ -63,7 +63,7 @@ def _files(options: Namespace) -> Served:
         target, draft = target or str(pair.target.path), draft or str(pair.draft.path)
     if not target or not draft:
         raise UsageError("Which pair?", "Name one, or give --target FILE and --draft FILE.")
-    from sparkdesk.gguf_file import read_gguf
+    from sparkdesk.gguf.header import read_gguf
 
     header, target_header = read_gguf(Path(draft)), read_gguf(Path(target))
     block_size = int(str(header.metadata.get("dflash.block_size", _USUAL_BLOCK)))
@@ -123,8 +123,8 @@ def _made_from(pair: "Pair") -> tuple[str, str] | None:
 
 
 def _library_pair(name: str) -> "Pair | None":
+    from sparkdesk.config.settings import read_settings
     from sparkdesk.library import read_library
-    from sparkdesk.settings import read_settings
 
     paths = user_paths()
     return read_library(paths, read_settings(paths.settings_file)).pair(name)

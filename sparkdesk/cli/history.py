@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sparkdesk.cli.console import say
 from sparkdesk.cli.parser import Parser
-from sparkdesk.cli.talk import say
+from sparkdesk.config.paths import user_paths
 from sparkdesk.errors import HistoryError, UsageError
-from sparkdesk.paths import user_paths
 from sparkdesk.sizes import day_in_words
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _as_json(summary: "Summary") -> dict[str, object]:
 
 
 def _export(history: "SqliteHistory", options: Namespace) -> None:
-    from sparkdesk.whole_file import write_whole
+    from sparkdesk.atomic_file import write_whole
 
     out: Path = options.out
     form = _FORMS.get(out.suffix.lower())

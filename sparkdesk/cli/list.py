@@ -9,7 +9,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from sparkdesk.cli.paint import Paint, paint_for
+from sparkdesk.cli.color import Colors, paint_for
 from sparkdesk.sizes import day_in_words, parameters_in_words, shortened, size_in_words
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
+    from sparkdesk.config.paths import user_paths
+    from sparkdesk.config.settings import read_settings
     from sparkdesk.library import read_library
-    from sparkdesk.paths import user_paths
-    from sparkdesk.settings import read_settings
 
     paths = user_paths()
     library = read_library(paths, read_settings(paths.settings_file))
@@ -49,7 +49,7 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def report(library: "Library", *, paint: Paint, now_s: float, settings_file: Path) -> Iterator[str]:
+def report(library: "Library", *, paint: Colors, now_s: float, settings_file: Path) -> Iterator[str]:
     """At most 80 columns."""
     built = [pair for pair in library.pairs if pair.is_built]
     usable = [model for model in library.models if model.is_usable]
@@ -85,12 +85,12 @@ def as_json(library: "Library") -> dict[str, object]:
     }
 
 
-def _heading(title: str, paint: Paint) -> Iterator[str]:
+def _heading(title: str, paint: Colors) -> Iterator[str]:
     columns = f"{'quantization':<{_ABOUT}}{'size':>{_SIZE}}  {'used':<{_USED}}where"
     yield paint.dim(f"{title:<{_NAME + 2}}{columns}")
 
 
-def _pair(pair: "Pair", now_s: float, paint: Paint) -> Iterator[str]:
+def _pair(pair: "Pair", now_s: float, paint: Colors) -> Iterator[str]:
     about = " + ".join(model.quantization for model in pair.models) or pair.quantization
     yield _row(pair.name, about, pair.size_bytes, day_in_words(pair.last_used_s, now_s), pair.target)
     if pair.problem:
@@ -107,7 +107,7 @@ def _about(model: "Model") -> str:
     return f"{parameters_in_words(model.parameter_count):<5} {model.quantization}".strip()
 
 
-def _notes(model: "Model", library: "Library", paint: Paint) -> Iterator[str]:
+def _notes(model: "Model", library: "Library", paint: Colors) -> Iterator[str]:
     if model.same_as is not None:
         yield from (paint.odd(line) for line in _indented(f"the same bytes lie in {model.same_as}"))
     fitting = [pair.target.name for pair in library.pairs_with(model) if pair.draft == model and pair.target]
@@ -118,7 +118,7 @@ def _notes(model: "Model", library: "Library", paint: Paint) -> Iterator[str]:
         yield paint.dim("    fits no target here")
 
 
-def _unusable(library: "Library", paint: Paint) -> Iterator[str]:
+def _unusable(library: "Library", paint: Colors) -> Iterator[str]:
     models = [model for model in library.models if not model.is_usable]
     if models:
         yield paint.dim("Not usable")
@@ -128,7 +128,7 @@ def _unusable(library: "Library", paint: Paint) -> Iterator[str]:
         yield from (paint.bad(line) for line in _indented(reason))
 
 
-def _unfinished(library: "Library", paint: Paint) -> Iterator[str]:
+def _unfinished(library: "Library", paint: Colors) -> Iterator[str]:
     if not library.partials:
         return
     yield paint.dim("Unfinished")

@@ -3,7 +3,7 @@
 import json
 from argparse import ArgumentParser, Namespace
 
-from sparkdesk.paths import HOME_VARIABLE, Paths, user_paths
+from sparkdesk.config.paths import HOME_VARIABLE, Paths, user_paths
 
 
 def add_arguments(parser: ArgumentParser) -> None:

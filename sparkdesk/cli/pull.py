@@ -5,15 +5,15 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from sparkdesk.cli import foreseeing
-from sparkdesk.cli.foreseeing import fit_as_json, settled
-from sparkdesk.cli.talk import follow, say
-from sparkdesk.paths import user_paths
+from sparkdesk.cli import estimating
+from sparkdesk.cli.console import follow, say
+from sparkdesk.cli.estimating import fit_as_json, settled
+from sparkdesk.config.paths import user_paths
 
 if TYPE_CHECKING:
-    from sparkdesk.assembly.forecast import Forecast, Wanted
+    from sparkdesk.builder.estimate import Forecast, Selection
     from sparkdesk.catalog import PairEntry
-    from sparkdesk.events import Told
+    from sparkdesk.events import Report
     from sparkdesk.hub.client import Hub
     from sparkdesk.hub.model import ModelSource
     from sparkdesk.hub.pull import Pulled
@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--quant", default="", metavar="QUANT", help="quantization of the target; default: Q4_K_M, or what fits"
     )
-    foreseeing.add_dry_run(parser)
+    estimating.add_dry_run(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.epilog = (
         "Files go to the cache that hf uses too (HF_HOME, HF_HUB_CACHE). A download that was cut goes on when the same "
@@ -59,12 +59,12 @@ def run(options: Namespace) -> int:
 def _found(
     hub: "Hub", entry: "PairEntry | None", options: Namespace
 ) -> "tuple[dict[str, ModelSource], Forecast | None]":
-    from sparkdesk.assembly.pulling import find_models_wanted
-    from sparkdesk.hub.look_up import LookUp
+    from sparkdesk.builder.pulling import find_models_wanted
+    from sparkdesk.hub.lookup import LookUp
 
     look_up, models = LookUp(hub), {}
 
-    def find(quantization: str) -> "Generator[Told, None, Wanted]":
+    def find(quantization: str) -> "Generator[Report, None, Selection]":
         wanted, found = yield from find_models_wanted(look_up, entry, options.name, quantization)
         models.update(found)
         return wanted

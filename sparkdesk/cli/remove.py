@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sparkdesk.cli.talk import say
+from sparkdesk.cli.console import say
 from sparkdesk.errors import UsageError
 from sparkdesk.sizes import size_in_words
 
@@ -24,10 +24,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
+    from sparkdesk.config.paths import user_paths
+    from sparkdesk.config.settings import read_settings
     from sparkdesk.library import read_library
     from sparkdesk.library.removal import plan_removal, plan_sweep, remove
-    from sparkdesk.paths import user_paths
-    from sparkdesk.settings import read_settings
 
     if bool(options.name) == options.unfinished:
         raise UsageError("Name what to remove, or give --unfinished.", "See: sparkdesk list.")

@@ -5,9 +5,9 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
+from sparkdesk.config.settings import Settings
 from sparkdesk.errors import UsageError
-from sparkdesk.opening.chosen import ChosenPair, chosen_pair
-from sparkdesk.settings import Settings
+from sparkdesk.loading.choice import ChosenPair, chosen_pair
 
 if TYPE_CHECKING:
     from sparkdesk.ui.desk import Desk
@@ -20,19 +20,19 @@ def run(options: Namespace) -> int:
 
 def open_screen(pair: ChosenPair, options: Namespace) -> int:
     check_terminal()
-    from sparkdesk.cli import speaking
-    from sparkdesk.desk.pair_desk import PairDesk
-    from sparkdesk.desk.shared_engine import SharedEngine
-    from sparkdesk.paths import user_paths
+    from sparkdesk.backend.local import LocalBackend
+    from sparkdesk.backend.shared_engine import SharedEngine
+    from sparkdesk.cli import generation_args
+    from sparkdesk.config.paths import user_paths
 
-    settings = speaking.settings_file()
+    settings = generation_args.settings_file()
     paths = user_paths()
     engine = SharedEngine(machine_file=paths.machine_file, learnt_folder=paths.learnt)
-    desk = PairDesk(
+    desk = LocalBackend(
         pair,
         engine,
-        how=lambda: speaking.loading(options, speaking.settings_file()),
-        chat=speaking.chat_settings(options, settings),
+        how=lambda: generation_args.loading(options, generation_args.settings_file()),
+        chat=generation_args.chat_settings(options, settings),
         history_file=paths.history_file if settings.history else None,
     )
     with engine:
@@ -41,13 +41,13 @@ def open_screen(pair: ChosenPair, options: Namespace) -> int:
 
 def show(desk: "Desk", options: Namespace, settings: Settings) -> int:
     """The whole screen, until the user leaves; returns the exit code."""
-    from sparkdesk.cli import speaking
-    from sparkdesk.paths import user_paths
+    from sparkdesk.cli import generation_args
+    from sparkdesk.config.paths import user_paths
     from sparkdesk.ui.app import SparkDeskApp
     from sparkdesk.ui.appearance import dress
-    from sparkdesk.ui.preferences import Preferences
+    from sparkdesk.ui.settings.preferences import Preferences
 
-    app = SparkDeskApp(desk, Preferences(user_paths().settings_file, speaking.instead_of_settings(options)))
+    app = SparkDeskApp(desk, Preferences(user_paths().settings_file, generation_args.instead_of_settings(options)))
     dress(app, settings)
     app.run()
     return app.return_code or 0

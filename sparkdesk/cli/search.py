@@ -7,18 +7,18 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sparkdesk.cli import speaking
-from sparkdesk.cli.foreseeing import fit_as_json
-from sparkdesk.cli.talk import follow, say
+from sparkdesk.cli import generation_args
+from sparkdesk.cli.console import follow, say
+from sparkdesk.cli.estimating import fit_as_json
+from sparkdesk.config.paths import user_paths
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Progress
-from sparkdesk.paths import user_paths
 from sparkdesk.sizes import size_in_words
 
 if TYPE_CHECKING:
-    from sparkdesk.assembly.forecast import Forecast
+    from sparkdesk.builder.estimate import Forecast
     from sparkdesk.catalog import Catalog, PairEntry
-    from sparkdesk.events import Told
+    from sparkdesk.events import Report
     from sparkdesk.hub.client import Hub
     from sparkdesk.hub.search import Hit
 
@@ -60,13 +60,13 @@ def run(options: Namespace) -> int:
 
 def _looked(
     hub: "Hub", catalog: "Catalog", pairs: "list[PairEntry]", hits: "list[Hit]"
-) -> "Generator[Told, None, Forecasts]":
+) -> "Generator[Report, None, Forecasts]":
     """By name. What the hub refuses is left out: a search is no place to stop for one of its finds."""
-    from sparkdesk.assembly.look import look_at_model, look_at_pair
-    from sparkdesk.doctor.room import free_room
+    from sparkdesk.builder.preview import look_at_model, look_at_pair
+    from sparkdesk.doctor.free_memory import free_room
     from sparkdesk.hub.search import TARGET
 
-    settings = speaking.settings_file()
+    settings = generation_args.settings_file()
     room, models = free_room(), user_paths().models
     looks = {pair.name: partial(look_at_pair, hub, catalog, pair, models=models, room=room) for pair in pairs} | {
         hit.model.name: partial(look_at_model, hub, hit.model, room=room)

@@ -6,15 +6,15 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkdesk.cli import speaking, values
-from sparkdesk.cli.talk import say, show_progress
+from sparkdesk.cli import generation_args, values
+from sparkdesk.cli.console import say, show_progress
 from sparkdesk.errors import UsageError
-from sparkdesk.opening.chosen import ChosenPair, chosen_pair
+from sparkdesk.loading.choice import ChosenPair, chosen_pair
 
 if TYPE_CHECKING:
     from sparkdesk.chat.settings import ChatSettings
     from sparkdesk.engine.model_info import ModelInfo
-    from sparkdesk.server.asking.asks import Usual
+    from sparkdesk.server.requests.models import Usual
     from sparkdesk.server.web.security import Policy
 
 KEY_VARIABLE = "SPARKDESK_API_KEY"
@@ -30,9 +30,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--alias", action="append", default=[], metavar="NAME", help="another name for the model")
     _add_network(parser)
     parser.add_argument("--thinking", action="store_true", help="let the model think where a request does not say")
-    speaking.add_speculation(parser)
-    speaking.add_sampling(parser)
-    speaking.add_loading(parser)
+    generation_args.add_speculation(parser)
+    generation_args.add_sampling(parser)
+    generation_args.add_loading(parser)
 
 
 def _add_network(parser: ArgumentParser) -> None:
@@ -75,16 +75,16 @@ def run(options: Namespace) -> int:
 
 
 def _serve(pair: ChosenPair, options: Namespace, policy: "Policy", listener: socket.socket) -> int:
-    from sparkdesk.opening.loading import open_pair
-    from sparkdesk.paths import user_paths
+    from sparkdesk.config.paths import user_paths
+    from sparkdesk.loading.loading import open_pair
     from sparkdesk.runner.client import EngineClient
+    from sparkdesk.server.jobs.dispatcher import Dispatcher
     from sparkdesk.server.web.app import build_app
     from sparkdesk.server.web.serving import Running
-    from sparkdesk.server.work.dispatcher import Dispatcher
 
-    settings = speaking.settings_file()
-    chat = speaking.chat_settings(options, settings)
-    how, paths = speaking.loading(options, settings), user_paths()
+    settings = generation_args.settings_file()
+    chat = generation_args.chat_settings(options, settings)
+    how, paths = generation_args.loading(options, settings), user_paths()
     with EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt) as engine:
 
         def load() -> None:
@@ -133,7 +133,7 @@ def _key(options: Namespace) -> str:
 def _usual(pair: ChosenPair, options: Namespace, chat: "ChatSettings", model: "ModelInfo") -> "Usual":
     from sparkdesk.chat.recommended import follow, recommended_sampling
     from sparkdesk.engine.settings import SamplingSettings
-    from sparkdesk.server.asking.asks import Usual
+    from sparkdesk.server.requests.models import Usual
 
     # What the command line leaves as it is becomes what the model's makers recommend.
     answering, thinking = (

@@ -4,7 +4,7 @@ import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 
-from sparkdesk.settings import ALL_LAYERS
+from sparkdesk.config.settings import ALL_LAYERS
 
 AUTO = "auto"
 

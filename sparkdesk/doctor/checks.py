@@ -9,7 +9,7 @@ from sparkdesk.doctor.facts import DeviceFact, Facts, LlamaFacts
 from sparkdesk.doctor.graphics import graphics
 from sparkdesk.doctor.install import for_this_python, safe_install
 from sparkdesk.doctor.storage import storage
-from sparkdesk.runner.machine_memory import PACKAGE
+from sparkdesk.runner.crash_memory import PACKAGE
 
 LEAST_PYTHON = (3, 11)
 LEAST_MEMORY_BYTES = 4_000_000_000

@@ -11,17 +11,18 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sparkdesk import __version__, hardware
+from sparkdesk import __version__
 from sparkdesk.build_flags import BuildMachine, this_machine
+from sparkdesk.config.paths import Paths
+from sparkdesk.config.settings import Settings, read_settings
 from sparkdesk.doctor.install import Installation, Toolkits, find_installation
 from sparkdesk.doctor.toolkits import find_toolkits
 from sparkdesk.errors import UsageError
-from sparkdesk.hardware import GraphicsCard, Memory, Processor
 from sparkdesk.library.files import find_partials
-from sparkdesk.library.places import find_places, hub_cache
-from sparkdesk.paths import Paths
-from sparkdesk.runner.machine_memory import PACKAGE, MachineMemory
-from sparkdesk.settings import Settings, read_settings
+from sparkdesk.library.model_dirs import find_places, hub_cache
+from sparkdesk.machine import hardware
+from sparkdesk.machine.hardware import GraphicsCard, Memory, Processor
+from sparkdesk.runner.crash_memory import PACKAGE, CrashMemory
 
 _PROBE_SECONDS = 120.0
 
@@ -107,7 +108,7 @@ def gather(paths: Paths) -> Facts:
         memory=hardware.read_memory(),
         cards=cards,
         build=this_machine(),
-        crashed_with_fast_buffers=MachineMemory(paths.machine_file).needs_safe_buffers,
+        crashed_with_fast_buffers=CrashMemory(paths.machine_file).needs_safe_buffers,
         folders=tuple(_folder_fact(path) for path in (paths.data, paths.state, paths.config)),
         terminal=os.environ.get("TERM", "") if sys.stderr.isatty() else "",
         color_term=os.environ.get("COLORTERM", ""),

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkdesk.runner.machine_memory import PACKAGE
+from sparkdesk.runner.crash_memory import PACKAGE
 
 _WHEELS = "https://abetlen.github.io/llama-cpp-python/whl"
 # CUDA releases that the package's makers build wheels for; a driver runs those of its own release and older ones.

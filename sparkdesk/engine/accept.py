@@ -7,9 +7,9 @@ target's distribution after the user's settings and q the one the token was draw
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sparkdesk.engine import constrained
+from sparkdesk.engine import constrained_sampling
 from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.parts import ConstraintPart
+from sparkdesk.engine.interfaces import ConstraintPart
 from sparkdesk.engine.proposal import NOTHING, Proposal
 from sparkdesk.engine.sampling import Distribution, Sampler, is_accepted, residual
 
@@ -51,13 +51,17 @@ class _Target:
 
     def best(self, row: FloatArray) -> int:
         penalized = self.sampler.penalized(row, self.past)
-        return int(penalized.argmax()) if self.constraint is None else constrained.best(penalized, self.constraint)
+        return (
+            int(penalized.argmax())
+            if self.constraint is None
+            else constrained_sampling.best(penalized, self.constraint)
+        )
 
     def distribution(self, row: FloatArray) -> Distribution:
         if self.constraint is None:
             return self.sampler.distribution(row, self.past)
         penalized = self.sampler.penalized(row, self.past)
-        return constrained.distribution(penalized, self.sampler.settings, self.constraint)
+        return constrained_sampling.distribution(penalized, self.sampler.settings, self.constraint)
 
     def keep(self, token: int) -> int:
         self.past.append(token)

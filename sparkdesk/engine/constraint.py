@@ -1,11 +1,11 @@
 """From what the caller asks a reply to look like to what follows it token by token."""
 
 from sparkdesk.engine.gbnf import check as gbnf_check
+from sparkdesk.engine.grammar_prefilter import GrammarPrefilter
+from sparkdesk.engine.interfaces import ConstraintPart
+from sparkdesk.engine.lazy_grammar import LazyGrammar
 from sparkdesk.engine.llama import Grammar, Model, gbnf_of_schema
-from sparkdesk.engine.narrowed import Narrowed
-from sparkdesk.engine.parts import ConstraintPart
 from sparkdesk.engine.settings import GrammarSettings
-from sparkdesk.engine.triggered import Triggered
 from sparkdesk.engine.vocabulary import Vocabulary
 from sparkdesk.errors import EngineError
 
@@ -20,5 +20,5 @@ def constraint_of(model: Model, settings: GrammarSettings, vocabulary: Vocabular
         raise EngineError("A trigger of a grammar is empty.", "Name the text that it follows.")
     grammar: ConstraintPart = Grammar(model, gbnf)
     if not has_token_rules:
-        grammar = Narrowed(grammar, vocabulary)
-    return Triggered(grammar, settings.triggers, vocabulary) if settings.triggers else grammar
+        grammar = GrammarPrefilter(grammar, vocabulary)
+    return LazyGrammar(grammar, settings.triggers, vocabulary) if settings.triggers else grammar

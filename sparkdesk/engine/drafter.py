@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.features import PendingFeatures
+from sparkdesk.engine.interfaces import DRAFT_STEP_ROWS, Block, DraftState
 from sparkdesk.engine.llama import Context
-from sparkdesk.engine.parts import DRAFT_STEP_ROWS, Block, DraftState
 
 CONFIDENCE_WEIGHT = "conf_proj.weight"
 LOGIT_CAP = "dflash.final_logit_softcapping"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparkdesk.errors import ModelLoadError
-from sparkdesk.gguf_file import GgufFile, TensorPlace
+from sparkdesk.gguf.header import GgufFile, TensorPlace
 
 W1, W2 = "markov_w1.weight", "markov_w2.weight"
 DRAFT_TO_TARGET = "d2t"

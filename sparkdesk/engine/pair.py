@@ -8,26 +8,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sparkdesk import pairing
 from sparkdesk.engine import llama
 from sparkdesk.engine.constraint import constraint_of
 from sparkdesk.engine.drafter import CONFIDENCE_WEIGHT, LOGIT_CAP, Drafter
+from sparkdesk.engine.interfaces import BATCH_ROWS, DRAFT_STEP_ROWS, VERIFIED_ROWS, ConstraintPart
+from sparkdesk.engine.kv_snapshots import KvSnapshots
 from sparkdesk.engine.llama import Context, Model
-from sparkdesk.engine.margin import Margin, measure
 from sparkdesk.engine.markov import W1, MarkovHead
 from sparkdesk.engine.model_info import ModelInfo
-from sparkdesk.engine.parts import BATCH_ROWS, DRAFT_STEP_ROWS, VERIFIED_ROWS, ConstraintPart
 from sparkdesk.engine.probe import probe_costs
 from sparkdesk.engine.recommendation import recommended_by
-from sparkdesk.engine.saved import SavedStates
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import AUTOMATIC, GrammarSettings, LoadSettings
 from sparkdesk.engine.target import Target
+from sparkdesk.engine.tie_check import Margin, measure
 from sparkdesk.engine.vocabulary import Vocabulary
 from sparkdesk.engine.window import plan_window
 from sparkdesk.errors import EngineError
-from sparkdesk.gguf_file import GgufFile, read_gguf
-from sparkdesk.hardware import read_memory
+from sparkdesk.gguf import pairing
+from sparkdesk.gguf.header import GgufFile, read_gguf
+from sparkdesk.machine.hardware import read_memory
 
 _SAVED_SHARE, _MOST_SAVED_BYTES = 0.15, 4_000_000_000
 """Of the memory that is free once the pair is loaded."""
@@ -43,7 +43,7 @@ class Pair:
         self._stack = stack
         self.settings = settings
         self.tuner = Tuner(0)
-        self.saved = SavedStates(0)
+        self.saved = KvSnapshots(0)
         self.drafter: Drafter | None = None
         self.markov: MarkovHead | None = None
         self.draft_name: str | None = None
@@ -69,7 +69,7 @@ class Pair:
             pair = cls(stack, settings)
             pair._load(report)
             pair._warm_up(report, recall)
-            pair.saved = SavedStates(_budget_bytes(settings.saved_states_bytes))
+            pair.saved = KvSnapshots(_budget_bytes(settings.saved_states_bytes))
             pair._stack = stack.pop_all()
             return pair
 

@@ -6,9 +6,9 @@ from time import perf_counter
 
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.parts import BATCH_ROWS, DrafterPart, SavedPart, TargetPart
+from sparkdesk.engine.interfaces import BATCH_ROWS, DrafterPart, SavedPart, TargetPart
+from sparkdesk.engine.kv_snapshots import common_length
 from sparkdesk.engine.round import Prefilled
-from sparkdesk.engine.saved import common_length
 from sparkdesk.errors import ContextFull, EngineError
 
 _FIRST_STEP = 128

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.parts import PairParts
+from sparkdesk.engine.interfaces import PairParts
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.scheduling.costs import Seen
 from sparkdesk.engine.scheduling.tuner import Tuner

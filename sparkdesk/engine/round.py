@@ -16,7 +16,7 @@ class Prefilled:
 
 
 @dataclass(frozen=True, slots=True)
-class Likelihood:
+class TokenLogprobs:
     """How likely a token was to the target, by its own distribution.
 
     That is the softmax of its logits as they are: no temperature, no penalty, no filter and no grammar.
@@ -67,7 +67,7 @@ class Round:
     is_first: bool = False
     has_end: bool = False
     """Whether the end-of-turn token came out of this round too, after `tokens`."""
-    likelihoods: tuple[Likelihood, ...] = ()
+    likelihoods: tuple[TokenLogprobs, ...] = ()
     """One a token where they were asked for, else empty."""
 
     @property

@@ -14,13 +14,12 @@ from sparkdesk.engine import prefill, proposal
 from sparkdesk.engine.accept import Verdict, accept
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.likelihood import likelihoods
-from sparkdesk.engine.parts import Block, DrafterPart, PairParts
+from sparkdesk.engine.interfaces import Block, DrafterPart, PairParts
+from sparkdesk.engine.logprobs import likelihoods
 from sparkdesk.engine.proposal import NOTHING, Proposal
-from sparkdesk.engine.round import Likelihood, Prefilled, Round
+from sparkdesk.engine.round import Prefilled, Round, TokenLogprobs
 from sparkdesk.engine.sampling import Sampler
 from sparkdesk.engine.scheduling.costs import MOST_ROWS
-from sparkdesk.engine.scheduling.echo import EchoIndex
 from sparkdesk.engine.scheduling.lengths import (
     CONTEXT,
     EXACT,
@@ -31,7 +30,8 @@ from sparkdesk.engine.scheduling.lengths import (
     LengthChooser,
     Situation,
 )
-from sparkdesk.engine.scheduling.tuner import Played, Tuner
+from sparkdesk.engine.scheduling.prompt_lookup import PromptLookupIndex
+from sparkdesk.engine.scheduling.tuner import RoundOutcome, Tuner
 from sparkdesk.engine.settings import MOST_LOGPROBS, GenerationSettings, SpeculationSettings
 from sparkdesk.engine.stats import Outcome, ReplyStats
 
@@ -91,7 +91,7 @@ class _Reply:
         self.pair, self.settings, self.control = pair, settings, control
         self.committed = list(prompt)
         self.sampler = Sampler(settings.sampling)
-        self.echoes = EchoIndex(self.committed)
+        self.echoes = PromptLookupIndex(self.committed)
         self.stats = ReplyStats(prompt_tokens=len(prompt))
         self.stop_reason = ""
         self.round_began = perf_counter()
@@ -180,7 +180,7 @@ class _Reply:
         verdict: Verdict,
         kept: tuple[int, ...],
         *,
-        likelihoods: tuple[Likelihood, ...],
+        likelihoods: tuple[TokenLogprobs, ...],
         verify_ms: float,
         elapsed_ms: float,
     ) -> Round:
@@ -270,7 +270,7 @@ class _Reply:
 
     def learn(self, offer: _Offer, verdict: Verdict, elapsed_ms: float) -> None:
         draft = offer.draft
-        played = Played(
+        played = RoundOutcome(
             offer.choice,
             accepted=verdict.accepted,
             tokens=len(verdict.tokens),
@@ -284,7 +284,7 @@ class _Reply:
         )
         self.pair.tuner.learn(offer.situation, played)
 
-    def likelihoods(self, logits: FloatArray, tokens: tuple[int, ...]) -> tuple[Likelihood, ...]:
+    def likelihoods(self, logits: FloatArray, tokens: tuple[int, ...]) -> tuple[TokenLogprobs, ...]:
         top = self.settings.top_logprobs
         return () if top is None else likelihoods(logits, tokens, top=min(top, MOST_LOGPROBS))
 

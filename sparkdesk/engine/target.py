@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.interfaces import TargetState
 from sparkdesk.engine.llama import Context
-from sparkdesk.engine.parts import TargetState
 
 
 class Target:

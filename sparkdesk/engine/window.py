@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from sparkdesk.engine.parts import BATCH_ROWS
-from sparkdesk.gguf_file import ArrayLength, GgufFile
+from sparkdesk.engine.interfaces import BATCH_ROWS
+from sparkdesk.gguf.header import ArrayLength, GgufFile
 
 _BYTES = 2  # of a float16 in the KV cache
 _MOST_SHARE = 0.15

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from sparkdesk.gguf_file import ArrayLength, GgufFile
+from sparkdesk.gguf.header import ArrayLength, GgufFile
 
 KV_BYTES = 2  # of a float16
 

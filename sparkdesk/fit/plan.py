@@ -17,7 +17,7 @@ _HOST_SPARE_BYTES = 500_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class FreeMemory:
     """Free memory."""
 
     host_bytes: int
@@ -40,7 +40,7 @@ class Plan:
     """As llama.cpp counts; 0 for none."""
     context_tokens: int
     need: Need
-    room: Room
+    room: FreeMemory
     fits: bool
     why: str
     """One sentence, for the user."""
@@ -53,7 +53,7 @@ class Plan:
 def plan_load(
     target: ModelSize,
     draft: ModelSize | None,
-    room: Room,
+    room: FreeMemory,
     *,
     context_tokens: int,
     gpu_layers: int = ALL_LAYERS,
@@ -94,7 +94,7 @@ def plan_load(
 def largest_context(
     target: ModelSize,
     draft: ModelSize | None,
-    room: Room,
+    room: FreeMemory,
     *,
     most: int,
     gpu_layers: int,
@@ -118,7 +118,7 @@ def largest_context(
 
 
 def best_quantization(
-    sizes: Mapping[str, ModelSize], draft: ModelSize | None, room: Room, *, context_tokens: int
+    sizes: Mapping[str, ModelSize], draft: ModelSize | None, room: FreeMemory, *, context_tokens: int
 ) -> tuple[str, Plan] | None:
     """The largest that lies on the card as a whole; without a card, or where none does, the largest that fits at all.
 
@@ -134,7 +134,7 @@ def best_quantization(
     return next(iter((whole or fitting).items()), None)
 
 
-def fits_in(need: Need, room: Room) -> bool:
+def fits_in(need: Need, room: FreeMemory) -> bool:
     if room.is_shared:
         return not room.host_bytes or need.total_bytes + _HOST_SPARE_BYTES <= max(room.host_bytes, room.gpu_bytes)
     gpu_fits = need.gpu_bytes == 0 or need.gpu_bytes + _GPU_SPARE_BYTES <= room.gpu_bytes
@@ -145,7 +145,7 @@ def fits_in(need: Need, room: Room) -> bool:
 def _need(
     target: ModelSize,
     draft: ModelSize | None,
-    room: Room,
+    room: FreeMemory,
     *,
     context_tokens: int,
     gpu_layers: int,
@@ -166,7 +166,7 @@ def _largest(least: int, most: int, fits: Callable[[int], bool]) -> int:
     return low
 
 
-def _why(need: Need, room: Room, *, layers: int, most: int, context_tokens: int, fits: bool) -> str:
+def _why(need: Need, room: FreeMemory, *, layers: int, most: int, context_tokens: int, fits: bool) -> str:
     buffers = need.of("compute") + need.of("features")
     kinds = (("weights", need.of("weights")), ("caches", need.of("cache")), ("buffers", buffers))
     listed = ", ".join(f"{name} {_gigabytes(size_bytes)}" for name, size_bytes in kinds)
@@ -179,7 +179,7 @@ def _why(need: Need, room: Room, *, layers: int, most: int, context_tokens: int,
     return f"It takes {taken}; {_gigabytes(free)} are free{'' if fits else ': too little'}."
 
 
-def _advice(room: Room, *, layers: int, most: int, shorter: int, context_tokens: int, fits: bool) -> str:
+def _advice(room: FreeMemory, *, layers: int, most: int, shorter: int, context_tokens: int, fits: bool) -> str:
     if fits and (not room.has_gpu or layers >= most):
         return ""
     if shorter >= LEAST_CONTEXT and shorter < context_tokens:

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkdesk.atomic_file import write_whole
 from sparkdesk.hub.repository import HubFile, Repository
-from sparkdesk.whole_file import write_whole
 
 _PARTIAL = ".incomplete"
 _MAIN = Path("refs") / "main"

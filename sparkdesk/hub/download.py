@@ -9,9 +9,9 @@ from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.cache import HubCache
 from sparkdesk.hub.client import Hub
 from sparkdesk.hub.fetch import Arrived, Checking, fetch
-from sparkdesk.hub.patience import Patience, asking
 from sparkdesk.hub.rate import Rate
 from sparkdesk.hub.repository import HubFile, Repository
+from sparkdesk.hub.retry import RetryPolicy, asking
 from sparkdesk.hub.space import Need, check_space
 
 _SHOWN_EVERY_S = 0.1
@@ -19,7 +19,7 @@ _THE_DOWNLOAD = "the download"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FileSelection:
     repository: Repository
     files: tuple[HubFile, ...]
 
@@ -29,10 +29,10 @@ class Wanted:
 
 
 def download(
-    hub: Hub, wanted: Sequence[Wanted], *, later: Sequence[Need] = (), patience: Patience | None = None
+    hub: Hub, wanted: Sequence[FileSelection], *, later: Sequence[Need] = (), patience: RetryPolicy | None = None
 ) -> Generator[Progress | Notice, None, None]:
     """All of it, or a DownloadError with what has come kept. `later` is room that is needed once it is here."""
-    cache, patience = HubCache(hub.cache_folder), patience or Patience()
+    cache, patience = HubCache(hub.cache_folder), patience or RetryPolicy()
     missing_bytes = sum(cache.missing_bytes(one.repository, file) for one in wanted for file in one.files)
     check_space((Need(_THE_DOWNLOAD, cache.root, missing_bytes), *later))
     yield from _check_access(hub, cache, wanted, patience)
@@ -44,13 +44,13 @@ def download(
             cache.note_newest(one.repository)
 
 
-def missing_bytes(hub: Hub, wanted: Sequence[Wanted]) -> int:
+def missing_bytes(hub: Hub, wanted: Sequence[FileSelection]) -> int:
     cache = HubCache(hub.cache_folder)
     return sum(cache.missing_bytes(one.repository, file) for one in wanted for file in one.files)
 
 
 def _check_access(
-    hub: Hub, cache: HubCache, wanted: Sequence[Wanted], patience: Patience
+    hub: Hub, cache: HubCache, wanted: Sequence[FileSelection], patience: RetryPolicy
 ) -> Generator[Progress | Notice, None, None]:
     """Before gigabytes of one repository are fetched, it should be known whether the other is given out at all."""
     for one in wanted:
@@ -62,7 +62,7 @@ def _check_access(
 class _Shown:
     """Turns the steps of single files into progress of each and of all."""
 
-    def __init__(self, wanted: Sequence[Wanted]) -> None:
+    def __init__(self, wanted: Sequence[FileSelection]) -> None:
         self._total_bytes = sum(one.size_bytes for one in wanted)
         self._file_count = sum(len(one.files) for one in wanted)
         self._earlier_bytes = self._earlier_files = self._new_bytes = 0

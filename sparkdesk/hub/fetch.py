@@ -12,8 +12,8 @@ from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.cache import HubCache, size_of
 from sparkdesk.hub.client import Hub
 from sparkdesk.hub.digest import Digest
-from sparkdesk.hub.patience import Patience, waiting
 from sparkdesk.hub.repository import HubFile, Repository
+from sparkdesk.hub.retry import RetryPolicy, waiting
 
 _LOCK_MOMENT_S = 1.0
 _FULL = (28, 122, 112)  # ENOSPC, EDQUOT, Windows' ERROR_DISK_FULL
@@ -39,7 +39,7 @@ Step = Arrived | Checking | Notice | Progress
 
 
 def fetch(
-    hub: Hub, cache: HubCache, repository: Repository, file: HubFile, *, patience: Patience
+    hub: Hub, cache: HubCache, repository: Repository, file: HubFile, *, patience: RetryPolicy
 ) -> Generator[Step, None, Path]:
     """Closing it keeps what has come. Raises DownloadError."""
     if cache.has(repository, file):
@@ -50,7 +50,7 @@ def fetch(
 
 
 def _with_lock(
-    hub: Hub, cache: HubCache, repository: Repository, file: HubFile, patience: Patience
+    hub: Hub, cache: HubCache, repository: Repository, file: HubFile, patience: RetryPolicy
 ) -> Generator[Step, None, None]:
     is_said = False
     while True:
@@ -68,7 +68,7 @@ def _with_lock(
 class _Download:
     """The tries it takes to get one file."""
 
-    def __init__(self, hub: Hub, cache: HubCache, repository: Repository, file: HubFile, patience: Patience) -> None:
+    def __init__(self, hub: Hub, cache: HubCache, repository: Repository, file: HubFile, patience: RetryPolicy) -> None:
         self._hub, self._repository, self._file, self._patience = hub, repository, file, patience
         self._blob = cache.blob(repository.name, file)
         self._partial = cache.partial(repository.name, file)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from sparkdesk.errors import ModelLoadError, NotOnHub, UsageError
 from sparkdesk.events import Notice, Progress
-from sparkdesk.gguf_file import read_gguf
+from sparkdesk.gguf.header import read_gguf
 from sparkdesk.hub.cache import HubCache
 from sparkdesk.hub.choose import checkpoint_files, choose_gguf, gguf_choices, has_gguf, quantization_of
-from sparkdesk.hub.download import Wanted
-from sparkdesk.hub.look_up import LookUp
+from sparkdesk.hub.download import FileSelection
+from sparkdesk.hub.lookup import LookUp
 from sparkdesk.hub.source import HubSource, LocalSource, read_source
 from sparkdesk.library import quantization as library_quantization
 
@@ -21,7 +21,7 @@ GGUF, CHECKPOINT = "gguf", "checkpoint"
 class ModelSource:
     kind: str
     """GGUF, which can be run, or CHECKPOINT, which must be converted first."""
-    wanted: Wanted | None
+    wanted: FileSelection | None
     """None for what lies on this disk, where the user put it."""
     local: Path | None = None
     quantization: str = ""
@@ -68,15 +68,15 @@ def find_model(
         raise UsageError(f"{given} asks for {source.quantization}, and --quant for {quantization}.", "Say it once.")
     repository = yield from look_up.repository(source.repository)
     if source.file:
-        return _named_file(source, Wanted(repository, repository.files))
+        return _named_file(source, FileSelection(repository, repository.files))
     wanted_quantization = source.quantization or quantization
     if not has_gguf(repository):
         if wanted_quantization and not is_draft:
             yield Notice(f"{repository.name} is a checkpoint: it is converted to {wanted_quantization.upper()} later.")
-        return ModelSource(CHECKPOINT, Wanted(repository, checkpoint_files(repository)))
+        return ModelSource(CHECKPOINT, FileSelection(repository, checkpoint_files(repository)))
     are_drafts = is_draft or not gguf_choices(repository)
     choice = choose_gguf(repository, wanted_quantization, is_draft=are_drafts)
-    return ModelSource(GGUF, Wanted(repository, choice.files), quantization=choice.quantization)
+    return ModelSource(GGUF, FileSelection(repository, choice.files), quantization=choice.quantization)
 
 
 def _local(path: Path) -> ModelSource:
@@ -95,11 +95,11 @@ def _written_quantization(path: Path) -> str:
         return ""
 
 
-def _named_file(source: HubSource, all_files: Wanted) -> ModelSource:
+def _named_file(source: HubSource, all_files: FileSelection) -> ModelSource:
     files = tuple(file for file in all_files.files if file.path == source.file)
     if not files:
         raise NotOnHub(
             f"{source.repository} has no file {source.file}.",
             f"Leave the file away to have one chosen: {source.repository}.",
         )
-    return ModelSource(GGUF, Wanted(all_files.repository, files), quantization=quantization_of(source.file))
+    return ModelSource(GGUF, FileSelection(all_files.repository, files), quantization=quantization_of(source.file))

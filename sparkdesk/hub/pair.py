@@ -6,7 +6,7 @@ from sparkdesk.catalog.entry import ModelEntry
 from sparkdesk.errors import HubUnreachable, NotOnHub, SparkDeskError, UsageError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.choose import DEFAULT_QUANTIZATION
-from sparkdesk.hub.look_up import LookUp
+from sparkdesk.hub.lookup import LookUp
 from sparkdesk.hub.model import ModelSource, find_model
 
 

@@ -10,7 +10,7 @@ from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.cache import HubCache
 from sparkdesk.hub.client import Hub
 from sparkdesk.hub.download import download
-from sparkdesk.hub.look_up import LookUp
+from sparkdesk.hub.lookup import LookUp
 from sparkdesk.hub.model import ModelSource, find_model
 from sparkdesk.hub.pair import find_draft, find_target
 from sparkdesk.hub.source import read_source

@@ -5,8 +5,8 @@ from collections.abc import Generator
 from sparkdesk.errors import NotOnHub
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.choose import checkpoint_files, gguf_choices, quantization_of
-from sparkdesk.hub.download import Wanted
-from sparkdesk.hub.look_up import LookUp
+from sparkdesk.hub.download import FileSelection
+from sparkdesk.hub.lookup import LookUp
 from sparkdesk.hub.model import CHECKPOINT, GGUF, ModelSource
 
 
@@ -21,7 +21,7 @@ def find_begun(look_up: LookUp, repository: str, partial_name: str) -> Generator
             "Remove what was begun, and download the model again.",
         )
     if not file.path.lower().endswith(".gguf"):
-        return ModelSource(CHECKPOINT, Wanted(found, checkpoint_files(found)))
+        return ModelSource(CHECKPOINT, FileSelection(found, checkpoint_files(found)))
     choices = (*gguf_choices(found), *gguf_choices(found, is_draft=True))
     files = next((choice.files for choice in choices if file in choice.files), (file,))
-    return ModelSource(GGUF, Wanted(found, files), quantization=quantization_of(file.path))
+    return ModelSource(GGUF, FileSelection(found, files), quantization=quantization_of(file.path))

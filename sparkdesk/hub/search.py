@@ -6,8 +6,8 @@ from functools import partial
 
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.client import Hub
-from sparkdesk.hub.patience import Patience, asking
 from sparkdesk.hub.repository import FoundModel
+from sparkdesk.hub.retry import RetryPolicy, asking
 
 TARGET, DRAFT = "target", "draft"
 
@@ -26,9 +26,11 @@ class Hit:
     """Ready to run; a draft's checkpoint is converted by `sparkdesk build`."""
 
 
-def search(hub: Hub, text: str, *, patience: Patience | None = None) -> Generator[Progress | Notice, None, list[Hit]]:
+def search(
+    hub: Hub, text: str, *, patience: RetryPolicy | None = None
+) -> Generator[Progress | Notice, None, list[Hit]]:
     """The most downloaded first."""
-    patience, words = patience or Patience(), text.lower().split()
+    patience, words = patience or RetryPolicy(), text.lower().split()
     targets = yield from asking(partial(hub.search, text, tag=_GGUF, most=_MOST_ASKED), patience)
     hits = {model.name: Hit(TARGET, model, True) for model in targets if _is_target(model)}
     for kind in _DRAFT_WORDS:

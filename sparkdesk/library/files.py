@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkdesk.library.model import Partial
-from sparkdesk.library.places import HUB, OURS, Place
+from sparkdesk.library.model_dirs import HUB, OURS, Place
 
 STALE_SECONDS = 3600.0
 """An unfinished file this old belongs to a process that died."""

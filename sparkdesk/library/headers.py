@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sparkdesk.atomic_file import write_whole
 from sparkdesk.errors import ModelLoadError
-from sparkdesk.gguf_file import ArrayLength, GgufFile, Scalar, TensorPlace
-from sparkdesk.gguf_glance import glance_gguf
+from sparkdesk.gguf.glance import glance_gguf
+from sparkdesk.gguf.header import ArrayLength, GgufFile, Scalar, TensorPlace
 from sparkdesk.library.files import FoundFile
-from sparkdesk.whole_file import write_whole
 
 FORMAT = 1
 _LONGEST_TEXT = 200  # a chat template is nothing the library asks for

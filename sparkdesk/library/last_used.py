@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from sparkdesk.whole_file import write_whole
+from sparkdesk.atomic_file import write_whole
 
 
 def read_last_used(path: Path) -> dict[str, float]:

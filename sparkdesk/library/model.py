@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sparkdesk.gguf_file import GgufFile
-from sparkdesk.library.places import Place
+from sparkdesk.gguf.header import GgufFile
+from sparkdesk.library.model_dirs import Place
 
 TARGET, DRAFT, OTHER = "target", "draft", "other"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sparkdesk import pairing
+from sparkdesk.gguf import pairing
 from sparkdesk.library.model import DRAFT, TARGET, Model, Pair
 
 RECORD = "pair.json"

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from sparkdesk.gguf_file import GgufFile
+from sparkdesk.gguf.header import GgufFile
 
 # llama.cpp's numbers (llama_ftype).
 _FILE_TYPES = {

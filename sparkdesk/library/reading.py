@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sparkdesk.gguf_file import GgufFile
+from sparkdesk.config.paths import Paths
+from sparkdesk.config.settings import Settings
+from sparkdesk.gguf.header import GgufFile
+from sparkdesk.gguf.pairing import DRAFT_ARCHITECTURE, OLD_DRAFT_ARCHITECTURE
 from sparkdesk.library import files
+from sparkdesk.library.duplicates import mark_twins
 from sparkdesk.library.files import FoundModel
 from sparkdesk.library.headers import Headers
 from sparkdesk.library.last_used import read_last_used
 from sparkdesk.library.model import DRAFT, OTHER, TARGET, Library, Model
+from sparkdesk.library.model_dirs import Place, find_places, repository_of
 from sparkdesk.library.pairs import find_pairs
-from sparkdesk.library.places import Place, find_places, repository_of
 from sparkdesk.library.quantization import parameter_count, quantization_of
-from sparkdesk.library.twins import mark_twins
-from sparkdesk.pairing import DRAFT_ARCHITECTURE, OLD_DRAFT_ARCHITECTURE
-from sparkdesk.paths import Paths
-from sparkdesk.settings import Settings
 
 _NO_LANGUAGE_MODELS = {
     "clip": "a projector for pictures, not a language model",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sparkdesk.errors import SparkDeskError, UsageError
 from sparkdesk.library.model import Library, Model, Pair, Partial
-from sparkdesk.library.places import HUB, LM_STUDIO, OURS, Place
+from sparkdesk.library.model_dirs import HUB, LM_STUDIO, OURS, Place
 
 _OWNERS = {HUB: "the hub's cache, which other programs share", LM_STUDIO: "LM Studio's folder"}
 

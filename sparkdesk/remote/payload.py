@@ -6,7 +6,7 @@ from typing import Any
 from sparkdesk.chat.attachments import with_attachments
 from sparkdesk.chat.messages import Message
 from sparkdesk.chat.settings import ChatSettings
-from sparkdesk.chat.thinking import split_thinking
+from sparkdesk.chat_format.thinking import split_thinking
 from sparkdesk.remote.dialect import LLAMA_CPP, SGLANG, SPARKDESK, VLLM, ServedModel
 
 

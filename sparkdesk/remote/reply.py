@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from sparkdesk.chat.events import ReplyAdvanced, ReplyFinished
-from sparkdesk.chat.text_stream import TextStream
-from sparkdesk.chat.thinking import CLOSING, OPENING
+from sparkdesk.chat_format.text_stream import TextStream
+from sparkdesk.chat_format.thinking import CLOSING, OPENING
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.remote.figures import DraftCounters, Timings, finished_stats, round_between, timings_of, with_counters

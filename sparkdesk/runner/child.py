@@ -21,15 +21,15 @@ from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings
 from sparkdesk.engine.stats import Outcome
 from sparkdesk.runner import wire
-from sparkdesk.runner.learnt import Learnt
 from sparkdesk.runner.protocol import Response
 from sparkdesk.runner.service import LoadedPair, OnProgress, PairEngine, Service
+from sparkdesk.runner.tuner_state import TunerState
 
 
 class LlamaEngine:
     """The real engine, imported only when a model is loaded: llama.cpp prints and reads devices at import."""
 
-    def __init__(self, learnt: Learnt) -> None:
+    def __init__(self, learnt: TunerState) -> None:
         self._learnt = learnt
 
     def open(self, settings: LoadSettings, *, on_progress: OnProgress | None = None) -> LoadedPair:
@@ -99,4 +99,4 @@ class _Sender:
 
 
 if __name__ == "__main__":
-    main(LlamaEngine(Learnt(Path(sys.argv[1]) if len(sys.argv) > 1 else None)))
+    main(LlamaEngine(TunerState(Path(sys.argv[1]) if len(sys.argv) > 1 else None)))

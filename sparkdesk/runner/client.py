@@ -15,9 +15,10 @@ from typing import Self
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SpeculationSettings
 from sparkdesk.errors import EngineError, OutOfMemory
-from sparkdesk.runner.attempts import WITHOUT_DRAFT, WITHOUT_REPACKING, Attempt, attempts, crash_in_all
-from sparkdesk.runner.crash import Death
-from sparkdesk.runner.machine_memory import MachineMemory
+from sparkdesk.runner.crash import ProcessExit
+from sparkdesk.runner.crash_fallback import WITHOUT_DRAFT, WITHOUT_REPACKING, Attempt, attempts, crash_in_all
+from sparkdesk.runner.crash_memory import CrashMemory
+from sparkdesk.runner.oom_fallback import ran_out_of_memory, smaller_loads
 from sparkdesk.runner.process import ChildProcess
 from sparkdesk.runner.protocol import (
     Cancel,
@@ -35,7 +36,6 @@ from sparkdesk.runner.protocol import (
     Tokens,
 )
 from sparkdesk.runner.reply import Answer, Reply, expected
-from sparkdesk.runner.smaller import ran_out_of_memory, smaller_loads
 
 HEARTBEAT_SECONDS = 0.4
 """While it loads, an event comes at least this often, so that whoever cancels between two events need not wait."""
@@ -156,9 +156,9 @@ class EngineClient:
 
     def _load(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded]:
         """As asked for; after a crash of the code's own making, in the ways that may help."""
-        memory = MachineMemory(self._machine_file)
+        memory = CrashMemory(self._machine_file)
         needs_safe_buffers = settings.use_extra_buffers and memory.needs_safe_buffers
-        deaths: list[tuple[Attempt, Death]] = []
+        deaths: list[tuple[Attempt, ProcessExit]] = []
         for attempt in attempts(settings, needs_safe_buffers=needs_safe_buffers):
             if not attempt.may_help([death for _, death in deaths]):
                 continue
@@ -174,7 +174,7 @@ class EngineClient:
             deaths.append((attempt, answer))
         raise crash_in_all(deaths)
 
-    def _try_smaller(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded | Death]:
+    def _try_smaller(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded | ProcessExit]:
         """Load in a fresh process; when memory runs out, with less on the card or less context.
 
         Raises OutOfMemory where nothing helps: what was said about the load that was asked for.
@@ -192,7 +192,7 @@ class EngineClient:
             raise first
         return first
 
-    def _try(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded | Death | OutOfMemory]:
+    def _try(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded | ProcessExit | OutOfMemory]:
         """Load in a fresh process; tells of its death, and of too little memory, instead of raising."""
         exchange = self._start(order).ask(Load(settings))
         latest = Loading("target", 0.0)
@@ -201,7 +201,7 @@ class EngineClient:
             if isinstance(answer, Loading):
                 latest = answer
                 yield answer
-            elif isinstance(answer, Death):
+            elif isinstance(answer, ProcessExit):
                 return answer
             else:
                 try:
@@ -232,7 +232,7 @@ class EngineClient:
             child.tell(request)
 
 
-def _told_apart(loaded: Loaded, attempt: Attempt, deaths: list[tuple[Attempt, Death]]) -> Loaded:
+def _told_apart(loaded: Loaded, attempt: Attempt, deaths: list[tuple[Attempt, ProcessExit]]) -> Loaded:
     """With what the user should know about the way it was loaded in the end."""
     model = replace(loaded.model, uses_safe_buffers=not attempt.settings.use_extra_buffers)
     if attempt.way == WITHOUT_DRAFT:

@@ -30,7 +30,7 @@ _TRACE = re.compile(r"^(?:Fatal Python error|Current thread|Thread 0x|Extension 
 
 
 @dataclass(frozen=True, slots=True)
-class Death:
+class ProcessExit:
     """How the child process ended."""
 
     exit_code: int

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from sparkdesk.runner import wire
-from sparkdesk.runner.crash import LOADING_TARGET, Death
+from sparkdesk.runner.crash import LOADING_TARGET, ProcessExit
 from sparkdesk.runner.protocol import (
     Compare,
     Generate,
@@ -49,9 +49,9 @@ class Exchange:
         self.request_id = request_id
         self.activity = _ACTIVITIES.get(type(request), "working")
         self.is_over = False
-        self._answers: queue.SimpleQueue[Response | Death] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Response | ProcessExit] = queue.SimpleQueue()
 
-    def put(self, answer: Response | Death) -> None:
+    def put(self, answer: Response | ProcessExit) -> None:
         if isinstance(answer, RoundDone):
             self.activity = "answering"
         elif isinstance(answer, Loading):
@@ -59,11 +59,11 @@ class Exchange:
         self.is_over = not isinstance(answer, _PARTIAL)
         self._answers.put(answer)
 
-    def next_answer(self) -> Response | Death:
+    def next_answer(self) -> Response | ProcessExit:
         """Waits for it. A Death is the last there is."""
         return self._answers.get()
 
-    def answer_within(self, seconds: float) -> Response | Death | None:
+    def answer_within(self, seconds: float) -> Response | ProcessExit | None:
         """Waits only so long."""
         try:
             return self._answers.get(timeout=seconds)
@@ -82,7 +82,7 @@ class ChildProcess:
         self._pending: dict[int, Exchange] = {}  # the oldest first
         self._numbers = itertools.count(1)
         self._is_ending = False
-        self._death: Death | None = None
+        self._death: ProcessExit | None = None
         self._last_words = b""
         assert self._process.stdin and self._process.stdout and self._process.stderr
         self._requests = self._process.stdin
@@ -180,7 +180,7 @@ class ChildProcess:
         self._overhearing.join(POLITE_SECONDS)
         with self._lock:
             activity = next((exchange.activity for exchange in self._pending.values()), "")
-            self._death = Death(
+            self._death = ProcessExit(
                 exit_code, activity, self.last_words, was_asked=self._is_ending and not garbage, garbage=garbage
             )
             for exchange in self._pending.values():

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from sparkdesk import errors
 from sparkdesk.errors import EngineError, SparkDeskError
-from sparkdesk.runner.crash import Death
+from sparkdesk.runner.crash import ProcessExit
 from sparkdesk.runner.process import ChildProcess
 from sparkdesk.runner.protocol import Cancel, Failed, Finished, Generate, Prefilling, Response, RoundDone
 
@@ -37,15 +37,15 @@ class Reply:
             self._child.tell(Cancel(self._exchange.request_id))
 
 
-def expected(answer: Response | Death, kind: type[Answer]) -> Answer:
+def expected(answer: Response | ProcessExit, kind: type[Answer]) -> Answer:
     response = checked(answer)
     assert isinstance(response, kind), response
     return response
 
 
-def checked(answer: Response | Death) -> Response:
+def checked(answer: Response | ProcessExit) -> Response:
     """Raise what the child says went wrong, under the class it names."""
-    if isinstance(answer, Death):
+    if isinstance(answer, ProcessExit):
         raise answer.error()
     if isinstance(answer, Failed):
         kind = getattr(errors, answer.kind, EngineError)

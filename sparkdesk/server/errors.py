@@ -1,7 +1,7 @@
 """What a client is told when a request cannot be served, in OpenAI's form."""
 
 from sparkdesk import errors
-from sparkdesk.chat.template import ChatTemplateError
+from sparkdesk.chat_format.chat_template import ChatTemplateError
 
 _INVALID = "invalid_request_error"
 _SERVER = "server_error"

@@ -14,15 +14,15 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
+from sparkdesk.config.paths import user_paths
 from sparkdesk.errors import SparkDeskError
-from sparkdesk.paths import user_paths
 from sparkdesk.ui import commands, messages, themes
+from sparkdesk.ui.chat.screen import ChatScreen
 from sparkdesk.ui.desk import Desk
-from sparkdesk.ui.preferences import Preferences
 from sparkdesk.ui.routes import ROUTES, Route, route
-from sparkdesk.ui.screens.chat import ChatScreen
-from sparkdesk.ui.screens.too_small import TooSmallScreen, is_too_small
 from sparkdesk.ui.session_log import Noted, report
+from sparkdesk.ui.settings.preferences import Preferences
+from sparkdesk.ui.too_small import TooSmallScreen, is_too_small
 
 EXIT_AFTER_FIRST_PAINT = "SPARKDESK_EXIT_AFTER_FIRST_PAINT"
 """Set by the start-up benchmark: the program ends where a user would begin to look."""
@@ -107,7 +107,7 @@ class SparkDeskApp(App[None]):
 
     def action_change_theme(self) -> None:
         """A theme that was chosen is the user's from then on."""
-        from sparkdesk.ui.screens.themes import ThemesScreen
+        from sparkdesk.ui.settings.themes_dialog import ThemesScreen
 
         self.push_screen(ThemesScreen(), self._keep_theme)
 
@@ -124,8 +124,8 @@ class SparkDeskApp(App[None]):
         if isinstance(self.screen, ChatScreen):
             await self.screen.switch_pair(message.name)
 
-    @on(messages.WorkTold)
-    def tell_chat_of_work(self, message: messages.WorkTold) -> None:
+    @on(messages.JobReported)
+    def tell_chat_of_work(self, message: messages.JobReported) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, ChatScreen):
                 screen.job = message.text

@@ -5,8 +5,8 @@ from typing import Any
 from textual import constants
 from textual.app import App
 
+from sparkdesk.config.settings import Settings
 from sparkdesk.errors import UsageError
-from sparkdesk.settings import Settings
 from sparkdesk.ui import keys, themes
 
 NO_LIVE = "-no-live"

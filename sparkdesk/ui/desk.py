@@ -13,8 +13,8 @@ from sparkdesk.chat.summary import Count, Found, Summary
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.events import Notice, Progress
-from sparkdesk.ui.measuring import Bench
-from sparkdesk.ui.shelf import Shelf
+from sparkdesk.ui.bench.protocol import Bench
+from sparkdesk.ui.models.protocol import ModelManager
 
 OpenEvent = Progress | Notice
 
@@ -191,7 +191,7 @@ class Desk(Protocol):
         ...
 
     @property
-    def shelf(self) -> Shelf:
+    def shelf(self) -> ModelManager:
         """The models: here, in the catalogue and on the hub."""
         ...
 

@@ -76,11 +76,9 @@ def loaded() -> dict[str, Binding]:
 
 def everything() -> dict[str, Binding]:
     """The same for all there is. Imports every screen, which takes a moment."""
-    for folder in ("screens", "widgets"):
-        package = importlib.import_module(f"{_PACKAGE}.{folder}")
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            importlib.import_module(module.name)
-    importlib.import_module(f"{_PACKAGE}.app")
+    package = importlib.import_module(_PACKAGE)
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
     return loaded()
 
 

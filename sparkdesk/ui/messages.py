@@ -122,7 +122,7 @@ class PairChosen(Message):
 
 
 @dataclass
-class WorkTold(Message):
+class JobReported(Message):
     """How far a download or a build is, for whoever looks at another screen; empty when none goes on any more."""
 
     text: str

@@ -44,31 +44,31 @@ class Route:
 
 
 def _help(app: SparkDeskApp) -> Screen[Any]:
-    from sparkdesk.ui.screens.help import HelpScreen
+    from sparkdesk.ui.help import HelpScreen
 
     return HelpScreen(app.screen.active_bindings.values())
 
 
 def _settings(app: SparkDeskApp) -> Screen[Any]:
-    from sparkdesk.ui.screens.settings import SettingsScreen
+    from sparkdesk.ui.settings.screen import SettingsScreen
 
     return SettingsScreen(app.preferences)
 
 
 def _bench(app: SparkDeskApp) -> Screen[Any]:
-    from sparkdesk.ui.screens.bench import BenchScreen
+    from sparkdesk.ui.bench.screen import BenchScreen
 
     return BenchScreen(app.desk)
 
 
 def _models(app: SparkDeskApp) -> Screen[Any]:
-    from sparkdesk.ui.screens.models import ModelsScreen
+    from sparkdesk.ui.models.screen import ModelsScreen
 
     return ModelsScreen(app.desk.shelf)
 
 
 def _log(app: SparkDeskApp) -> Screen[Any]:
-    from sparkdesk.ui.screens.log import LogScreen
+    from sparkdesk.ui.log import LogScreen
 
     return LogScreen(app.report)
 

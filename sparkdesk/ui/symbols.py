@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from sparkdesk.ui import origins
-from sparkdesk.ui.widgets.gain_sections import DRAFT, REST, VERIFY
-from sparkdesk.ui.widgets.switch import NONE, OFF, ON, PARKED
+from sparkdesk.ui.chat import token_origins
+from sparkdesk.ui.chat.widgets.gain_sections import DRAFT, REST, VERIFY
+from sparkdesk.ui.chat.widgets.speculation_switch import NONE, OFF, ON, PARKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,10 @@ SYMBOLS = (
     Symbol("┈", "where plain decoding would be", "$spark-quiet"),
     Symbol(f"{DRAFT} {VERIFY} {REST}", "time of one round: drafting, verifying, rest", "$primary"),
     Symbol("1 ░▒▓█··", "how often the first drafted token is accepted", "$primary"),
-    *(Symbol("abc", f"a token's origin: {words}", origins.STYLES[source]) for source, words in origins.WORDS.items()),
+    *(
+        Symbol("abc", f"a token's origin: {words}", token_origins.STYLES[source])
+        for source, words in token_origins.WORDS.items()
+    ),
     Symbol("✗", "what went wrong", "$error"),
     Symbol("!", "what to know", "$warning"),
     Symbol("■", "ended before its end", "$error"),

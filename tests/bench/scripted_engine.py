@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 
-from sparkdesk.bench.replies import Reply
+from sparkdesk.bench.results import Reply
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.settings import GenerationSettings, SpeculationSettings

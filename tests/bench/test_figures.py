@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sparkdesk.bench.figures import Share, by_domain, figures_of
-from sparkdesk.bench.replies import Comparison, Judgement
+from sparkdesk.bench.results import Comparison, Judgement
 from sparkdesk.engine.round import Round
 from tests.bench.scripted_engine import drafted_rounds, plain_rounds, reply
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sparkdesk.bench.lane import Piece, lane_of, seen_at
 from sparkdesk.bench.race import PLAIN, SPECULATIVE, ArmAdvanced, Judging, Race, RaceEvent, RaceSettings, race
-from sparkdesk.bench.replies import Judgement, Reply
+from sparkdesk.bench.race_arm import Piece, lane_of, seen_at
+from sparkdesk.bench.results import Judgement, Reply
 from sparkdesk.bench.suite import Prompt
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sparkdesk.chat.attribution import Attribution
 from sparkdesk.chat.conversation import Conversation
 from sparkdesk.chat.events import ReplyAdvanced
-from sparkdesk.chat.local_speaker import LocalSpeaker
+from sparkdesk.chat.local_responder import LocalResponder
 from sparkdesk.chat.trace import BONUS, DRAFTED, PLAIN
 from sparkdesk.engine.round import Round
 from tests.chat.fake_engine import FakeEngine, writing_bytes
@@ -60,7 +60,7 @@ PIECES = st.one_of(
 )
 def test_every_character_shown_has_the_origin_that_is_kept(rounds: list[list[bytes]], stop_reason: str) -> None:
     """Whatever bytes the tokens have, and whatever is held back until it is decided."""
-    conversation = Conversation(LocalSpeaker(FakeEngine(writing_bytes(*rounds, stop_reason=stop_reason))))
+    conversation = Conversation(LocalResponder(FakeEngine(writing_bytes(*rounds, stop_reason=stop_reason))))
     events = [event for event in conversation.reply("Hello") if isinstance(event, ReplyAdvanced)]
     assert all(sum(each.length for each in event.stretches) == len(event.text) for event in events)
     reply = conversation.messages[-1]
@@ -76,7 +76,7 @@ def test_every_character_shown_has_the_origin_that_is_kept(rounds: list[list[byt
 def test_bytes_said_in_several_rounds_belong_to_the_token_that_ended_them() -> None:
     smile = "\U0001f600".encode()
     conversation = Conversation(
-        LocalSpeaker(FakeEngine(writing_bytes([b"a", smile[:1]], [smile[1:3]], [smile[3:], b"b"])))
+        LocalResponder(FakeEngine(writing_bytes([b"a", smile[:1]], [smile[1:3]], [smile[3:], b"b"])))
     )
     list(conversation.reply("Hello"))
     trace = conversation.messages[-1].trace

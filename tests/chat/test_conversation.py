@@ -8,10 +8,10 @@ import pytest
 
 from sparkdesk.chat.conversation import Conversation
 from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
-from sparkdesk.chat.local_speaker import LocalSpeaker
+from sparkdesk.chat.local_responder import LocalResponder
 from sparkdesk.chat.messages import Message
 from sparkdesk.chat.settings import ChatSettings
-from sparkdesk.chat.template import ChatTemplateError
+from sparkdesk.chat_format.chat_template import ChatTemplateError
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.errors import ContextFull, EngineCrashed, EngineError, UsageError
 from tests.chat.fake_engine import MERGED, MODEL, FakeEngine, failing, saying, talking_on
@@ -28,7 +28,7 @@ def shown(events: list[ReplyEvent]) -> str:
 
 
 def test_a_reply_is_told_round_by_round_and_kept() -> None:
-    conversation = Conversation(LocalSpeaker(FakeEngine(saying("Hi", " there"))))
+    conversation = Conversation(LocalResponder(FakeEngine(saying("Hi", " there"))))
     events = list(conversation.reply("Hello"))
     assert [type(event) for event in events] == [PrefillAdvanced, ReplyAdvanced, ReplyAdvanced, ReplyFinished]
     last = events[-1]
@@ -44,7 +44,7 @@ def test_a_reply_is_told_round_by_round_and_kept() -> None:
 @pytest.mark.parametrize("text", ["**bold**", "5 *", "€", "a <th", "` `"])
 def test_the_text_shown_is_the_whole_reply(text: str) -> None:
     """What is held back for its next character must come out when there is none."""
-    conversation = Conversation(LocalSpeaker(FakeEngine(saying(*text))))
+    conversation = Conversation(LocalResponder(FakeEngine(saying(*text))))
     events = list(conversation.reply("Hello"))
     assert shown(events) == text == conversation.messages[-1].content
     assert sum(len(event.round.tokens) for event in events if isinstance(event, ReplyAdvanced)) == len(text)
@@ -52,7 +52,7 @@ def test_the_text_shown_is_the_whole_reply(text: str) -> None:
 
 def test_the_second_turn_brings_the_first_along_and_reuses_its_tokens() -> None:
     engine = FakeEngine(saying("Hi"))
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     list(conversation.reply("Hello"))
     *_, _last = events = list(conversation.reply("Bye"))
     assert engine.reused[1] == len(engine.prompts[0]) + 2
@@ -67,7 +67,7 @@ def test_three_turns_in_tokens_of_the_models_own_are_still_reused() -> None:
         return "end"
 
     engine = FakeEngine(script)
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     for text in ("One", "Two", "Three"):
         list(conversation.reply(text))
     assert engine.reused[1:] == [len(prompt) + 1 for prompt in engine.prompts[:2]]
@@ -75,19 +75,19 @@ def test_three_turns_in_tokens_of_the_models_own_are_still_reused() -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t"])
 def test_an_empty_message_is_refused(text: str) -> None:
-    conversation = Conversation(LocalSpeaker(FakeEngine(saying("Hi"))))
+    conversation = Conversation(LocalResponder(FakeEngine(saying("Hi"))))
     with pytest.raises(UsageError, match="nothing to send"):
         conversation.reply(text)
     assert not conversation.messages
 
 
 def test_without_a_model_the_reply_is_broken_off_with_the_reason() -> None:
-    (event,) = Conversation(LocalSpeaker(FakeEngine(saying(), model=None))).reply("Hello")
+    (event,) = Conversation(LocalResponder(FakeEngine(saying(), model=None))).reply("Hello")
     assert isinstance(event, ReplyBroken) and event.needs_reload and "No model" in event.cause
 
 
 def test_stop_keeps_what_came_and_marks_it() -> None:
-    conversation = Conversation(LocalSpeaker(FakeEngine(talking_on())))
+    conversation = Conversation(LocalResponder(FakeEngine(talking_on())))
     events = []
     for event in conversation.reply("Hello"):
         events.append(event)
@@ -101,7 +101,7 @@ def test_stop_keeps_what_came_and_marks_it() -> None:
 
 def test_stop_from_another_thread_ends_the_reply() -> None:
     began = threading.Event()
-    conversation = Conversation(LocalSpeaker(FakeEngine(talking_on(began))))
+    conversation = Conversation(LocalResponder(FakeEngine(talking_on(began))))
     events: list[ReplyEvent] = []
     worker = threading.Thread(target=lambda: events.extend(conversation.reply("Hello")))
     worker.start()
@@ -114,7 +114,7 @@ def test_stop_from_another_thread_ends_the_reply() -> None:
 def test_stop_in_the_moment_before_the_engine_begins_is_not_lost() -> None:
     """The engine ignores a cancel while it makes no reply; the user pressed Esc and would watch it answer."""
     engine = FakeEngine(talking_on())
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     engine.before_generate = conversation.stop
     *_, last = conversation.reply("Hello")
     assert isinstance(last, ReplyFinished) and last.stop_reason == "cancelled"
@@ -123,7 +123,7 @@ def test_stop_in_the_moment_before_the_engine_begins_is_not_lost() -> None:
 def test_a_stopped_reply_of_which_nothing_came_is_not_kept() -> None:
     """Two questions in a row, or an empty answer, are what many templates refuse."""
     engine = FakeEngine(talking_on())
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     for event in conversation.reply("Hello"):
         if isinstance(event, PrefillAdvanced):
             conversation.stop()
@@ -131,7 +131,7 @@ def test_a_stopped_reply_of_which_nothing_came_is_not_kept() -> None:
 
 
 def test_stop_without_a_reply_does_not_touch_the_next_one() -> None:
-    conversation = Conversation(LocalSpeaker(FakeEngine(saying("Hi"))))
+    conversation = Conversation(LocalResponder(FakeEngine(saying("Hi"))))
     conversation.stop()
     *_, last = conversation.reply("Hello")
     assert isinstance(last, ReplyFinished) and last.stop_reason == "end"
@@ -140,7 +140,7 @@ def test_stop_without_a_reply_does_not_touch_the_next_one() -> None:
 def test_an_iterator_closed_early_keeps_what_came() -> None:
     """The screen goes away in mid-reply."""
     engine = FakeEngine(talking_on())
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     events = conversation.reply("Hello")
     for _ in range(3):
         next(events)
@@ -152,7 +152,7 @@ def test_an_iterator_closed_early_keeps_what_came() -> None:
 
 
 def test_an_iterator_dropped_after_its_last_event_keeps_the_reply_once() -> None:
-    conversation = Conversation(LocalSpeaker(FakeEngine(saying("Hi"))))
+    conversation = Conversation(LocalResponder(FakeEngine(saying("Hi"))))
     for event in conversation.reply("Hello"):
         if isinstance(event, ReplyFinished):
             break
@@ -161,7 +161,7 @@ def test_an_iterator_dropped_after_its_last_event_keeps_the_reply_once() -> None
 
 def test_a_crash_keeps_the_text_and_a_reload_goes_on() -> None:
     """The reply so far is what the user was reading; the conversation must not be lost with the process."""
-    conversation = Conversation(LocalSpeaker(FakeEngine(failing(CRASH, "Hi", " **"))))
+    conversation = Conversation(LocalResponder(FakeEngine(failing(CRASH, "Hi", " **"))))
     events = list(conversation.reply("Hello"))
     last = events[-1]
     assert isinstance(last, ReplyBroken) and last.needs_reload
@@ -169,7 +169,7 @@ def test_a_crash_keeps_the_text_and_a_reload_goes_on() -> None:
     assert last.cause == CRASH.message and last.hint == CRASH.hint
     assert conversation.messages[-1].is_partial and conversation.messages[-1].note == CRASH.message
     fresh = FakeEngine(saying("Again"))
-    conversation.attach(LocalSpeaker(fresh))
+    conversation.attach(LocalResponder(fresh))
     assert isinstance(list(conversation.reply("Go on"))[-1], ReplyFinished)
     assert fresh.prompts[0] == fresh.tokenize(
         "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\nHi **<|im_end|>\n"
@@ -178,7 +178,7 @@ def test_a_crash_keeps_the_text_and_a_reload_goes_on() -> None:
 
 
 def test_a_crash_before_the_first_token_keeps_nothing() -> None:
-    conversation = Conversation(LocalSpeaker(FakeEngine(failing(CRASH))))
+    conversation = Conversation(LocalResponder(FakeEngine(failing(CRASH))))
     *_, last = conversation.reply("Hello")
     assert isinstance(last, ReplyBroken) and last.text == ""
     assert not conversation.messages
@@ -189,19 +189,19 @@ def test_an_engine_that_died_while_idle_is_told_the_same_way() -> None:
         def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
             raise CRASH
 
-    (event,) = Conversation(LocalSpeaker(Dead(saying()))).reply("Hello")
+    (event,) = Conversation(LocalResponder(Dead(saying()))).reply("Hello")
     assert isinstance(event, ReplyBroken) and event.needs_reload
 
 
 def test_an_error_that_leaves_the_engine_alive_needs_no_reload() -> None:
-    *_, last = Conversation(LocalSpeaker(FakeEngine(failing(EngineError("A pass failed."), "Hi")))).reply("Hello")
+    *_, last = Conversation(LocalResponder(FakeEngine(failing(EngineError("A pass failed."), "Hi")))).reply("Hello")
     assert isinstance(last, ReplyBroken) and not last.needs_reload
 
 
 def test_a_full_context_is_said_with_what_to_try_and_nothing_is_kept() -> None:
     """The message did not fit: keeping it would make every later turn fail as well."""
     engine = FakeEngine(saying("Hi"))
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     list(conversation.reply("Hello"))
     engine.script = failing(ContextFull("The prompt has 9 tokens, the context holds 8.", "Shorten it."))
     *_, last = conversation.reply("Much too long")
@@ -212,7 +212,7 @@ def test_a_full_context_is_said_with_what_to_try_and_nothing_is_kept() -> None:
 
 def test_a_template_that_refuses_raises_before_anything_is_kept() -> None:
     engine = FakeEngine(saying("Hi"), model=replace(MODEL, chat_template="{{ raise_exception('no') }}"))
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     with pytest.raises(ChatTemplateError):
         list(conversation.reply("Hello"))
     conversation.settings = ChatSettings(is_raw=True)
@@ -221,7 +221,7 @@ def test_a_template_that_refuses_raises_before_anything_is_kept() -> None:
 
 def test_speculation_switches_at_once_and_for_later_replies() -> None:
     engine = FakeEngine(saying("a", "b", "c"))
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     events = conversation.reply("Hello")
     next(events)
     conversation.set_speculation(False, 5)
@@ -236,7 +236,7 @@ def test_speculation_switches_at_once_and_for_later_replies() -> None:
 def test_a_switch_thrown_before_the_engine_begins_is_not_lost() -> None:
     """The reply left with the old setting, and the engine had no reply yet to apply the new one to."""
     engine = FakeEngine(saying("a", "b"))
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     engine.before_generate = lambda: conversation.set_speculation(False)
     list(conversation.reply("Hello"))
     assert engine.switches == [SpeculationSettings(False)] * 2
@@ -244,7 +244,7 @@ def test_a_switch_thrown_before_the_engine_begins_is_not_lost() -> None:
 
 def test_settings_hold_from_the_next_reply_on() -> None:
     engine = FakeEngine(saying("Hi"))
-    conversation = Conversation(LocalSpeaker(engine), settings=ChatSettings(max_tokens=3))
+    conversation = Conversation(LocalResponder(engine), settings=ChatSettings(max_tokens=3))
     list(conversation.reply("Hello"))
     assert engine.settings is not None and engine.settings.max_tokens == 3
     conversation.settings = ChatSettings(sampling=SamplingSettings(temperature=0))
@@ -255,12 +255,12 @@ def test_settings_hold_from_the_next_reply_on() -> None:
 def test_a_reply_still_ending_stays_in_its_own_conversation() -> None:
     """The screen starts a new one while the stopped reply is on its last round; its text must not open the new one."""
     engine = FakeEngine(talking_on())
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     events: Iterator[ReplyEvent] = conversation.reply("Hello")
     for _ in range(3):
         next(events)
     conversation.stop()
-    other = Conversation(LocalSpeaker(engine))
+    other = Conversation(LocalResponder(engine))
     list(events)
     assert not other.messages and other.token_count() == 0
     assert len(conversation.messages) == 2
@@ -268,7 +268,7 @@ def test_a_reply_still_ending_stays_in_its_own_conversation() -> None:
 
 def test_tokens_are_counted_while_they_come() -> None:
     engine = FakeEngine(saying("Hi", " there"))
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     counts = [conversation.token_count() for _ in conversation.reply("Hello")]
     start = len(engine.prompts[0])
     assert counts == [start, start + 2, start + 8, start + 8]
@@ -276,7 +276,7 @@ def test_tokens_are_counted_while_they_come() -> None:
 
 
 def test_a_second_reply_is_refused_while_one_comes_in() -> None:
-    conversation = Conversation(LocalSpeaker(FakeEngine(talking_on())))
+    conversation = Conversation(LocalResponder(FakeEngine(talking_on())))
     events = conversation.reply("Hello")
     next(events)
     with pytest.raises(UsageError, match="still coming in"):
@@ -288,7 +288,7 @@ def test_a_second_reply_is_refused_while_one_comes_in() -> None:
 def test_a_second_reply_waits_for_a_stopped_one() -> None:
     """Stop and ask again at once: two workers, and the first has not seen its last event yet."""
     engine = FakeEngine(talking_on())
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     first = conversation.reply("Hello")
     next(first), next(first)
     conversation.stop()
@@ -306,6 +306,6 @@ def test_a_second_reply_waits_for_a_stopped_one() -> None:
 
 @pytest.mark.parametrize(("stop_reason", "word"), [("length", "most tokens"), ("context", "context is full")])
 def test_a_reply_that_was_cut_says_so(stop_reason: str, word: str) -> None:
-    conversation = Conversation(LocalSpeaker(FakeEngine(saying("Hi", stop_reason=stop_reason))))
+    conversation = Conversation(LocalResponder(FakeEngine(saying("Hi", stop_reason=stop_reason))))
     list(conversation.reply("Hello"))
     assert word in conversation.messages[-1].note and not conversation.messages[-1].is_partial

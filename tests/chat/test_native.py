@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.chat.conversation import Conversation
 from sparkdesk.chat.events import ReplyFinished
-from sparkdesk.chat.local_speaker import LocalSpeaker
+from sparkdesk.chat.local_responder import LocalResponder
 from sparkdesk.chat.messages import Attachment
 from sparkdesk.chat.oneshot import Answer, answer
 from sparkdesk.chat.settings import ChatSettings
@@ -44,7 +44,7 @@ def turn(conversation: Conversation, text: str) -> ReplyStats:
 def test_a_reply_that_the_tokenizer_would_cut_otherwise_is_not_decoded_again(synthetic: EngineClient) -> None:
     """The synthetic model says whole tokens whose text the tokenizer takes apart: without splicing, all is lost."""
     conversation = Conversation(
-        LocalSpeaker(synthetic), settings=ChatSettings(max_tokens=30, sampling=GREEDY, is_raw=True)
+        LocalResponder(synthetic), settings=ChatSettings(max_tokens=30, sampling=GREEDY, is_raw=True)
     )
     turn(conversation, "hello")
     second = turn(conversation, "there")
@@ -58,7 +58,7 @@ def test_turns_with_the_models_own_template_decode_only_the_new_message(
     spark: EngineClient, temperature: float
 ) -> None:
     conversation = Conversation(
-        LocalSpeaker(spark),
+        LocalResponder(spark),
         settings=ChatSettings(max_tokens=40, sampling=SamplingSettings(temperature=temperature, seed=1)),
     )
     turn(conversation, "Count from 3 to 9.")
@@ -72,11 +72,11 @@ def test_a_cut_reply_goes_on_to_the_text_it_would_have_had(spark: EngineClient, 
     """Greedy, so that there is one such text. Nothing of what is in the cache is read again but the last token."""
     speculation = SpeculationSettings(is_enabled=is_speculating, draft_length=4)
     whole = Conversation(
-        LocalSpeaker(spark), settings=ChatSettings(max_tokens=40, sampling=GREEDY, speculation=speculation)
+        LocalResponder(spark), settings=ChatSettings(max_tokens=40, sampling=GREEDY, speculation=speculation)
     )
     turn(whole, "Count from 3 to 30.")
     cut = Conversation(
-        LocalSpeaker(spark), settings=ChatSettings(max_tokens=8, sampling=GREEDY, speculation=speculation)
+        LocalResponder(spark), settings=ChatSettings(max_tokens=8, sampling=GREEDY, speculation=speculation)
     )
     turn(cut, "Count from 3 to 30.")
     for _ in range(4):
@@ -88,7 +88,7 @@ def test_a_cut_reply_goes_on_to_the_text_it_would_have_had(spark: EngineClient, 
 
 
 def test_a_reply_made_again_reads_its_prompt_from_the_cache(spark: EngineClient) -> None:
-    conversation = Conversation(LocalSpeaker(spark), settings=ChatSettings(max_tokens=10, sampling=GREEDY))
+    conversation = Conversation(LocalResponder(spark), settings=ChatSettings(max_tokens=10, sampling=GREEDY))
     turn(conversation, "Count from 3 to 30.")
     turn(conversation, "And on to 50.")
     *_, last = conversation.regenerate()
@@ -99,7 +99,7 @@ def test_a_reply_made_again_reads_its_prompt_from_the_cache(spark: EngineClient)
 
 
 def test_what_a_message_would_take_is_what_it_takes(spark: EngineClient) -> None:
-    conversation = Conversation(LocalSpeaker(spark), settings=ChatSettings(max_tokens=10, sampling=GREEDY))
+    conversation = Conversation(LocalResponder(spark), settings=ChatSettings(max_tokens=10, sampling=GREEDY))
     turn(conversation, "Count from 3 to 9.")
     files = (Attachment("list.txt", "pear\napple"),)
     count = conversation.count("Sort these.", files)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sparkdesk.chat.messages import Message
-from sparkdesk.chat.prompt import Spoken, make_prompt
+from sparkdesk.chat.prompt import CachedPrompt, make_prompt
 from sparkdesk.chat.settings import ChatSettings
 from tests.chat.fake_engine import BOS, END, MERGED, MODEL, START, FakeEngine, saying
 
@@ -45,9 +45,9 @@ def test_the_start_token_comes_once() -> None:
     assert make_prompt(engine, HELLO, settings=ChatSettings()).tokens.count(BOS) == 1
 
 
-def second_prompt(engine: FakeEngine, reply: tuple[int, ...], text: str) -> tuple[Spoken, Spoken]:
+def second_prompt(engine: FakeEngine, reply: tuple[int, ...], text: str) -> tuple[CachedPrompt, CachedPrompt]:
     first = make_prompt(engine, HELLO, settings=ChatSettings())
-    spoken = Spoken(first.text + text, first.tokens + reply)
+    spoken = CachedPrompt(first.text + text, first.tokens + reply)
     messages = [*HELLO, Message("assistant", text), Message("user", "Bye")]
     return spoken, make_prompt(engine, messages, settings=ChatSettings(), spoken=spoken)
 
@@ -70,7 +70,7 @@ def test_a_history_that_is_rendered_otherwise_is_tokenized_anew() -> None:
     """Old tokens under a new text would make the model answer something else than what the screen shows."""
     engine = FakeEngine(saying())
     first = make_prompt(engine, HELLO, settings=ChatSettings())
-    spoken = Spoken(first.text + "aaa", (*first.tokens, MERGED + 3))
+    spoken = CachedPrompt(first.text + "aaa", (*first.tokens, MERGED + 3))
     changed = make_prompt(engine, [Message("user", "Other")], settings=ChatSettings(), spoken=spoken)
     assert changed.tokens == engine.tokenize(changed.text)
 

@@ -7,7 +7,7 @@ import pytest
 from sparkdesk.chat.conversation import Conversation
 from sparkdesk.chat.events import ReplyAdvanced, ReplyFinished
 from sparkdesk.chat.history.memory import MemoryHistory
-from sparkdesk.chat.local_speaker import LocalSpeaker
+from sparkdesk.chat.local_responder import LocalResponder
 from sparkdesk.chat.messages import Attachment, Branch, Message
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.errors import ContextFull, UsageError
@@ -22,7 +22,7 @@ def said(conversation: Conversation) -> list[str]:
 
 def test_a_reply_made_again_stands_beside_the_first() -> None:
     engine = FakeEngine(saying("Hi"))
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     list(conversation.reply("Hello"))
     engine.script = saying("Ho")
     list(conversation.regenerate())
@@ -34,7 +34,7 @@ def test_a_reply_made_again_stands_beside_the_first() -> None:
 
 def test_an_edited_prompt_is_answered_without_what_followed_it() -> None:
     engine = FakeEngine(saying("Hi"))
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     files = (Attachment("notes.txt", "seven"),)
     list(conversation.reply("Hello", files))
     list(conversation.reply("Bye"))
@@ -47,7 +47,7 @@ def test_an_edited_prompt_is_answered_without_what_followed_it() -> None:
 
 def test_a_cut_reply_goes_on_where_it_ended() -> None:
     engine = FakeEngine(saying("Hi", stop_reason="length"))
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     list(conversation.reply("Hello"))
     engine.script = saying(" there")
     *events, last = conversation.go_on()
@@ -62,7 +62,7 @@ def test_a_cut_reply_goes_on_where_it_ended() -> None:
 def test_a_reply_cut_in_half_a_character_goes_on_with_a_whole_one() -> None:
     """The half is not shown, and neither is it read again: the next token writes the character anew."""
     engine = FakeEngine(writing(*map(ord, "caf"), HALF, stop_reason="length"))
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     *_, last = conversation.reply("Hello")
     assert isinstance(last, ReplyFinished) and last.text == "caf"
     engine.script = saying("é!")
@@ -76,7 +76,7 @@ def test_a_reply_cut_in_half_a_character_goes_on_with_a_whole_one() -> None:
 def test_going_on_reads_the_very_tokens_that_were_written() -> None:
     """A reply in other pieces than the tokenizer cuts stays as the model wrote it, and in the cache."""
     engine = FakeEngine(writing(*map(ord, "Hi "), MERGED + 3, stop_reason="length"))
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     list(conversation.reply("Hello"))
     list(conversation.go_on())
     assert engine.prompts[1] == (*engine.prompts[0], *map(ord, "Hi "), MERGED + 3)
@@ -86,7 +86,7 @@ def test_going_on_reads_the_very_tokens_that_were_written() -> None:
 def test_a_reply_with_thoughts_goes_on_as_one() -> None:
     """Whatever was chosen since: a template without thoughts closes them before the reply begins."""
     engine = FakeEngine(saying("<think>\nWell", stop_reason="length"), model=replace(MODEL, chat_template=THINKING))
-    conversation = Conversation(LocalSpeaker(engine), settings=ChatSettings(is_thinking=True))
+    conversation = Conversation(LocalResponder(engine), settings=ChatSettings(is_thinking=True))
     list(conversation.reply("Hello"))
     conversation.set_settings(ChatSettings(is_thinking=False))
     list(conversation.go_on())
@@ -97,7 +97,7 @@ def test_a_reply_with_thoughts_goes_on_as_one() -> None:
 
 def test_a_refused_edit_shows_again_what_was_shown() -> None:
     engine = FakeEngine(saying("Hi"))
-    conversation = Conversation(LocalSpeaker(engine))
+    conversation = Conversation(LocalResponder(engine))
     list(conversation.reply("first"))
     list(conversation.edit(0, "second"))
     conversation.switch_branch(0, -1)
@@ -109,7 +109,7 @@ def test_a_refused_edit_shows_again_what_was_shown() -> None:
 def test_a_message_without_a_reply_is_read_with_the_next() -> None:
     """The program ended before the reply came. Many templates refuse two messages of one side in a row."""
     engine = FakeEngine(saying("Hi"))
-    conversation = Conversation(LocalSpeaker(engine), messages=[Message("user", "one")])
+    conversation = Conversation(LocalResponder(engine), messages=[Message("user", "one")])
     list(conversation.reply("two"))
     assert engine.prompts[0] == engine.tokenize("<|im_start|>user\none\n\ntwo<|im_end|>\n<|im_start|>assistant\n")
     assert said(conversation) == ["one", "two", "Hi"]
@@ -118,18 +118,18 @@ def test_a_message_without_a_reply_is_read_with_the_next() -> None:
 def test_what_was_said_is_kept_and_can_be_opened_again() -> None:
     history = MemoryHistory()
     engine = FakeEngine(saying("Hi"))
-    conversation = Conversation(LocalSpeaker(engine), keeper=history)
+    conversation = Conversation(LocalResponder(engine), keeper=history)
     assert conversation.key is None
     list(conversation.reply("Hello, you"))
     assert conversation.key is not None and [each.title for each in history.newest()] == ["Hello, you"]
     kept = history.read(conversation.key)
-    again = Conversation(LocalSpeaker(engine), tree=kept.tree, key=conversation.key, keeper=history)
+    again = Conversation(LocalResponder(engine), tree=kept.tree, key=conversation.key, keeper=history)
     list(again.regenerate())
     assert again.branch(1) == Branch(2, 2) and len(history.newest()) == 1
 
 
 def test_nothing_to_make_again_or_to_go_on_with() -> None:
-    conversation = Conversation(LocalSpeaker(FakeEngine(saying("Hi"))))
+    conversation = Conversation(LocalResponder(FakeEngine(saying("Hi"))))
     with pytest.raises(UsageError, match="no reply"):
         conversation.regenerate()
     with pytest.raises(UsageError, match="no reply"):

@@ -10,9 +10,9 @@ import pytest
 
 from sparkdesk.bench import card
 from sparkdesk.bench.card_markdown import markdown
-from sparkdesk.bench.duel import DuelSettings
-from sparkdesk.bench.record import read_record
-from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.bench.comparison import ComparisonSettings
+from sparkdesk.bench.run_report import read_record
+from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.cli import app
 from sparkdesk.cli.bench_run import collect
 from sparkdesk.errors import UsageError
@@ -40,7 +40,7 @@ def digests(files: dict[str, Path]) -> dict[str, str]:
 
 
 def made(files: dict[str, Path]) -> dict[str, Any]:
-    found = recorded(collect(ScriptedEngine(twice_as_fast), PROMPTS, DuelSettings()), files)
+    found = recorded(collect(ScriptedEngine(twice_as_fast), PROMPTS, ComparisonSettings()), files)
     return card.card_of(found, digests(files))
 
 
@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
 
 
 def test_a_kept_run_must_be_of_these_files(files: dict[str, Path]) -> None:
-    found = recorded(collect(ScriptedEngine(twice_as_fast), PROMPTS, DuelSettings()), files)
+    found = recorded(collect(ScriptedEngine(twice_as_fast), PROMPTS, ComparisonSettings()), files)
     card.check_files(found, files)
     files["draft"].write_bytes(b"another draft")
     with pytest.raises(UsageError, match=r"this is draft\.gguf of another size"):

@@ -7,9 +7,9 @@ import pytest
 
 from sparkdesk.bench.curves import curves_of
 from sparkdesk.bench.sweep import Swept
-from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.cli.bench_curve import gather, report
-from sparkdesk.cli.paint import Paint
+from sparkdesk.cli.color import Colors
 from sparkdesk.events import Progress
 from tests.bench.scripted_engine import drafted_rounds, plain_rounds, reply
 from tests.chat.fake_engine import MODEL
@@ -20,7 +20,7 @@ CURVES = curves_of([plain_rounds(4), *(drafted_rounds(4, accepted=k, drafted=k, 
 
 @pytest.mark.parametrize("has_unicode", [True, False])
 def test_the_report_fits_a_hundred_columns(has_unicode: bool) -> None:
-    lines = list(report(CURVES, MODEL, paint=Paint(), has_unicode=has_unicode, is_complete=False))
+    lines = list(report(CURVES, MODEL, paint=Colors(), has_unicode=has_unicode, is_complete=False))
     assert max(map(len, lines)) <= 100
     assert has_unicode or all(line.isascii() for line in lines)
     text = "\n".join(lines)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.cli.app import run
 from tests.cli.command_line import sparkdesk
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.bench.synthetic import SyntheticPair, expected_text
+from sparkdesk.bench.synthetic.pair import SyntheticPair, expected_text
 from tests.cli.command_line import chat, numbers, sparkdesk
 from tests.conftest import TINY_SHAPE
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sparkdesk.cli.app import run
-from sparkdesk.gguf_file import read_gguf
+from sparkdesk.gguf.header import read_gguf
 from tests.converters.checkpoints import make_draft, make_target
 
 

@@ -21,7 +21,7 @@ def encode(*arguments, **options):
 writer.encode = encode
 """
 SLOW_SHOWING = """
-from sparkdesk.cli.talk import ProgressLine
+from sparkdesk.cli.console import ProgressLine
 def show(self, event):
     if event.step.startswith("STEP"):
         print("ready", flush=True)

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from converters import convert_draft, convert_target
-from sparkdesk.bench.lane import Lane
 from sparkdesk.bench.race import Race
-from sparkdesk.bench.replies import Judgement, Reply
-from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.bench.race_arm import RaceArm
+from sparkdesk.bench.results import Judgement, Reply
+from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.cli import convert_verify
 from sparkdesk.cli.app import run
 from sparkdesk.engine.stats import ReplyStats
-from sparkdesk.opening.trial import Verified
+from sparkdesk.loading.smoke_test import Verified
 from tests.cli.command_line import sparkdesk
 from tests.converters.checkpoints import make_speculators, make_target
 from tests.runner.fake_child import INFO
@@ -76,7 +76,7 @@ def test_a_text_that_diverged_is_a_failure_with_its_figures(
     """It cannot be had on purpose, so the answers are made up."""
 
     stats = ReplyStats(generated=4, rounds=2, verified_by_position=(2, 2), accepted_by_position=(1, 0))
-    lane = Lane(Reply((1, 2, 3, 4), "length", stats, (), 0.0), ())
+    lane = RaceArm(Reply((1, 2, 3, 4), "length", stats, (), 0.0), ())
     asked = [
         (f"Prompt {kind}", Race(lane, lane, Judgement(kind, 1, 3.0, 0.1), is_plain_first=True))
         for kind in ("near-tie", "diverged", "identical")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.bench.synthetic.pair import SyntheticPair
 from tests.cli.command_line import sparkdesk
 
 pytestmark = pytest.mark.native

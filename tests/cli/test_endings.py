@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.cli import app, paths
 from sparkdesk.cli.crash import write_log
 from tests.cli.command_line import COMMAND, ROOT, TIMEOUT_SECONDS, chat, numbers

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.cli.app import run
-from sparkdesk.paths import HOME_VARIABLE
+from sparkdesk.config.paths import HOME_VARIABLE
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from sparkdesk.chat.messages import Message
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.tree import MessageTree
 from sparkdesk.cli.app import run
-from sparkdesk.paths import HOME_VARIABLE, user_paths
+from sparkdesk.config.paths import HOME_VARIABLE, user_paths
 
 
 @pytest.fixture(autouse=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from sparkdesk.cli.app import run
+from sparkdesk.cli.color import Colors
 from sparkdesk.cli.list import report
-from sparkdesk.cli.paint import Paint
+from sparkdesk.config.paths import HOME_VARIABLE, Paths, user_paths
 from sparkdesk.library.model import Library, Model
-from sparkdesk.library.places import FOLDER, Place
-from sparkdesk.paths import HOME_VARIABLE, Paths, user_paths
+from sparkdesk.library.model_dirs import FOLDER, Place
 from sparkdesk.sizes import day_in_words, parameters_in_words, shortened, size_in_words
 from tests.library.gguf_samples import write_draft, write_target
 
@@ -92,7 +92,7 @@ def test_long_names_fit_and_keep_their_ends() -> None:
     name = "A-very-long-name-that-somebody-gave-to-their-own-model-Q4_K_M"
     file = Path(f"/m/{name}.gguf")
     model = Model(name, file, (file,), place, "target", 123_456_789_012, "IQ2_XXS", 405_900_000_000, last_used_s=1.0)
-    lines = list(report(Library((model,)), paint=Paint(), now_s=99 * DAY_S, settings_file=Path("s")))
+    lines = list(report(Library((model,)), paint=Colors(), now_s=99 * DAY_S, settings_file=Path("s")))
     assert max(map(len, lines)) <= 80 and "Q4_K_M" in lines[1] and "99 days ago" in lines[1]
 
 

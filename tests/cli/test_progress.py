@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from sparkdesk.cli.talk import ProgressLine, describe
+from sparkdesk.cli.console import ProgressLine, describe
 from sparkdesk.events import Notice, Progress
 
 
@@ -27,7 +27,7 @@ def test_a_terminal_shows_a_bar_and_then_nothing() -> None:
 
 def test_elsewhere_there_is_a_plain_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     clock_s = [0.0]
-    monkeypatch.setattr("sparkdesk.cli.talk.time.monotonic", lambda: clock_s[0])
+    monkeypatch.setattr("sparkdesk.cli.console.time.monotonic", lambda: clock_s[0])
     stream = io.StringIO()
     line = ProgressLine(stream)
     line.show(HALF)

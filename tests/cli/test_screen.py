@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.bench.synthetic.pair import SyntheticPair
 from tests.cli.command_line import COMMAND, ROOT, TIMEOUT_SECONDS
 
 TERMINAL = {"TERM": "xterm-256color", "SPARKDESK_EXIT_AFTER_FIRST_PAINT": "1"}

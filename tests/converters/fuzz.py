@@ -17,7 +17,7 @@ from converters import ConversionError, convert_draft, convert_target
 from converters.gguf_header import parse_header
 from converters.gguf_target import GgufTarget
 from sparkdesk.errors import SparkDeskError
-from sparkdesk.gguf_file import read_gguf
+from sparkdesk.gguf.header import read_gguf
 from tests.converters.checkpoints import make_draft, make_target, split_into_shards
 from tests.converters.mutations import mutate_bytes, mutate_json
 

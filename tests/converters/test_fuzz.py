@@ -11,7 +11,7 @@ import pytest
 from converters import ConversionError, convert_target
 from converters.gguf_target import GgufTarget
 from sparkdesk.errors import ModelLoadError
-from sparkdesk.gguf_file import read_gguf
+from sparkdesk.gguf.header import read_gguf
 from tests.converters.checkpoints import make_target, split_into_shards
 
 if sys.platform == "win32":

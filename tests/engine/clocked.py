@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from sparkdesk.bench.simulation import JAGGED, Machine
+from sparkdesk.bench.lab.simulation import JAGGED, Machine
 from sparkdesk.engine.scheduling.costs import Seen
 from sparkdesk.engine.scheduling.lengths import Situation
-from sparkdesk.engine.scheduling.tuner import Played, Tuner
+from sparkdesk.engine.scheduling.tuner import RoundOutcome, Tuner
 
 
 class ClockedTuner(Tuner):
@@ -14,14 +14,14 @@ class ClockedTuner(Tuner):
     def __init__(self, machine: Machine = JAGGED, block_size: int = 7) -> None:
         super().__init__(block_size)
         self.machine = machine
-        self.rounds: list[Played] = []
+        self.rounds: list[RoundOutcome] = []
         self.costs.seed(
             {rows: Seen(ms, 3) for rows, ms in enumerate(machine.target_ms, 1)},
             {length: Seen(ms, 3) for length, ms in enumerate(machine.draft_ms[:block_size], 1)},
             {rows: Seen(ms, 3) for rows, ms in enumerate(machine.absorb_ms, 1)},
         )
 
-    def learn(self, situation: Situation, played: Played) -> None:
+    def learn(self, situation: Situation, played: RoundOutcome) -> None:
         machine, absorbed = self.machine, played.absorbed
         timed = replace(
             played,

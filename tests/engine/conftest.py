@@ -2,7 +2,7 @@
 
 import pytest
 
-from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.engine.settings import LoadSettings
 
 

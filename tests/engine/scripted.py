@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.parts import Block, DraftState, TargetState
+from sparkdesk.engine.interfaces import Block, DraftState, TargetState
+from sparkdesk.engine.kv_snapshots import KvSnapshots
 from sparkdesk.engine.round import Prefilled, Round
-from sparkdesk.engine.saved import SavedStates
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import GenerationSettings, GrammarSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
@@ -157,7 +157,7 @@ class ScriptedPair:
     drafter: TableDrafter | None
     markov: TableMarkov | None
     tuner: Tuner = field(default_factory=lambda: Tuner(7))
-    saved: SavedStates = field(default_factory=lambda: SavedStates(0))
+    saved: KvSnapshots = field(default_factory=lambda: KvSnapshots(0))
     may_follow: NDArray[np.bool_] | None = None
     """What every grammar comes to."""
     start: int = 0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sparkdesk.bench.simulation import SMOOTH
+from sparkdesk.bench.lab.simulation import SMOOTH
 from sparkdesk.engine import proposal
 from sparkdesk.engine.proposal import Proposal
 from sparkdesk.engine.sampling import Sampler

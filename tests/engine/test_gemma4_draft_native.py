@@ -7,8 +7,8 @@ import pytest
 
 from sparkdesk.engine import proposal
 from sparkdesk.engine.control import Control
+from sparkdesk.engine.interfaces import Block
 from sparkdesk.engine.pair import Pair
-from sparkdesk.engine.parts import Block
 from sparkdesk.engine.sampling import Sampler
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.markov import DRAFT_TO_TARGET, W1, W2, MarkovHead
-from sparkdesk.gguf_file import read_gguf
+from sparkdesk.gguf.header import read_gguf
 
 VOCABULARY, RANK = 40, 32
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sparkdesk.engine.window import bytes_per_token, plan_window
-from sparkdesk.gguf_file import ArrayLength, GgufFile
+from sparkdesk.gguf.header import ArrayLength, GgufFile
 
 GEMMA = GgufFile(
     Path("gemma.gguf"),

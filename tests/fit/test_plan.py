@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.engine.parts import BATCH_ROWS, DRAFT_STEP_ROWS, VERIFIED_ROWS
+from sparkdesk.engine.interfaces import BATCH_ROWS, DRAFT_STEP_ROWS, VERIFIED_ROWS
 from sparkdesk.fit import (
+    FreeMemory,
     ModelSize,
-    Room,
     best_quantization,
     largest_context,
     need_of,
@@ -19,7 +19,7 @@ from sparkdesk.fit import (
 from sparkdesk.fit import need as arithmetic
 from sparkdesk.fit.need import offloaded, padded
 from sparkdesk.fit.plan import fits_in
-from sparkdesk.gguf_file import ArrayLength, GgufFile, TensorPlace
+from sparkdesk.gguf.header import ArrayLength, GgufFile, TensorPlace
 
 GB = 1_000_000_000
 CONFIG_8B = {
@@ -62,12 +62,12 @@ def test_sliding_layers_keep_their_window_only_where_that_was_chosen() -> None:
 
 
 def test_a_large_card_takes_everything() -> None:
-    plan = plan_load(TARGET, DRAFT, Room(32 * GB, 24 * GB), context_tokens=8192)
+    plan = plan_load(TARGET, DRAFT, FreeMemory(32 * GB, 24 * GB), context_tokens=8192)
     assert plan.fits and plan.gpu_layers == 37 and not plan.advice and "all of it on the card" in plan.why
 
 
 def test_a_small_card_takes_the_draft_first_and_then_what_fits() -> None:
-    room = Room(32 * GB, 6 * GB)
+    room = FreeMemory(32 * GB, 6 * GB)
     plan = plan_load(TARGET, DRAFT, room, context_tokens=16_384)
     assert plan.fits and 0 < plan.gpu_layers < 37
     assert plan.need.gpu_bytes <= 6 * GB
@@ -79,65 +79,65 @@ def test_a_small_card_takes_the_draft_first_and_then_what_fits() -> None:
 
 def test_the_draft_is_on_the_card_even_where_nothing_of_the_target_is() -> None:
     """The engine loads it there in any case; counted elsewhere, it would not fit when it comes."""
-    plan = plan_load(TARGET, DRAFT, Room(32 * GB, 3 * GB), context_tokens=4096, gpu_layers=0)
+    plan = plan_load(TARGET, DRAFT, FreeMemory(32 * GB, 3 * GB), context_tokens=4096, gpu_layers=0)
     assert plan.fits and plan.gpu_layers == 0 and plan.need.gpu_bytes > DRAFT.weights_bytes
-    assert not plan_load(TARGET, DRAFT, Room(32 * GB, 1 * GB), context_tokens=4096).fits
+    assert not plan_load(TARGET, DRAFT, FreeMemory(32 * GB, 1 * GB), context_tokens=4096).fits
 
 
 def test_a_draft_kept_off_the_card_leaves_its_room_to_the_target() -> None:
-    room = Room(32 * GB, 5 * GB)
+    room = FreeMemory(32 * GB, 5 * GB)
     on, off = (plan_load(TARGET, DRAFT, room, context_tokens=4096, draft_gpu_layers=count) for count in (-1, 0))
     assert off.gpu_layers > on.gpu_layers
     assert off.need.of("weights", "draft") == on.need.of("weights", "draft")
 
 
 def test_a_shorter_context_is_advised_where_it_brings_everything_onto_the_card() -> None:
-    plan = plan_load(TARGET, DRAFT, Room(32 * GB, 10 * GB), context_tokens=32_768)
+    plan = plan_load(TARGET, DRAFT, FreeMemory(32 * GB, 10 * GB), context_tokens=32_768)
     assert plan.gpu_layers < 37 and "With --ctx" in plan.advice and "on the card as a whole" in plan.advice
     tokens = int(plan.advice.split("--ctx ")[1].split()[0])
     assert plan_load(TARGET, DRAFT, plan.room, context_tokens=tokens).gpu_layers == 37
 
 
 def test_too_little_memory_says_what_would_fit() -> None:
-    plan = plan_load(TARGET, DRAFT, Room(8 * GB), context_tokens=40_960)
+    plan = plan_load(TARGET, DRAFT, FreeMemory(8 * GB), context_tokens=40_960)
     assert not plan.fits and "too little" in plan.why and "With --ctx" in plan.advice
-    hopeless = plan_load(TARGET, DRAFT, Room(3 * GB), context_tokens=4096)
+    hopeless = plan_load(TARGET, DRAFT, FreeMemory(3 * GB), context_tokens=4096)
     assert not hopeless.fits and "smaller quantization" in hopeless.advice
 
 
 def test_shared_memory_is_counted_once() -> None:
     """A DGX Spark's card and processor have the same 128 GB: what is on one is not free for the other."""
-    room = Room(7 * GB, 7 * GB, is_shared=True)
+    room = FreeMemory(7 * GB, 7 * GB, is_shared=True)
     assert not plan_load(TARGET, DRAFT, room, context_tokens=8192).fits
     assert plan_load(TARGET, DRAFT, replace(room, host_bytes=12 * GB, gpu_bytes=12 * GB), context_tokens=8192).fits
 
 
 def test_where_nobody_knows_what_is_free_nothing_is_refused() -> None:
-    assert plan_load(TARGET, DRAFT, Room(0), context_tokens=4096).fits
+    assert plan_load(TARGET, DRAFT, FreeMemory(0), context_tokens=4096).fits
 
 
 def test_the_longest_context_is_found() -> None:
-    room = Room(12 * GB)
+    room = FreeMemory(12 * GB)
     tokens = largest_context(TARGET, DRAFT, room, most=40_960, gpu_layers=0)
     assert 0 < tokens < 40_960 and tokens % 256 == 0
     assert fits_in(need_of(TARGET, DRAFT, context_tokens=tokens), room)
     assert not fits_in(need_of(TARGET, DRAFT, context_tokens=tokens + 256), room)
-    assert largest_context(TARGET, DRAFT, Room(64 * GB), most=4096, gpu_layers=0) == 4096
-    assert largest_context(TARGET, DRAFT, Room(2 * GB), most=4096, gpu_layers=0) == 0
+    assert largest_context(TARGET, DRAFT, FreeMemory(64 * GB), most=4096, gpu_layers=0) == 4096
+    assert largest_context(TARGET, DRAFT, FreeMemory(2 * GB), most=4096, gpu_layers=0) == 0
 
 
 @pytest.mark.parametrize(
     ("room", "best"),
     [
-        (Room(64 * GB, 24 * GB), "F16"),
-        (Room(64 * GB, 14 * GB), "Q8_0"),
-        (Room(64 * GB, 9 * GB), "Q4_K_M"),
-        (Room(64 * GB, 4 * GB), "F16"),  # none is whole on that card, so the processor decides
-        (Room(13 * GB), "Q8_0"),
-        (Room(9 * GB), "Q4_K_M"),
+        (FreeMemory(64 * GB, 24 * GB), "F16"),
+        (FreeMemory(64 * GB, 14 * GB), "Q8_0"),
+        (FreeMemory(64 * GB, 9 * GB), "Q4_K_M"),
+        (FreeMemory(64 * GB, 4 * GB), "F16"),  # none is whole on that card, so the processor decides
+        (FreeMemory(13 * GB), "Q8_0"),
+        (FreeMemory(9 * GB), "Q4_K_M"),
     ],
 )
-def test_the_best_quantization_is_the_largest_that_is_quick(room: Room, best: str) -> None:
+def test_the_best_quantization_is_the_largest_that_is_quick(room: FreeMemory, best: str) -> None:
     sizes = {name: size_from_config(CONFIG_8B, size) for name, size in _FILES.items()}
     found = best_quantization(sizes, DRAFT, room, context_tokens=4096)
     assert found is not None and found[0] == best
@@ -147,7 +147,7 @@ _FILES = {"Q4_K_M": 5 * GB, "Q8_0": 8_700_000_000, "F16": 16_400_000_000}
 
 
 def test_nothing_fits_a_very_small_machine() -> None:
-    assert best_quantization({"Q4_K_M": TARGET}, DRAFT, Room(2 * GB), context_tokens=4096) is None
+    assert best_quantization({"Q4_K_M": TARGET}, DRAFT, FreeMemory(2 * GB), context_tokens=4096) is None
 
 
 @pytest.mark.parametrize(("gpu_layers", "on_card"), [(0, 0), (1, 0), (2, 1), (37, 36), (999, 36)])

@@ -4,14 +4,14 @@ from collections.abc import Generator
 
 import pytest
 
-from sparkdesk.cli.talk import describe
+from sparkdesk.cli.console import describe
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub import download
 from sparkdesk.hub.fetch import Arrived, Checking
 from sparkdesk.hub.repository import HubFile, Repository
 
 ONE, TWO = HubFile("one.bin", 1000, "1" * 64), HubFile("two.bin", 3000, "2" * 64)
-WANTED = (download.Wanted(Repository("A/B", "0" * 40, (ONE, TWO)), (ONE, TWO)),)
+WANTED = (download.FileSelection(Repository("A/B", "0" * 40, (ONE, TWO)), (ONE, TWO)),)
 
 
 def steps(*given: Arrived | Checking | Notice) -> Generator[Arrived | Checking | Notice, None, None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub.conftest import GGUF
+from tests.hub.fixtures import GGUF
 from tests.hub.pulling import Puller
 from tests.hub.server import TOKEN, Fault, Hub, Model
 

@@ -6,9 +6,9 @@ import pytest
 
 from sparkdesk.errors import AccessRefused, BrokenDownload, DiskFull, HubBusy, HubUnreachable, UsageError
 from sparkdesk.hub.explain import Refusal, explain
-from sparkdesk.hub.patience import Patience
 from sparkdesk.hub.rate import Rate
 from sparkdesk.hub.repository import HubFile
+from sparkdesk.hub.retry import RetryPolicy
 from sparkdesk.hub.source import HubSource, LocalSource, read_source
 from sparkdesk.hub.space import Need, check_space
 
@@ -39,12 +39,12 @@ def test_what_exists_is_a_path(tmp_path: Path) -> None:
 
 
 def test_waits_grow_and_end() -> None:
-    patience, down = Patience(tries=4, first_wait_s=1.0), HubUnreachable("down")
+    patience, down = RetryPolicy(tries=4, first_wait_s=1.0), HubUnreachable("down")
     assert [patience.wait_s(down, failures) for failures in (1, 2, 3, 4)] == [1.0, 2.0, 4.0, None]
 
 
 def test_a_pause_that_was_asked_for_is_kept_unless_it_is_absurd() -> None:
-    patience = Patience(longest_asked_s=600)
+    patience = RetryPolicy(longest_asked_s=600)
     assert patience.wait_s(HubBusy("", wait_s=0.0), 1) == 0.0
     assert patience.wait_s(HubBusy("", wait_s=30.0), 3) == 30.0
     assert patience.wait_s(HubBusy("", wait_s=601.0), 1) is None

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from sparkdesk.config.paths import Paths
 from sparkdesk.library import Library
-from sparkdesk.library.places import FOLDER, HUB, OURS, Place
+from sparkdesk.library.model_dirs import FOLDER, HUB, OURS, Place
 from sparkdesk.library.reading import read_places
-from sparkdesk.paths import Paths
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.gguf_file import read_gguf
-from sparkdesk.gguf_glance import glance_gguf
+from sparkdesk.gguf.glance import glance_gguf
+from sparkdesk.gguf.header import read_gguf
 from sparkdesk.library.last_used import mark_used
-from sparkdesk.library.places import HUB, Place, find_places, hub_cache, repository_of
+from sparkdesk.library.model_dirs import HUB, Place, find_places, hub_cache, repository_of
 from sparkdesk.library.quantization import quantization_of
 from tests.library.conftest import Home
 from tests.library.gguf_samples import write_draft, write_split, write_target

@@ -14,7 +14,7 @@ import pytest
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings
 from sparkdesk.errors import EngineCrashed
 from sparkdesk.runner.client import EngineClient
-from sparkdesk.runner.crash import Death, telling_line
+from sparkdesk.runner.crash import ProcessExit, telling_line
 from sparkdesk.runner.process import ChildProcess
 from sparkdesk.runner.protocol import RoundDone, Tokenize
 from tests.runner import fake_child
@@ -102,7 +102,7 @@ def test_last_words_are_bounded() -> None:
     """A library that complains for hours must not fill the desk's memory."""
     flood = "import os\nfor _ in range(1000): os.write(2, b'x' * 4096)\nos.write(2, b'the end')"
     answer = ChildProcess((sys.executable, "-c", flood)).ask(Tokenize("a")).next_answer()
-    assert isinstance(answer, Death)
+    assert isinstance(answer, ProcessExit)
     assert len(answer.last_words) <= 8192 and answer.last_words.endswith("the end")
 
 
@@ -184,5 +184,5 @@ def test_the_telling_line_is_found(last_words: str, line: str) -> None:
 @pytest.mark.parametrize("exit_code", [-64, -9, -1, 0, 1, 255])
 def test_every_exit_code_has_a_sentence(exit_code: int) -> None:
     """An unknown signal must not turn the explanation itself into a crash."""
-    sentence = Death(exit_code, "", "").sentence()
+    sentence = ProcessExit(exit_code, "", "").sentence()
     assert sentence.startswith("The engine ") and sentence.endswith("while idle.")

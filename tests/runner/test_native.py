@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.bench.synthetic import SyntheticPair, expected_text
+from sparkdesk.bench.synthetic.pair import SyntheticPair, expected_text
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import ContextFull, EngineCrashed, ModelLoadError
 from sparkdesk.runner.client import EngineClient

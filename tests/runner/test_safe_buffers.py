@@ -8,7 +8,7 @@ import pytest
 from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.errors import EngineCrashed
 from sparkdesk.runner.client import EngineClient
-from sparkdesk.runner.machine_memory import MachineMemory, build_fingerprint
+from sparkdesk.runner.crash_memory import CrashMemory, build_fingerprint
 from sparkdesk.runner.protocol import Loaded, Loading
 from tests.runner.fake_child import COMMAND
 
@@ -118,21 +118,21 @@ def test_a_corrupt_file_is_ignored_and_replaced(content: str, log: Path, machine
     machine_file.parent.mkdir()
     machine_file.write_text(content)
     assert isinstance(load("SIGSEGV", log, machine_file)[-1], Loaded)
-    assert MachineMemory(machine_file).needs_safe_buffers
+    assert CrashMemory(machine_file).needs_safe_buffers
 
 
 def test_other_knowledge_in_the_file_is_kept(machine_file: Path) -> None:
     machine_file.parent.mkdir()
     machine_file.write_text('{"something else": [1, 2]}')
-    MachineMemory(machine_file).remember_crash("SIGSEGV")
+    CrashMemory(machine_file).remember_crash("SIGSEGV")
     assert json.loads(machine_file.read_text())["something else"] == [1, 2]
 
 
 def test_a_rebuilt_library_gets_a_fresh_chance(machine_file: Path) -> None:
     """The user follows the advice, rebuilds, and must not stay on the slow way for ever."""
-    MachineMemory(machine_file, build="old").remember_crash("SIGSEGV")
-    assert MachineMemory(machine_file, build="old").needs_safe_buffers
-    assert not MachineMemory(machine_file, build="new").needs_safe_buffers
+    CrashMemory(machine_file, build="old").remember_crash("SIGSEGV")
+    assert CrashMemory(machine_file, build="old").needs_safe_buffers
+    assert not CrashMemory(machine_file, build="new").needs_safe_buffers
 
 
 def test_a_file_that_cannot_be_written_costs_only_the_memory(tmp_path: Path, log: Path) -> None:

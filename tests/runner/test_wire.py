@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkdesk.engine.round import Likelihood, Prefilled, Round
+from sparkdesk.engine.round import Prefilled, Round, TokenLogprobs
 from sparkdesk.engine.settings import (
     GenerationSettings,
     GrammarSettings,
@@ -49,7 +49,7 @@ RESPONSES: list[protocol.Response] = [
     protocol.Prefilling(Prefilled(1, 2, 0, 3.5)),
     protocol.RoundDone(Round((1, 2), (True, False), confidences=(0.5,), is_first=True), (b"\xe2\x82", b"\n\r\x00\xff")),
     protocol.RoundDone(
-        Round((1,), (False,), likelihoods=(Likelihood(-0.25, (1, 2), (-0.25, -1.5)), Likelihood(-7.0))),
+        Round((1,), (False,), likelihoods=(TokenLogprobs(-0.25, (1, 2), (-0.25, -1.5)), TokenLogprobs(-7.0))),
         (b"a",),
         top_pieces=((b"a", b"<|im_end|>"), ()),
     ),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from sparkdesk.engine.model_info import ModelInfo
-from sparkdesk.engine.round import Likelihood, Prefilled, Round
+from sparkdesk.engine.round import Prefilled, Round, TokenLogprobs
 from sparkdesk.engine.settings import GenerationSettings
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import EngineCrashed, EngineError
@@ -146,7 +146,9 @@ class ScriptedReply:
         top = self._settings.top_logprobs
         if top is None:
             return done
-        return replace(done, likelihoods=tuple(Likelihood(-0.5, (ord(each),) * top, (-0.5,) * top) for each in piece))
+        return replace(
+            done, likelihoods=tuple(TokenLogprobs(-0.5, (ord(each),) * top, (-0.5,) * top) for each in piece)
+        )
 
     def _top(self, piece: str) -> tuple[tuple[bytes, ...], ...]:
         top = self._settings.top_logprobs

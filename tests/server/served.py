@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparkdesk.server.asking.asks import Usual
+from sparkdesk.server.jobs.dispatcher import Dispatcher
+from sparkdesk.server.jobs.engine import ServedEngine
+from sparkdesk.server.jobs.reply_channel import MOST_WAITING_BYTES
+from sparkdesk.server.requests.models import Usual
 from sparkdesk.server.web.app import build_app
 from sparkdesk.server.web.security import Policy
 from sparkdesk.server.web.serving import Running, listen
-from sparkdesk.server.work.dispatcher import Dispatcher
-from sparkdesk.server.work.engine import ServedEngine
-from sparkdesk.server.work.outlet import MOST_WAITING_BYTES
 from tests.server.scripted import MODEL, ScriptedEngine
 
 USUAL = Usual(names=("scripted", "other-name"), block_size=MODEL.block_size, vocabulary_size=MODEL.vocabulary_size)

@@ -15,11 +15,11 @@ import httpx
 import pytest
 
 from sparkdesk.errors import ModelLoadError, UsageError
+from sparkdesk.server.jobs.dispatcher import Dispatcher
 from sparkdesk.server.web import delivery
 from sparkdesk.server.web.app import build_app
 from sparkdesk.server.web.security import Policy
 from sparkdesk.server.web.serving import Running, listen
-from sparkdesk.server.work.dispatcher import Dispatcher
 from tests.server.scripted import ScriptedEngine
 from tests.server.served import USUAL, Served, served
 

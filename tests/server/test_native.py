@@ -11,11 +11,11 @@ from openai import OpenAI
 from openai.types.chat import ChatCompletionMessageParam
 from pydantic import BaseModel
 
-from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.runner.client import EngineClient
-from sparkdesk.server.asking.asks import Usual
+from sparkdesk.server.requests.models import Usual
 from tests.server.served import listening
 from tests.server.test_openai_client import GEMMA_TEMPLATE, READ
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sparkdesk.bench.synthetic import SyntheticPair
+from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings
 from sparkdesk.runner.client import EngineClient
-from sparkdesk.server.asking.asks import Usual
+from sparkdesk.server.requests.models import Usual
 from tests.server.scripted import ScriptedEngine
 from tests.server.served import Listening, listening, served
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from sparkdesk.bench.asked import CardMade, SuiteAsked, SweepAsked
 from sparkdesk.bench.card import card_of, check_out, write_card
 from sparkdesk.bench.card_markdown import markdown
-from sparkdesk.bench.duel import DuelSettings, duel
-from sparkdesk.bench.kept import KeptRun
+from sparkdesk.bench.comparison import ComparisonSettings, duel
 from sparkdesk.bench.race import RACE_DOMAIN, RaceEvent, RaceSettings, race
-from sparkdesk.bench.record import RunSettings, record
-from sparkdesk.bench.replies import Comparison, Judgement, Reply
+from sparkdesk.bench.requests import CardMade, SuiteAsked, SweepAsked
+from sparkdesk.bench.results import Comparison, Judgement, Reply
+from sparkdesk.bench.run_report import RunSettings, record
+from sparkdesk.bench.run_store import KeptRun
 from sparkdesk.bench.suite import TINY, Prompt, choose, interleaved, read_suite
 from sparkdesk.bench.sweep import Swept, Tuned, sweep, tuned_replies
 from sparkdesk.engine.model_info import ModelInfo
@@ -157,7 +157,7 @@ class FakeBench:
         prompts = interleaved(choose(self.prompts(), domains=asked.domains, per_domain=asked.per_domain))
         self.is_measuring = True
         try:
-            settings = DuelSettings(max_tokens=asked.max_tokens)
+            settings = ComparisonSettings(max_tokens=asked.max_tokens)
             yield from duel(self.engine, prompts, settings, render=_render, judge=self._judge)
         finally:
             self.is_measuring = False

@@ -26,7 +26,7 @@ from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Notice, Progress
-from sparkdesk.opening.examples import DEMO_EXAMPLES
+from sparkdesk.loading.examples import DEMO_EXAMPLES
 from sparkdesk.ui.desk import OpenEvent
 
 if TYPE_CHECKING:

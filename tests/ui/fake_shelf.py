@@ -5,17 +5,17 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sparkdesk.assembly.forecast import Forecast, Option
-from sparkdesk.assembly.stock import ABSENT, READY, Contents, Got, Listed, Order
+from sparkdesk.builder.catalog_state import ABSENT, READY, BuildJob, Contents, JobResult, Listed
+from sparkdesk.builder.estimate import Forecast, Option
 from sparkdesk.catalog import read_catalog
 from sparkdesk.errors import SparkDeskError
-from sparkdesk.events import SILENCE, Journey, Notice, Progress, Told
-from sparkdesk.fit import ModelSize, Plan, Room, plan_load, size_from_config
-from sparkdesk.gguf_file import GgufFile
+from sparkdesk.events import SILENCE, Journey, Notice, Progress, Report
+from sparkdesk.fit import FreeMemory, ModelSize, Plan, plan_load, size_from_config
+from sparkdesk.gguf.header import GgufFile
 from sparkdesk.hub.repository import FoundModel
 from sparkdesk.hub.search import Hit
 from sparkdesk.library.model import DRAFT, OTHER, TARGET, Library, Model, Pair, Partial
-from sparkdesk.library.places import FOLDER, HUB, OURS, Place
+from sparkdesk.library.model_dirs import FOLDER, HUB, OURS, Place
 from sparkdesk.library.removal import Removal
 
 GB = 1_000_000_000
@@ -77,7 +77,7 @@ HITS = [
     ),
     Hit("target", FoundModel("google/gated-GGUF", ("gemma4",), ("gguf",), 99, True), True),
 ]
-BUILD: tuple[Told, ...] = (
+BUILD: tuple[Report, ...] = (
     Progress("Looking at Qwen3-8B-Q4_K_M.gguf", 1e6, 0, "bytes"),
     Notice("Q4_K_M: 9.7 GB to download. It takes 7.8 GB for 4,096 tokens; 24.5 GB are free."),
     *(
@@ -99,8 +99,8 @@ class ShelfScript:
     """What the fake does."""
 
     library: Library = field(default_factory=lambda: FULL)
-    room: Room = field(default_factory=lambda: Room(16 * GB, 12 * GB))
-    build: tuple[Told, ...] = BUILD
+    room: FreeMemory = field(default_factory=lambda: FreeMemory(16 * GB, 12 * GB))
+    build: tuple[Report, ...] = BUILD
     pause_s: float = 0.0
     is_gated: bool = False
     """Go one event further only when `let` allows it."""
@@ -117,7 +117,7 @@ class FakeShelf:
 
     def __init__(self, script: ShelfScript | None = None) -> None:
         self.script = script or ShelfScript()
-        self.orders: list[Order] = []
+        self.orders: list[BuildJob] = []
         self.resumed: list[Partial] = []
         self.removed: list[Removal] = []
         self.closed = 0
@@ -146,21 +146,21 @@ class FakeShelf:
             raise self.script.search_error
         return [hit for hit in HITS if text.lower() in hit.model.name.lower()]
 
-    def ask(self, order: Order) -> Journey[Forecast | None]:
+    def ask(self, order: BuildJob) -> Journey[Forecast | None]:
         yield Progress("Looking at a file", 1, 0, "bytes")
         if self.script.ask_error:
             raise self.script.ask_error
         return forecast(self.script.room)
 
-    def get(self, order: Order) -> Journey[Got]:
+    def get(self, order: BuildJob) -> Journey[JobResult]:
         self.orders.append(order)
         yield from self._events()
-        return Got(f"{order.name} is ready.", opens=order.name if order.is_pair else "")
+        return JobResult(f"{order.name} is ready.", opens=order.name if order.is_pair else "")
 
-    def resume(self, partial: Partial) -> Journey[Got]:
+    def resume(self, partial: Partial) -> Journey[JobResult]:
         self.resumed.append(partial)
         yield from self._events()
-        return Got("Qwen/Qwen3-4B-GGUF is downloaded.")
+        return JobResult("Qwen/Qwen3-4B-GGUF is downloaded.")
 
     def plan_removal(self, what: Pair | Model | Partial | None) -> Removal:
         if self.script.removal_error:
@@ -212,7 +212,7 @@ class FakeShelf:
             raise error
 
 
-def forecast(room: Room, *, usual: str = "Q4_K_M") -> Forecast:
+def forecast(room: FreeMemory, *, usual: str = "Q4_K_M") -> Forecast:
     options = tuple(
         Option(name, int(size), plan_load(size_from_config(CONFIG, int(size)), _draft(), room, context_tokens=4096))
         for name, size in FILES.items()

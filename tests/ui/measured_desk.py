@@ -20,7 +20,7 @@ from sparkdesk.chat.messages import Message
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui.app import SparkDeskApp
-from sparkdesk.ui.screens.chat import ChatScreen
+from sparkdesk.ui.chat.screen import ChatScreen
 from tests.ui.fake_desk import STORY, FakeConversation, FakeDesk, Script
 
 _STATS = ReplyStats(prompt_tokens=100, generated=120, rounds=40, verified=160, accepted=80, verify_ms=1000.0)

@@ -9,14 +9,14 @@ import pytest
 from textual.pilot import Pilot
 
 from sparkdesk.ui.app import SparkDeskApp
-from sparkdesk.ui.preferences import Preferences
-from sparkdesk.ui.screens.chat import ChatScreen
-from sparkdesk.ui.stage import Stage
-from sparkdesk.ui.widgets.banner import Banner
-from sparkdesk.ui.widgets.message_list import MessageList
-from sparkdesk.ui.widgets.opening import Opening
-from sparkdesk.ui.widgets.prompt import Prompt
-from sparkdesk.ui.widgets.transcript import Transcript
+from sparkdesk.ui.chat.screen import ChatScreen
+from sparkdesk.ui.chat.state import Stage
+from sparkdesk.ui.chat.widgets.banner import Banner
+from sparkdesk.ui.chat.widgets.loading_view import Opening
+from sparkdesk.ui.chat.widgets.message_list import MessageList
+from sparkdesk.ui.chat.widgets.prompt import Prompt
+from sparkdesk.ui.chat.widgets.transcript import Transcript
+from sparkdesk.ui.settings.preferences import Preferences
 from tests.ui.fake_desk import FakeDesk
 
 WIDE, NARROW = (140, 40), (80, 24)

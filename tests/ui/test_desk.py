@@ -11,11 +11,11 @@ from textual.widgets import Static
 
 from sparkdesk.ui import keys
 from sparkdesk.ui.app import EXIT_AFTER_FIRST_PAINT, SparkDeskApp
+from sparkdesk.ui.chat.screen import ChatScreen
+from sparkdesk.ui.chat.state import Stage
+from sparkdesk.ui.chat.widgets.loading_view import Opening
 from sparkdesk.ui.commands import of_screen
-from sparkdesk.ui.screens.chat import ChatScreen
-from sparkdesk.ui.screens.help import HelpScreen
-from sparkdesk.ui.stage import Stage
-from sparkdesk.ui.widgets.opening import Opening
+from sparkdesk.ui.help import HelpScreen
 from tests.ui.fake_desk import FakeDesk
 from tests.ui.sitting import NARROW, Sitting, at_open_desk
 
@@ -153,7 +153,7 @@ def test_nothing_heavy_is_imported_before_the_first_paint() -> None:
     program = (
         "import sys, asyncio;"
         "from sparkdesk.ui.app import SparkDeskApp;"
-        "import sparkdesk.ui.screens.help;"
+        "import sparkdesk.ui.help;"
         "from tests.ui.fake_desk import FakeDesk;"
         "asyncio.run(SparkDeskApp(FakeDesk()).run_async(headless=True));"
         "heavy = {'llama_cpp', 'torch', 'huggingface_hub', 'numpy', 'jinja2', 'gguf', 'markdown_it'};"

@@ -1,7 +1,7 @@
 """The desk survives the engine: loading that fails, is cancelled or is retried, and replies that break."""
 
 from sparkdesk.errors import ModelLoadError
-from sparkdesk.ui.stage import Stage
+from sparkdesk.ui.chat.state import Stage
 from tests.ui.fake_desk import FakeDesk, Script, slow_opening
 from tests.ui.sitting import NARROW, WIDE, at_desk, at_open_desk
 

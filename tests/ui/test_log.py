@@ -4,10 +4,10 @@ from pathlib import Path
 
 from sparkdesk.errors import ModelLoadError
 from sparkdesk.events import Notice, Progress
-from sparkdesk.ui.screens.chat import ChatScreen
-from sparkdesk.ui.screens.too_small import TooSmallScreen
+from sparkdesk.ui.chat.screen import ChatScreen
+from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.session_log import Noted, report, without_words
-from sparkdesk.ui.stage import Stage
+from sparkdesk.ui.too_small import TooSmallScreen
 from tests.ui.fake_desk import FakeDesk, Script
 from tests.ui.sitting import NARROW, at_desk, at_open_desk
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.ui.preferences import Preferences
-from sparkdesk.ui.screens.bench import BenchScreen
-from sparkdesk.ui.screens.chat import ChatScreen
+from sparkdesk.ui.bench.screen import BenchScreen
+from sparkdesk.ui.chat.screen import ChatScreen
+from sparkdesk.ui.settings.preferences import Preferences
+from tests.ui.bench.test_race import race
+from tests.ui.bench.test_suite_tab import run_suite
 from tests.ui.fake_bench import BenchScript
 from tests.ui.fake_desk import FakeDesk, Script
 from tests.ui.fake_shelf import FakeShelf
 from tests.ui.sitting import Sitting, at_open_desk
 from tests.ui.snapshot import assert_snapshot
-from tests.ui.test_race import race
-from tests.ui.test_suite_tab import run_suite
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
 ROUNDS = 12

@@ -1,8 +1,8 @@
 """Another pair in the middle of a conversation, which goes on with it."""
 
 from sparkdesk.errors import ModelLoadError
-from sparkdesk.ui.stage import Stage
-from sparkdesk.ui.widgets.empty import EmptyConversation
+from sparkdesk.ui.chat.state import Stage
+from sparkdesk.ui.chat.widgets.empty import EmptyConversation
 from tests.ui.fake_desk import FakeDesk, Script, slow_opening
 from tests.ui.sitting import NARROW, at_open_desk
 

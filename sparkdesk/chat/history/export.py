@@ -7,7 +7,7 @@ from dataclasses import asdict
 from sparkdesk.chat.attachments import fenced
 from sparkdesk.chat.history.kept import Kept, title_of
 from sparkdesk.chat.messages import Message
-from sparkdesk.chat.thinking import split_thinking
+from sparkdesk.chat_format.thinking import split_thinking
 from sparkdesk.errors import UsageError
 
 MARKDOWN, JSON = "markdown", "json"

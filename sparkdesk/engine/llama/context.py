@@ -10,9 +10,9 @@ from llama_cpp import llama_cpp_ext as extension
 from numpy.typing import NDArray
 
 from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.interfaces import BATCH_ROWS
 from sparkdesk.engine.llama.library import FLOATS, bound, complaints
 from sparkdesk.engine.llama.model import Model
-from sparkdesk.engine.parts import BATCH_ROWS
 from sparkdesk.errors import ContextFull, EngineError, OutOfMemory
 
 _DECODE = C.LLAMA_PROCESS_TYPE_DECODE

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # the screen tells tokens by their source, and must not wait for numpy
-    from sparkdesk.engine.scheduling.echo import Echo
+    from sparkdesk.engine.scheduling.prompt_lookup import PromptLookup
 
 DRAFT, CONTEXT, PLAIN = "draft", "context", ""
 
@@ -24,7 +24,7 @@ class Situation:
     """Tokens in the target's cache."""
     waiting: int = 0
     """Feature rows to absorb before drafting."""
-    echo: "Echo | None" = None
+    echo: "PromptLookup | None" = None
     """Tokens of the context that may be verified in the place of drafted ones."""
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sparkdesk.engine.scheduling.blocks import BlockMemory
 from sparkdesk.engine.scheduling.calibration import Calibration, logits_of
 from sparkdesk.engine.scheduling.costs import ABSORB_ROWS, MOST_ROWS, StepCosts
-from sparkdesk.engine.scheduling.echo import Echo
 from sparkdesk.engine.scheduling.lengths import CONTEXT, DRAFT, Choice, Plan, Situation
 from sparkdesk.engine.scheduling.parking import Parking
+from sparkdesk.engine.scheduling.prompt_lookup import PromptLookup
 from sparkdesk.engine.scheduling.scheduler import Forecast, Prices, forecast, worth_of_verifying
 
 FloatVector = NDArray[np.float64]
@@ -26,7 +26,7 @@ _PLAIN_EVERY_TOKENS, _PLAIN_EVERY_AT_FIRST, _AT_FIRST = 200, 64, 3
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class RoundOutcome:
     """What a round turned out to be."""
 
     choice: Choice
@@ -113,7 +113,7 @@ class Tuner:
             return Choice(CONTEXT, self._echo.length, self._echo.chances)
         return Choice(DRAFT, length, tuple(chances[:length].tolist())) if length else Choice()
 
-    def learn(self, situation: Situation, played: Played) -> None:
+    def learn(self, situation: Situation, played: RoundOutcome) -> None:
         """After every round, also after those that somebody else decided on."""
         context = situation.context_tokens
         self._learn_costs(played, context)
@@ -161,7 +161,7 @@ class Tuner:
         absorb_ms = costs.absorb_ms(min(situation.waiting, ABSORB_ROWS))
         return Prices(verify_ms, costs.draft_ms(context), absorb_ms, rate, plain_ms)
 
-    def _weigh(self, echo: Echo, rule: str, least_worth: float) -> _Weighed | None:
+    def _weigh(self, echo: PromptLookup, rule: str, least_worth: float) -> _Weighed | None:
         chances = self._echo_calibration(rule).chances(echo.logits())
         worth = worth_of_verifying(chances, self._prices_of_plan())
         length = int(worth.argmax())
@@ -201,7 +201,7 @@ class Tuner:
         logits, weights = self._blocks.expected(self._now)
         return forecast(self._calibration(rule).chances(logits), weights, self._prices_of_plan())
 
-    def _learn_costs(self, played: Played, context_tokens: int) -> None:
+    def _learn_costs(self, played: RoundOutcome, context_tokens: int) -> None:
         rows = played.choice.length + 1
         self.costs.observe_target(rows, context_tokens, played.verify_ms, is_change=rows != self._last_rows)
         self._last_rows = min(rows, MOST_ROWS)
@@ -209,7 +209,7 @@ class Tuner:
             self.costs.observe_draft(played.drafted, context_tokens, played.draft_ms)
             self.costs.observe_absorb(played.absorbed, played.absorb_ms)
 
-    def _learn_chances(self, situation: Situation, played: Played) -> None:
+    def _learn_chances(self, situation: Situation, played: RoundOutcome) -> None:
         choice = played.choice
         outcomes = [1.0] * played.accepted
         if played.accepted < choice.length:

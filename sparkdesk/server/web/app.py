@@ -14,19 +14,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sparkdesk.server.asking.asks import ChatAsk, TextAsk, Usual
-from sparkdesk.server.asking.chat import read_chat
-from sparkdesk.server.asking.text import read_text
 from sparkdesk.server.errors import ApiError
-from sparkdesk.server.replies.chat import ChatShape
-from sparkdesk.server.replies.text import TextShape
-from sparkdesk.server.replies.wire import to_json
+from sparkdesk.server.jobs.dispatcher import CLOSING, LOADING, READY, Dispatcher
+from sparkdesk.server.jobs.metrics import CONTENT_TYPE
+from sparkdesk.server.requests.chat import read_chat
+from sparkdesk.server.requests.completion import read_text
+from sparkdesk.server.requests.models import ChatAsk, TextAsk, Usual
+from sparkdesk.server.responses.chat import ChatShape
+from sparkdesk.server.responses.completion import TextShape
+from sparkdesk.server.responses.json_io import to_json
 from sparkdesk.server.web.body import read_body
 from sparkdesk.server.web.delivery import STALLED_S, Delivery, error_response
 from sparkdesk.server.web.guard import AccessLog, Guard
 from sparkdesk.server.web.security import Policy
-from sparkdesk.server.work.dispatcher import CLOSING, LOADING, READY, Dispatcher
-from sparkdesk.server.work.meters import CONTENT_TYPE
 
 CHAT, TEXT, MODELS, HEALTH, METRICS = "/v1/chat/completions", "/v1/completions", "/v1/models", "/health", "/metrics"
 _METHODS = "GET, POST, OPTIONS"

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 
 from sparkdesk.server.errors import ApiError
-from sparkdesk.server.replies.wire import from_json
+from sparkdesk.server.responses.json_io import from_json
 
 MOST_BODY_BYTES = 16_000_000
 BODY_SECONDS = 60.0

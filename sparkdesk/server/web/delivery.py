@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sparkdesk.server.asking.asks import ChatAsk, TextAsk
 from sparkdesk.server.errors import ApiError
-from sparkdesk.server.replies.shape import Shape
-from sparkdesk.server.replies.wire import DONE, to_event, to_json
-from sparkdesk.server.work.dispatcher import Dispatcher
-from sparkdesk.server.work.job import Job
-from sparkdesk.server.work.outlet import Advanced, Broke, Ended, OutletEvent
+from sparkdesk.server.jobs.dispatcher import Dispatcher
+from sparkdesk.server.jobs.job import Job
+from sparkdesk.server.jobs.reply_channel import Advanced, Broke, ChannelEvent, Ended
+from sparkdesk.server.requests.models import ChatAsk, TextAsk
+from sparkdesk.server.responses.json_io import DONE, to_event, to_json
+from sparkdesk.server.responses.protocol import Shape
 
 STALLED_S = 60.0
 """A client that takes nothing for so long is cut off: whoever reads slowly but reads may take all day."""
@@ -65,13 +65,13 @@ class Delivery(Response):
         await send(_start(200, b"text/event-stream; charset=utf-8", *_UNBUFFERED))
         for chunk in self._shape.opening():
             await send(_body(to_event(chunk)))
-        event: OutletEvent | None = None
+        event: ChannelEvent | None = None
         while not isinstance(event, Ended | Broke):
             event = await self._unless(gone, _next_soon(job))
             await send(_body(_STILL_HERE if event is None else self._as_events(event)))
         await send(_body(DONE, is_last=True))
 
-    def _as_events(self, event: OutletEvent) -> bytes:
+    def _as_events(self, event: ChannelEvent) -> bytes:
         match event:
             case Advanced():
                 return b"".join(map(to_event, self._shape.chunks(event)))
@@ -126,7 +126,7 @@ def error_response(error: ApiError) -> Response:
     return Response(to_json(error.as_json()), error.status, headers, media_type="application/json")
 
 
-async def _next_soon(job: Job) -> OutletEvent | None:
+async def _next_soon(job: Job) -> ChannelEvent | None:
     """None when it takes longer than a connection should be silent."""
     try:
         return await asyncio.wait_for(job.outlet.next(), QUIET_S)

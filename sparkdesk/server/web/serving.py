@@ -13,8 +13,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from sparkdesk.errors import UsageError
+from sparkdesk.server.jobs.dispatcher import Dispatcher
 from sparkdesk.server.web.connection import Connection
-from sparkdesk.server.work.dispatcher import Dispatcher
 
 _MOST_HEADER_BYTES = 32_768
 _MOST_CONNECTIONS = 1000

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sparkdesk.bench.simulation import JAGGED, SMOOTH, STEEP, Machine
+from sparkdesk.bench.lab.simulation import JAGGED, SMOOTH, STEEP, Machine
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.parts import Block
+from sparkdesk.engine.interfaces import Block
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.scheduling.lengths import CONTEXT, DRAFT, GREEDY, SAMPLED, Situation
 from sparkdesk.engine.scheduling.tuner import Tuner

@@ -1,1 +1,0 @@
-"""Journey over journeys: a pair from its sources to files that run together."""

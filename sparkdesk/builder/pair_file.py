@@ -1,0 +1,46 @@
+"""pair.json, which makes a folder a pair: written last and whole."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sparkdesk.atomic_file import write_whole
+
+NAME = "pair.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    repository: str
+    """On the hub, or the path of what lies on this disk."""
+    revision: str
+    file: str
+    """Empty where it was a checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairFile:
+    name: str
+    target: str
+    """A file in the folder, or the absolute path of one elsewhere that is used in place."""
+    draft: str
+    target_source: Origin
+    draft_source: Origin
+    quantization: str
+    made_by: str
+    made_at: str
+
+
+def write_pair(folder: Path, pair: PairFile) -> None:
+    """The same pair made again stays as it was made first."""
+    told = asdict(pair)
+    if {**_there(folder), "made_at": None} != {**told, "made_at": None}:
+        write_whole(folder / NAME, json.dumps(told, indent=2) + "\n")
+
+
+def _there(folder: Path) -> dict[str, object]:
+    try:
+        told = json.loads((folder / NAME).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}

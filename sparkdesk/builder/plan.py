@@ -1,0 +1,93 @@
+"""What is to be built: a name, a target, a draft, and the types they get."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+from sparkdesk.catalog import Catalog
+from sparkdesk.catalog.entry import PairEntry
+from sparkdesk.convert import OUTPUT_TYPES
+from sparkdesk.errors import UsageError
+from sparkdesk.events import Notice, Progress
+from sparkdesk.hub.choose import DEFAULT_QUANTIZATION
+from sparkdesk.hub.lookup import LookUp
+from sparkdesk.hub.model import CHECKPOINT, GGUF, ModelSource, find_model
+from sparkdesk.hub.pair import find_draft, find_target
+from sparkdesk.hub.pull import named_pair
+
+DRAFT_TYPE = "Q8_0"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    name: str
+    target: ModelSource
+    draft: ModelSource
+    target_type: str
+    draft_type: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """What the user said."""
+
+    name: str
+    target: str = ""
+    """Repository or path, instead of the catalogue's."""
+    draft: str = ""
+    target_type: str = ""
+    draft_type: str = ""
+
+    def as_type(self, target_type: str) -> "BuildRequest":
+        return replace(self, target_type=target_type)
+
+
+def plan_pair(look_up: LookUp, catalog: Catalog, wish: BuildRequest) -> Generator[Progress | Notice, None, Plan]:
+    """Asks the hub what there is; downloads nothing."""
+    if not _is_folder_name(wish.name):
+        raise UsageError(f"{wish.name!r} cannot be the name of a folder.", "Use letters, digits, dots and dashes.")
+    entry = _entry(catalog, wish)
+    target = yield from _target(look_up, entry, wish)
+    draft = yield from _draft(look_up, entry, wish)
+    target_type = target.quantization if target.kind == GGUF else (wish.target_type or DEFAULT_QUANTIZATION).upper()
+    plan = Plan(wish.name, target, draft, target_type, (wish.draft_type or DRAFT_TYPE).upper(), _notes(entry))
+    for model, type_ in ((plan.target, plan.target_type), (plan.draft, plan.draft_type)):
+        if model.kind == CHECKPOINT and type_ not in OUTPUT_TYPES:
+            raise UsageError(f"{type_} is not a type that can be made here.", f"Types: {', '.join(OUTPUT_TYPES)}.")
+    return plan
+
+
+def _entry(catalog: Catalog, wish: BuildRequest) -> PairEntry | None:
+    """None where everything was said, and the name is only a name."""
+    if wish.target and wish.draft:
+        return catalog.find(wish.name)
+    found = catalog.find(wish.name) if wish.target or wish.draft else named_pair(catalog, wish.name)
+    if found is None:
+        raise UsageError(f"{wish.name} is no pair of the catalogue.", "Say what it is made from: --target and --draft.")
+    return found
+
+
+def _target(
+    look_up: LookUp, entry: PairEntry | None, wish: BuildRequest
+) -> Generator[Progress | Notice, None, ModelSource]:
+    if wish.target:
+        return (yield from find_model(look_up, wish.target, quantization=wish.target_type))
+    assert entry is not None
+    return (yield from find_target(look_up, entry.target, quantization=wish.target_type))
+
+
+def _draft(
+    look_up: LookUp, entry: PairEntry | None, wish: BuildRequest
+) -> Generator[Progress | Notice, None, ModelSource]:
+    if wish.draft:
+        return (yield from find_model(look_up, wish.draft, is_draft=True))
+    assert entry is not None
+    return (yield from find_draft(look_up, entry.draft))
+
+
+def _notes(entry: PairEntry | None) -> tuple[str, ...]:
+    return entry.notes if entry is not None else ()
+
+
+def _is_folder_name(name: str) -> bool:
+    return bool(name) and not name.startswith(".") and not set(name) & set('/\\:*?"<>|\0')

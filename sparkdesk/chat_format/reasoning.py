@@ -1,0 +1,81 @@
+"""Tells a reply's thoughts from its answer while it comes in. Only what a reply begins with can be a thought."""
+
+from dataclasses import dataclass
+
+from sparkdesk.chat_format.parts import Part, Said, Thought
+from sparkdesk.chat_format.stop_strings import held_back
+
+
+@dataclass(frozen=True, slots=True)
+class ThoughtTags:
+    opening: str
+    closing: str
+
+
+THINK = ThoughtTags("<think>", "</think>")
+CHANNEL = ThoughtTags("<|channel>thought", "<channel|>")
+
+
+class ThoughtSplitter:
+    """White space around the thought is the template's, and left out."""
+
+    def __init__(self, tags: ThoughtTags, *, is_opened: bool) -> None:
+        """`is_opened`: the prompt itself ends with the opening tag."""
+        self._tags = tags
+        self._rest = ""
+        self._step = self._think if is_opened else self._begin
+        self._has_thought = False
+
+    @property
+    def is_thinking(self) -> bool:
+        return self._step == self._think
+
+    def feed(self, text: str) -> list[Part]:
+        self._rest += text
+        parts: list[Part] = []
+        step = None
+        while self._rest and step != self._step:
+            step = self._step
+            parts += step()
+        return parts
+
+    def finish(self) -> list[Part]:
+        rest, self._rest = self._rest, ""
+        if self._step == self._think:
+            rest = rest.rstrip()
+            return [Thought(rest)] if rest else []
+        return [Said(rest)] if rest else []
+
+    def _begin(self) -> list[Part]:
+        start, opening = self._rest.lstrip(), self._tags.opening
+        if start.startswith(opening):
+            self._rest = start[len(opening) :]
+            self._step = self._think
+        elif not opening.startswith(start):
+            self._step = self._answer
+        return []
+
+    def _think(self) -> list[Part]:
+        if not self._has_thought:
+            self._rest = self._rest.lstrip()
+        thought, closing, answer = self._rest.partition(self._tags.closing)
+        if closing:
+            self._rest, self._step = answer, self._cross
+            thought = thought.rstrip()
+        else:
+            shown = len(thought) - held_back(thought, (self._tags.closing,))
+            thought = thought[:shown].rstrip()
+            self._rest = self._rest[len(thought) :]
+        self._has_thought = self._has_thought or bool(thought)
+        return [Thought(thought)] if thought else []
+
+    def _cross(self) -> list[Part]:
+        """Between thought and answer."""
+        self._rest = self._rest.lstrip("\n")
+        if self._rest:
+            self._step = self._answer
+        return []
+
+    def _answer(self) -> list[Part]:
+        text, self._rest = self._rest, ""
+        return [Said(text)]

@@ -1,0 +1,164 @@
+"""Do a target and a draft belong together, and if not, why: judged from their headers, and from rows of embeddings.
+
+Every answer is one sentence or two that name both sides and say what to do; none when nothing speaks against the pair.
+What llama.cpp does with a file that breaks a rule here is no error but nonsense, or the end of the process.
+"""
+
+from sparkdesk.gguf.header import ArrayLength, GgufFile
+
+DRAFT_ARCHITECTURE = "dflash"
+OLD_DRAFT_ARCHITECTURE = "dspark"
+MOST_BLOCK = 256
+
+_EMBEDDINGS, _HEAD, _DRAFT_TO_TARGET = "token_embd.weight", "output.weight", "d2t"
+_MARKOV = ("markov_w1.weight", "markov_w2.weight")
+_PICK_TARGET = "Pick the target this draft was trained for."
+_CONVERT_AGAIN = "Convert the draft again from its checkpoint: sparkdesk convert draft."
+
+
+def problem(target: GgufFile, draft: GgufFile) -> str:
+    """Everything that can be known without loading the two; reads a few hundred rows where both carry embeddings."""
+    return header_problem(target, draft) or _embeddings(target, draft)
+
+
+def header_problem(target: GgufFile, draft: GgufFile) -> str:
+    """The part of it that the headers alone tell."""
+    return draft_problem(draft) or (
+        _vocabulary(target, draft)
+        or _features(target, draft)
+        or layer_problem(target, target_layers(draft), _number(target, f"{target.architecture}.block_count"))
+        or _mask(target, draft)
+        or _output_head(target, draft)
+    )
+
+
+def draft_problem(draft: GgufFile) -> str:
+    """What is wrong with the draft whatever its target."""
+    if draft.architecture == OLD_DRAFT_ARCHITECTURE:
+        return f"{draft.path.name} is in the early 'dspark' format that nothing loads any more. {_CONVERT_AGAIN}"
+    if draft.architecture != DRAFT_ARCHITECTURE:
+        return (
+            f"{draft.path.name} is a '{draft.architecture}' model, not a DSpark draft (architecture 'dflash'). "
+            "Pick the draft that was trained for this target."
+        )
+    return _missing_parts(draft) or _block(draft) or _heads(draft)
+
+
+def samples_from_anchor(draft: GgufFile) -> bool:
+    """Whether the anchor's row predicts a token. Where a file does not say: if it has a Markov head, as llama.cpp."""
+    stated = draft.metadata.get("dflash.sample_from_anchor")
+    return stated if isinstance(stated, bool) else _MARKOV[0] in draft.tensors
+
+
+def target_layers(draft: GgufFile) -> tuple[int, ...]:
+    """The layers whose input the draft reads."""
+    found = draft.metadata.get("dflash.target_layers")
+    return tuple(int(layer) for layer in found.numbers) if isinstance(found, ArrayLength) else ()
+
+
+def layer_problem(target: GgufFile, layers: tuple[int, ...], layer_count: int) -> str:
+    """Layers a draft listens to that the target does not have would end the whole process."""
+    if not layers or max(layers) >= layer_count or min(layers) < 0:
+        wrong = next((layer for layer in layers if not 0 <= layer < layer_count), 0)
+        return (
+            f"The draft listens to layer {wrong}; "
+            f"the target {target.path.name} has {layer_count} layers. {_PICK_TARGET}"
+        )
+    return ""
+
+
+def vocabulary_size(file: GgufFile) -> int:
+    tokens = file.metadata.get("tokenizer.ggml.tokens")
+    return tokens.count if isinstance(tokens, ArrayLength) else 0
+
+
+def _missing_parts(draft: GgufFile) -> str:
+    for key in ("dflash.block_size", "dflash.target_layers", "tokenizer.ggml.mask_token_id"):
+        if key not in draft.metadata:
+            return f"{draft.path.name} does not say its {key}. {_CONVERT_AGAIN}"
+    if len(draft.tensors["fc.weight"].shape if "fc.weight" in draft.tensors else ()) != 2:
+        return f"{draft.path.name} has no fc.weight and cannot read a target. {_CONVERT_AGAIN}"
+    return ""
+
+
+def _block(draft: GgufFile) -> str:
+    size, least = _number(draft, "dflash.block_size"), 1 if samples_from_anchor(draft) else 2
+    if least <= size <= MOST_BLOCK:
+        return ""
+    return (
+        f"{draft.path.name} says a block of {size:,} tokens; a draft has {least} to {MOST_BLOCK}. "
+        "Download it again, or convert it again from its checkpoint: sparkdesk convert draft."
+    )
+
+
+def _heads(draft: GgufFile) -> str:
+    """A DSpark whose Markov head was lost on the way still loads, and guesses far worse."""
+    found = [name in draft.tensors for name in _MARKOV]
+    says_dspark = draft.metadata.get("dflash.has_confidence_head") is True or _number(draft, "dflash.markov_rank") > 0
+    if any(found) and not all(found):
+        missing = _MARKOV[found.index(False)]
+        return f"{draft.path.name} has only half of its Markov head: {missing} is missing. {_CONVERT_AGAIN}"
+    if not any(found) and (says_dspark or "conf_proj.weight" in draft.tensors):
+        return f"{draft.path.name} says it is a DSpark draft, but its Markov head is missing. {_CONVERT_AGAIN}"
+    if _DRAFT_TO_TARGET in draft.tensors and _HEAD not in draft.tensors:
+        return f"{draft.path.name} has a vocabulary of its own (d2t) but no output head for it. {_CONVERT_AGAIN}"
+    return ""
+
+
+def _vocabulary(target: GgufFile, draft: GgufFile) -> str:
+    target_size, draft_size = vocabulary_size(target), vocabulary_size(draft)
+    if target_size == draft_size:
+        return ""
+    return f"The draft expects {draft_size} tokens; the target {target.path.name} has {target_size}. {_PICK_TARGET}"
+
+
+def _features(target: GgufFile, draft: GgufFile) -> str:
+    layers = draft.metadata["dflash.target_layers"]
+    layer_count = layers.count if isinstance(layers, ArrayLength) else 0
+    width = _number(target, f"{target.architecture}.embedding_length")
+    wanted = draft.tensors["fc.weight"].shape[0]
+    if wanted == layer_count * width:
+        return ""
+    return (
+        f"The draft reads {layer_count} layers of width {wanted // max(1, layer_count)}; "
+        f"the target {target.path.name} has width {width}. {_PICK_TARGET}"
+    )
+
+
+def _mask(target: GgufFile, draft: GgufFile) -> str:
+    mask, size = _number(draft, "tokenizer.ggml.mask_token_id"), vocabulary_size(target)
+    if 0 <= mask < size:
+        return ""
+    return f"The draft's mask token is {mask:,}; the target {target.path.name} has {size:,} tokens. {_PICK_TARGET}"
+
+
+def _output_head(target: GgufFile, draft: GgufFile) -> str:
+    """llama.cpp takes embeddings without a head for both, also where the target has a head of its own."""
+    if _EMBEDDINGS not in draft.tensors or _HEAD in draft.tensors or _HEAD not in target.tensors:
+        return ""
+    return (
+        f"{draft.path.name} brings token embeddings without an output head, and the target {target.path.name} has a "
+        "head of its own: llama.cpp would use the embeddings instead, and hardly a token would be right. "
+        f"{_CONVERT_AGAIN}"
+    )
+
+
+def _embeddings(target: GgufFile, draft: GgufFile) -> str:
+    """Drafts start from their target's embeddings; those of another model have nothing in common with them."""
+    if _EMBEDDINGS not in draft.tensors or _EMBEDDINGS not in target.tensors:
+        return ""
+    from sparkdesk.gguf.row_agreement import LEAST_RELATED, row_agreement  # numpy and gguf, for the few that need it
+
+    agreement = row_agreement(target, draft, _EMBEDDINGS)
+    if agreement is None or agreement >= LEAST_RELATED:
+        return ""
+    return (
+        f"The token embeddings in {draft.path.name} are not those of the target {target.path.name}: their rows agree "
+        f"by {max(0.0, agreement):.0%}, as those of two different models do. {_PICK_TARGET}"
+    )
+
+
+def _number(file: GgufFile, key: str) -> int:
+    """-1 where there is none."""
+    found = file.metadata.get(key)
+    return found if type(found) is int else -1

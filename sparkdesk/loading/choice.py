@@ -1,0 +1,128 @@
+"""Which pair to open: the user's own files, or Spark Tiny, which is converted on first use."""
+
+import os
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sparkdesk.errors import ConvertError, ModelLoadError, UsageError
+from sparkdesk.events import Progress
+from sparkdesk.loading.examples import DEMO_EXAMPLES, GENERAL_EXAMPLES
+
+DEMO_NAME = "Spark Tiny"
+_DEMO_TYPE = "Q8_0"
+# Its steps take half a millisecond: more threads would spend their time waiting for each other.
+_DEMO_MOST_THREADS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PairFiles:
+    target: Path
+    draft: Path | None
+
+    @property
+    def by_role(self) -> dict[str, Path]:
+        return {"target": self.target} | ({"draft": self.draft} if self.draft is not None else {})
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenPair:
+    """A pair before anything was done about it."""
+
+    name: str
+    examples: tuple[str, ...]
+    """Prompts worth trying."""
+    prepare: Callable[[], Generator[Progress, None, PairFiles]]
+    """Makes the files if they must be made, and returns where they are."""
+    threads: int = 0
+    """What suits this pair where the user does not say; 0 leaves it to the engine."""
+
+
+def own_pair(target: Path, draft: Path | None) -> ChosenPair:
+    """Raises ModelLoadError where a file is missing, rather than after the screen has opened."""
+    for role, path in (("target", target), ("draft", draft)):
+        if path is not None and not path.is_file():
+            hint = "A checkpoint folder must be converted first: sparkdesk convert." if path.is_dir() else ""
+            raise ModelLoadError(f"The {role} {path} is not a file.", hint or "Check the path.")
+
+    def prepare() -> Generator[Progress, None, PairFiles]:
+        yield from ()
+        return PairFiles(target, draft)
+
+    return ChosenPair(target.stem, GENERAL_EXAMPLES, prepare)
+
+
+def library_pair(name: str) -> ChosenPair:
+    """A pair on this disk by its name. Raises UsageError or ModelLoadError."""
+    from sparkdesk.config.paths import user_paths
+    from sparkdesk.config.settings import read_settings
+    from sparkdesk.library import read_library
+
+    paths = user_paths()
+    library = read_library(paths, read_settings(paths.settings_file))
+    pair = library.pair(name)
+    if pair is None:
+        known = ", ".join(sorted({pair.name for pair in library.pairs}))
+        raise UsageError(
+            f"There is no pair called {name} here.",
+            f"Make it: sparkdesk build {name}." + (f" Here are {known}." if known else ""),
+        )
+    if pair.problem or pair.target is None:
+        raise ModelLoadError(f"The pair {pair.name} cannot be opened: {pair.problem or 'its target is missing.'}")
+    return replace(own_pair(pair.target.path, pair.draft.path if pair.draft is not None else None), name=pair.name)
+
+
+def named_pair(name: str) -> ChosenPair:
+    """Whatever the screen calls a pair: the bundled one, one of the library, or a target that has no draft.
+
+    Raises UsageError, ModelLoadError or PairMismatch before anything is loaded.
+    """
+    if name == DEMO_NAME:
+        return demo_pair()
+    path = Path(name)
+    chosen = own_pair(path, None) if path.is_absolute() else library_pair(name)
+    return replace(chosen, prepare=lambda: _checked(chosen))
+
+
+def _checked(chosen: ChosenPair) -> Generator[Progress, None, PairFiles]:
+    """A file that is broken is found out while the old pair is still loaded."""
+    from sparkdesk.gguf.glance import glance_gguf
+
+    files = yield from chosen.prepare()
+    for path in (files.target, files.draft):
+        if path is not None:
+            glance_gguf(path)
+    return files
+
+
+def demo_pair() -> ChosenPair:
+    return ChosenPair(DEMO_NAME, DEMO_EXAMPLES, _prepare_demo, threads=min(_DEMO_MOST_THREADS, os.cpu_count() or 1))
+
+
+def chosen_pair(target: str | None, draft: str | None, name: str | None = None) -> ChosenPair:
+    """What the command line names, or the bundled pair."""
+    if name is not None:
+        if target is not None or draft is not None:
+            raise UsageError("A pair by its name has its own target and draft.", "Leave out --target and --draft.")
+        return library_pair(name)
+    if target is not None:
+        return own_pair(Path(target), Path(draft) if draft is not None else None)
+    if draft is not None:
+        raise UsageError("A draft alone cannot chat.", "Name its target too: --target FILE.")
+    return demo_pair()
+
+
+def _prepare_demo() -> Generator[Progress, None, PairFiles]:
+    from sparkdesk import convert
+    from sparkdesk.config.paths import user_paths
+    from sparkdesk.demo import bundled
+
+    if not bundled.is_present():
+        raise ConvertError(
+            f"{DEMO_NAME} is not part of this installation.", "Train it: python -m sparkdesk.demo.train."
+        )
+    source = convert.PairSource(bundled.PAIR_NAME, bundled.target_folder(), bundled.draft_folder(), _DEMO_TYPE)
+    library = user_paths().models
+    yield from convert.keep_pair(source, library)
+    kept = convert.kept_pair(source, library)
+    return PairFiles(kept.target, kept.draft)

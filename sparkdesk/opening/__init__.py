@@ -1,1 +1,0 @@
-"""From a name or files to a pair that is loaded, and to the proof that it works."""

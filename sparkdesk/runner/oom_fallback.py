@@ -1,0 +1,90 @@
+"""In which smaller ways to load a pair when memory ran out: fewer layers on the card, then a shorter context."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sparkdesk.engine.settings import LoadSettings
+from sparkdesk.errors import EngineError, OutOfMemory
+from sparkdesk.fit import ModelSize, need_of, size_from_header
+from sparkdesk.gguf.glance import glance_gguf
+from sparkdesk.machine import hardware
+from sparkdesk.runner.crash import ProcessExit, telling_line
+
+_LAYER_SHARES = (0.75, 0.5, 0.25, 0.0)
+_CONTEXT_SHARES = (2, 4, 8)
+_LEAST_CONTEXT = 512
+_WORTH_TRYING = 0.95
+"""Of what did not fit; what is hardly smaller will not fit either."""
+_MEMORY_WORDS = ("out of memory", "failed to allocate", "cudaMalloc", "bad_alloc", "MemoryError")
+
+
+@dataclass(frozen=True, slots=True)
+class SmallerLoad:
+    settings: LoadSettings
+    way: str
+    """In words that follow "with"."""
+
+    @property
+    def notice(self) -> str:
+        return f"Memory ran out; trying again with {self.way}"
+
+    @property
+    def note(self) -> str:
+        return f"Loaded with {self.way}, because memory ran out for what was asked."
+
+
+def ran_out_of_memory(answer: object) -> bool:
+    """llama.cpp says so, dies of it with those words, or the system kills it."""
+    if isinstance(answer, OutOfMemory):
+        return True
+    if not isinstance(answer, ProcessExit) or answer.was_asked:
+        return False
+    words = telling_line(answer.last_words)
+    return answer.signal_name == "SIGKILL" or any(each in words for each in _MEMORY_WORDS)
+
+
+def smaller_loads(settings: LoadSettings) -> Iterator[SmallerLoad]:
+    """From the least that is given up to the most."""
+    target, draft = _size(settings.target_path), _size(settings.draft_path)
+    layers = len(target.layers) if target is not None else 0
+    context = settings.context_tokens or (target.trained_context if target is not None else 0)
+    for load in (*_fewer_layers(settings, layers), *_shorter(settings, context)):
+        if target is None or _is_smaller(load.settings, settings, target, draft, context):
+            yield load
+
+
+def _fewer_layers(settings: LoadSettings, layer_count: int) -> Iterator[SmallerLoad]:
+    """Only where there is a card at all, and from what was asked for."""
+    if settings.gpu_layers == 0 or not layer_count or not hardware.find_graphics_cards():
+        return
+    asked = layer_count + 1 if settings.gpu_layers < 0 else min(settings.gpu_layers, layer_count + 1)
+    for share in _LAYER_SHARES:
+        count = int(asked * share)
+        way = f"{count} of {layer_count + 1} layers on the graphics card"
+        yield SmallerLoad(replace(settings, gpu_layers=count), way)
+
+
+def _shorter(settings: LoadSettings, context_tokens: int) -> Iterator[SmallerLoad]:
+    for share in _CONTEXT_SHARES:
+        tokens = context_tokens // share
+        if tokens >= _LEAST_CONTEXT:
+            yield SmallerLoad(replace(settings, context_tokens=tokens), f"a context of {tokens:,} tokens")
+
+
+def _is_smaller(
+    load: LoadSettings, asked: LoadSettings, target: ModelSize, draft: ModelSize | None, context_tokens: int
+) -> bool:
+    if load.gpu_layers != asked.gpu_layers:
+        return True
+    least = need_of(target, draft, context_tokens=load.context_tokens).total_bytes
+    return least <= _WORTH_TRYING * need_of(target, draft, context_tokens=context_tokens).total_bytes
+
+
+def _size(path: str | None) -> ModelSize | None:
+    if path is None:
+        return None
+    try:
+        return size_from_header(glance_gguf(Path(path)))
+    except EngineError:
+        return None

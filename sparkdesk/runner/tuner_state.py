@@ -1,0 +1,79 @@
+"""Remembers, across sessions, what the engine learnt about a pair on this machine; figures only, never text.
+
+One small file for each pair of model files, device, number of threads and build of llama.cpp: another card, another
+quantization or another release begins anew.
+"""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from sparkdesk.atomic_file import write_whole
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.settings import LoadSettings
+from sparkdesk.runner.crash_memory import build_fingerprint
+
+FORMAT = 1
+_SECONDS_BETWEEN = 5.0
+
+
+class TunerState:
+    """The files of a folder; without one nothing is remembered."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._written_s = -_SECONDS_BETWEEN
+
+    def recall(self, settings: LoadSettings, model: ModelInfo) -> Mapping[str, Any] | None:
+        """What was learnt in these very circumstances; a file that is missing or broken is none at all."""
+        if self._folder is None:
+            return None
+        about = circumstances(settings, model)
+        try:
+            told = json.loads(self._path(about).read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return None
+        return told.get("learnt") if isinstance(told, dict) and told.get("about") == about else None
+
+    def remember(self, settings: LoadSettings, model: ModelInfo, state: Mapping[str, object]) -> None:
+        """Write it down, unless that was done a moment ago."""
+        if self._folder is None or monotonic() - self._written_s < _SECONDS_BETWEEN:
+            return
+        about = circumstances(settings, model)
+        with contextlib.suppress(OSError):  # a full or read-only disk costs a longer probe next time, not the reply
+            write_whole(self._path(about), json.dumps({"about": about, "learnt": state}) + "\n")
+        self._written_s = monotonic()
+
+    def _path(self, about: Mapping[str, object]) -> Path:
+        assert self._folder is not None
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+        return self._folder / f"{digest[:20]}.json"
+
+
+def circumstances(settings: LoadSettings, model: ModelInfo) -> dict[str, object]:
+    """All that costs and acceptance depend on, as far as it can be told before anything runs."""
+    return {
+        "format": FORMAT,
+        "target": _file(settings.target_path),
+        "draft": _file(settings.draft_path) if model.draft_name is not None else None,
+        "devices": list(model.devices),
+        "gpu_layers": model.gpu_layers,
+        "threads": model.threads,
+        "repacked_weights": not model.uses_safe_buffers,
+        "build": build_fingerprint(),
+    }
+
+
+def _file(path: str | None) -> list[object]:
+    """Name, size and time of change: enough to tell one quantization from another without reading it."""
+    if path is None:
+        return []
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return [Path(path).name]
+    return [Path(path).name, found.st_size, found.st_mtime_ns]

@@ -1,0 +1,225 @@
+"""Gives the engine one job after the other, loads it again when it dies, and ends it all in good order.
+
+Everything here runs in the event loop; the engine is waited for in a thread of its own.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from typing import TypeVar
+
+from sparkdesk.errors import EngineCrashed, SparkDeskError
+from sparkdesk.server.errors import ApiError, from_engine, shutting_down
+from sparkdesk.server.jobs.engine import ServedEngine
+from sparkdesk.server.jobs.fair_queue import FairQueue, QueueFull
+from sparkdesk.server.jobs.job import Job
+from sparkdesk.server.jobs.metrics import Gauges, Metrics
+from sparkdesk.server.jobs.prepare import Prepared, prepare
+from sparkdesk.server.jobs.reply_channel import MOST_WAITING_BYTES, Broke, ReplyChannel
+from sparkdesk.server.jobs.worker import answer
+from sparkdesk.server.requests.models import ChatAsk, TextAsk
+
+READY, LOADING, FAILED, CLOSING = "ready", "loading", "failed", "closing"
+_SHORTEST_WAIT_S, _LONGEST_WAIT_S = 1, 60
+_USUAL_REPLY_S = 5.0
+_FORGETTING = 0.8
+
+Result = TypeVar("Result")
+
+
+class Dispatcher:
+    """Start `run` as a task, `close` when it is over."""
+
+    def __init__(
+        self,
+        engine: ServedEngine,
+        *,
+        reload: Callable[[], None],
+        capacity: int,
+        most_waiting_bytes: int = MOST_WAITING_BYTES,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """`reload` loads the model again, in the engine's thread. It raises SparkDeskError.
+
+        `most_waiting_bytes` are what may wait for a single reader.
+        """
+        self.engine = engine
+        self.meters = Metrics()
+        self.state = READY
+        self.problem = ""
+        """Why the engine cannot be used, or what happened to it."""
+        self._reload, self._say = reload, say
+        self._most_waiting_bytes = most_waiting_bytes
+        self._queue: FairQueue[Job] = FairQueue(capacity)
+        self._arriving = 0
+        self._running: Job | None = None
+        self._changed = asyncio.Event()
+        self._settled = asyncio.Condition()
+        self._reloads = 0
+        self._may_reload = True
+        self._typical_s = _USUAL_REPLY_S
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+
+    @property
+    def gauges(self) -> Gauges:
+        return Gauges(
+            waiting=len(self._queue),
+            capacity=self._queue.capacity,
+            is_answering=self._running is not None,
+            is_ready=self.state == READY,
+            reloads=self._reloads,
+        )
+
+    async def submit(self, ask: ChatAsk | TextAsk, client: str) -> Job:
+        """Queue a request. Raises ApiError where it cannot be served, or not now."""
+        if len(self._queue) + self._arriving >= self._queue.capacity:
+            raise self._busy()
+        self._arriving += 1
+        try:
+            prepared = await self._prepare(ask)
+        finally:
+            self._arriving -= 1
+        job = Job(
+            prepared, client, ReplyChannel(asyncio.get_running_loop(), self._most_waiting_bytes), arrived_s=monotonic()
+        )
+        self._check_open()
+        try:
+            self._queue.put(client, job)
+        except QueueFull:
+            raise self._busy() from None
+        self._changed.set()
+        return job
+
+    def leave(self, job: Job) -> None:
+        """Nobody waits for this job any more."""
+        if self._queue.remove(job.client, job):
+            self.meters.outcomes["stopped"] += 1
+        job.stop(ApiError(499, "The client is gone.", code="gone"))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                await self._work_off()
+        except Exception as error:  # a bug of ours: nothing would be answered any more, and everybody should know
+            await self._give_up(f"This should not have happened ({type(error).__name__}).")
+            raise
+
+    async def _work_off(self) -> None:
+        while self.state in (READY, LOADING):
+            if not self.engine.is_alive:
+                await self._load_again(self.problem)
+                continue
+            if self.state == LOADING:
+                await self._settle(READY, "")
+            job = self._queue.take()
+            if job is None:
+                return
+            await self._answer(job)
+
+    async def close(self, grace_s: float, *, is_urgent: Callable[[], bool] = lambda: False) -> None:
+        """Refuse what waits, give the running reply its time, then end it."""
+        await self._settle(CLOSING, "The server is shutting down.")
+        for job in self._queue.clear():
+            job.outlet.put(Broke(shutting_down()))
+        deadline = monotonic() + grace_s
+        while self._running is not None and monotonic() < deadline and not is_urgent():
+            await asyncio.sleep(0.05)
+        if self._running is not None:
+            self._running.stop(shutting_down())
+
+    def let_go(self) -> None:
+        """Of the engine's thread, which ends as soon as it is idle."""
+        self._thread.shutdown(wait=False)
+
+    async def _prepare(self, ask: ChatAsk | TextAsk) -> Prepared:
+        """A death that nobody has noticed before is mended first."""
+        for _ in range(2):
+            await self._until_ready()
+            try:
+                return await asyncio.to_thread(prepare, self.engine, ask)
+            except EngineCrashed as error:
+                self.problem = error.message
+                if self.state == READY:
+                    self.state = LOADING
+                self._changed.set()
+            except SparkDeskError as error:
+                raise from_engine(error) from error
+        raise ApiError(503, self.problem, code="engine_crashed")
+
+    async def _until_ready(self) -> None:
+        async with self._settled:
+            await self._settled.wait_for(lambda: self.state != LOADING)
+        self._check_open()
+
+    def _check_open(self) -> None:
+        if self.state == CLOSING:
+            raise shutting_down()
+        if self.state == FAILED:
+            raise self._unusable()
+
+    def _unusable(self) -> ApiError:
+        return ApiError(503, f"{self.problem} Start the server again.", code="engine_failed", is_worth_retrying=False)
+
+    async def _answer(self, job: Job) -> None:
+        began_s = monotonic()
+        self.meters.waited.add(began_s - job.arrived_s)
+        self._running = job
+        try:
+            answered = await self._in_thread(lambda: answer(self.engine, job))
+        finally:
+            self._running = None
+        took_s = monotonic() - began_s
+        self.meters.answered(answered, seconds=took_s)
+        if answered.death is not None:
+            self.problem = answered.death.message
+            self._say(f"The engine died: {self.problem}")
+        elif answered.figures is not None:
+            self._may_reload = True
+            self._typical_s = _FORGETTING * self._typical_s + (1 - _FORGETTING) * took_s
+
+    async def _load_again(self, cause: str) -> None:
+        """Once after each death; what dies again before it has answered anything is left alone."""
+        self.problem = cause or "The engine died."
+        if not self._may_reload:
+            await self._give_up(f"The engine died twice. {self.problem}")
+            return
+        self._may_reload = False
+        await self._settle(LOADING, self.problem)
+        self._say("Loading the model again.")
+        try:
+            await self._in_thread(self._reload)
+        except (SparkDeskError, OSError) as error:
+            await self._give_up(f"The model could not be loaded again: {error}")
+            return
+        self._reloads += 1
+        if self.state == LOADING:
+            await self._settle(READY, "")
+            self._say("The model is loaded again.")
+
+    async def _give_up(self, problem: str) -> None:
+        self._say(problem)
+        if self.state != CLOSING:
+            await self._settle(FAILED, problem)
+        for job in self._queue.clear():
+            job.outlet.put(Broke(self._unusable()))
+
+    async def _settle(self, state: str, problem: str) -> None:
+        async with self._settled:
+            self.state, self.problem = state, problem
+            self._settled.notify_all()
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _busy(self) -> ApiError:
+        wait_s = round(self._typical_s * (1 + len(self._queue)))
+        return ApiError(
+            429,
+            f"{len(self._queue)} requests wait already. Try again in a while.",
+            code="queue_full",
+            retry_after_s=min(max(wait_s, _SHORTEST_WAIT_S), _LONGEST_WAIT_S),
+        )

@@ -1,0 +1,36 @@
+"""One request on its way through the queue and the engine."""
+
+import threading
+
+from sparkdesk.server.errors import ApiError
+from sparkdesk.server.jobs.engine import ReplyHandle
+from sparkdesk.server.jobs.prepare import Prepared
+from sparkdesk.server.jobs.reply_channel import ReplyChannel
+
+
+class Job:
+    """`stop` comes from the event loop, the rest from the engine's thread."""
+
+    def __init__(self, prepared: Prepared, client: str, outlet: ReplyChannel, *, arrived_s: float) -> None:
+        self.prepared = prepared
+        self.client = client
+        self.outlet = outlet
+        self.arrived_s = arrived_s
+        self.stopped_by: ApiError | None = None
+        self._reply: ReplyHandle | None = None
+        self._lock = threading.Lock()
+
+    def stop(self, why: ApiError) -> None:
+        """End the reply after its current round, or before it has begun."""
+        with self._lock:
+            self.stopped_by = self.stopped_by or why
+            reply = self._reply
+        if reply is not None:
+            reply.cancel()
+
+    def begin(self, reply: ReplyHandle) -> None:
+        with self._lock:
+            self._reply = reply
+            is_stopped = self.stopped_by is not None
+        if is_stopped:
+            reply.cancel()

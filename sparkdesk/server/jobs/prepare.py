@@ -1,0 +1,146 @@
+"""From an ask to what the engine is asked, and how its tokens are to be spelled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from sparkdesk.chat_format.chat_format import Dialect, dialect_of
+from sparkdesk.chat_format.chat_template import ChatTemplate
+from sparkdesk.chat_format.reasoning import ThoughtSplitter, ThoughtTags
+from sparkdesk.chat_format.stop_strings import StopMatcher
+from sparkdesk.chat_format.stream_parser import StreamParser
+from sparkdesk.chat_format.tool_calls.parser import CallFinder
+from sparkdesk.chat_format.tool_calls.protocol import CallFormat
+from sparkdesk.chat_format.tool_grammar import ToolGrammar, guide_for
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.settings import GenerationSettings
+from sparkdesk.errors import EngineError
+from sparkdesk.server.errors import bad_request
+from sparkdesk.server.jobs.engine import ServedEngine
+from sparkdesk.server.requests.models import Ask, ChatAsk, TextAsk
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """How calls are looked for in the reply."""
+
+    form: CallFormat
+    guide: ToolGrammar
+    most_calls: int = 0
+    is_needed: bool = False
+    """The reply must be a call, so it cannot do without the guide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Ready for its turn."""
+
+    tokens: tuple[int, ...]
+    settings: GenerationSettings
+    stops: tuple[str, ...] = ()
+    spells_control: bool = False
+    thought_tags: ThoughtTags | None = None
+    is_thought_opened: bool = False
+    calls: CallPlan | None = None
+
+    @property
+    def is_guided(self) -> bool:
+        return self.calls is not None and self.settings.grammar is self.calls.guide.grammar
+
+    def unguided(self) -> "Prepared":
+        """Calls are then looked for in what the model writes of its own accord."""
+        return replace(self, settings=replace(self.settings, grammar=None))
+
+    def speller(self) -> StreamParser:
+        thoughts = calls = None
+        if self.thought_tags is not None:
+            thoughts = ThoughtSplitter(self.thought_tags, is_opened=self.is_thought_opened)
+        if self.calls is not None:
+            calls = CallFinder(self.calls.form, is_guided=self.is_guided, opened=self.calls.guide.opened)
+        most_calls = self.calls.most_calls if self.calls is not None else 0
+        return StreamParser(StopMatcher(self.stops), thoughts, calls, most_calls)
+
+
+def prepare(engine: ServedEngine, ask: ChatAsk | TextAsk) -> Prepared:
+    """Asks the engine for tokens only. Raises ApiError, EngineError or ChatTemplateError."""
+    model = engine.model
+    if model is None:
+        raise EngineError("No model is loaded.")
+    if isinstance(ask, TextAsk):
+        tokens = ask.prompt if isinstance(ask.prompt, tuple) else engine.tokenize(ask.prompt)
+        prepared = Prepared(tokens, _settings(ask.common), ask.common.stops)
+    else:
+        prepared = _prepare_chat(engine, model, ask)
+    _check_length(model, len(prepared.tokens))
+    return prepared
+
+
+def _prepare_chat(engine: ServedEngine, model: ModelInfo, ask: ChatAsk) -> Prepared:
+    dialect = dialect_of(model.chat_template)
+    text = _render(model, dialect, ask)
+    calls = _calls(ask, dialect)
+    opened = calls.guide.opened if calls is not None else ""
+    settings = _settings(ask.common)
+    if calls is not None:
+        settings = replace(settings, grammar=calls.guide.grammar)
+    tags = dialect.thought_tags
+    return Prepared(
+        _tokens(engine, model, text + opened),
+        settings,
+        ask.common.stops,
+        spells_control=dialect.is_gemma,
+        thought_tags=None if opened or settings.grammar is ask.common.grammar is not None else tags,
+        is_thought_opened=text.rstrip().endswith(tags.opening),
+        calls=calls,
+    )
+
+
+def _calls(ask: ChatAsk, dialect: Dialect) -> CallPlan | None:
+    if not ask.may_call:
+        return None
+    if dialect.call_format is None:
+        raise bad_request("This model's chat template has no place for tools.", param="tools")
+    return CallPlan(dialect.call_format, guide_for(ask, dialect), ask.most_calls, is_needed=ask.must_call)
+
+
+def _render(model: ModelInfo, dialect: Dialect, ask: ChatAsk) -> str:
+    """A model without a template continues the text as it stands."""
+    if not model.chat_template:
+        return "".join(str(message["content"]) for message in ask.messages)
+    template = _template(model.chat_template, model.bos_piece, model.eos_piece)
+    values: Mapping[str, Any] = {**ask.template_values, "enable_thinking": ask.is_thinking}
+    tools = dialect.tools(ask.tools) if ask.may_call else ()
+    return template.render_turns(dialect.turns(ask.messages), tools=tools, values=values)
+
+
+@lru_cache(maxsize=4)  # a long one takes a tenth of a second to compile
+def _template(source: str, bos_piece: str, eos_piece: str) -> ChatTemplate:
+    return ChatTemplate(source, bos_piece=bos_piece, eos_piece=eos_piece)
+
+
+def _tokens(engine: ServedEngine, model: ModelInfo, text: str) -> tuple[int, ...]:
+    if model.bos_piece and engine.tokenize(""):  # the vocabulary puts it before every text by itself
+        text = text.removeprefix(model.bos_piece)
+    return engine.tokenize(text)
+
+
+def _settings(ask: Ask) -> GenerationSettings:
+    return GenerationSettings(
+        max_tokens=ask.max_tokens,
+        sampling=ask.sampling,
+        speculation=ask.speculation,
+        grammar=ask.grammar,
+        top_logprobs=ask.top_logprobs,
+    )
+
+
+def _check_length(model: ModelInfo, count: int) -> None:
+    if count >= model.context_tokens:
+        raise bad_request(
+            f"The prompt has {count:,} tokens, the context holds {model.context_tokens:,}. Shorten it.",
+            param="messages",
+            code="context_length_exceeded",
+        )
+    if not count:
+        raise bad_request("The prompt is empty.", param="messages")

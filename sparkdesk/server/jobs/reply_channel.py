@@ -1,0 +1,92 @@
+"""Carries a reply from the engine's thread to its reader, without ever letting the engine wait.
+
+A reader that is slower than the engine finds the reply waiting. One that stands still finds it cut: what waits for a
+single reader is bounded, and a reply as long as that is not read by anybody.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from sparkdesk.chat_format.parts import Part
+from sparkdesk.chat_format.stream_parser import TokenChance
+from sparkdesk.server.errors import ApiError
+from sparkdesk.server.jobs.usage import Figures
+
+MOST_WAITING_BYTES = 4_000_000
+_PART_BYTES = 200
+"""What a part costs beside its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The engine has taken the reply on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    parts: tuple[Part, ...]
+    chances: tuple[TokenChance, ...] = ()
+    figures: Figures | None = None
+    """Of the reply so far."""
+
+    @property
+    def size_bytes(self) -> int:
+        texts = sum(len(getattr(part, "text", "")) for part in self.parts)
+        chances = sum(1 + len(chance.top_pieces) for chance in self.chances)
+        return texts + _PART_BYTES * (len(self.parts) + chances)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    reason: str
+    """OpenAI's finish_reason: "stop", "length" or "tool_calls"."""
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    error: ApiError
+
+
+ChannelEvent = Began | Advanced | Ended | Broke
+
+
+class ReplyChannel:
+    """`put` comes from any thread, `next` from the event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, most_bytes: int) -> None:
+        self._loop = loop
+        self._most_bytes = most_bytes
+        self._events: deque[ChannelEvent] = deque()
+        self._waiting_bytes = 0
+        self._lock = threading.Lock()
+        self._has_some = asyncio.Event()
+        self.is_cut = False
+        """The reader stood still for too long."""
+
+    def put(self, event: ChannelEvent) -> None:
+        with self._lock:
+            self._waiting_bytes += event.size_bytes if isinstance(event, Advanced) else 0
+            if self._waiting_bytes > self._most_bytes:
+                self.is_cut = True
+                self._events.clear()
+            self._events.append(event)
+        self._wake()
+
+    async def next(self) -> ChannelEvent:
+        while True:
+            with self._lock:
+                if self._events:
+                    event = self._events.popleft()
+                    self._waiting_bytes -= event.size_bytes if isinstance(event, Advanced) else 0
+                    return event
+                self._has_some.clear()
+            await self._has_some.wait()
+
+    def _wake(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._has_some.set)
+        except RuntimeError:
+            pass  # the loop is closed: nobody reads any more

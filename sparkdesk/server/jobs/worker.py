@@ -1,0 +1,153 @@
+"""Lets the engine answer one job, in the engine's thread."""
+
+from dataclasses import dataclass
+
+from sparkdesk.chat_format.parts import joined
+from sparkdesk.chat_format.stream_parser import ParsedEvent, StreamParser, TokenChance
+from sparkdesk.errors import EngineCrashed, EngineError, SparkDeskError
+from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
+from sparkdesk.server.errors import ApiError, bad_request, from_engine
+from sparkdesk.server.jobs.engine import ReplyHandle, ServedEngine
+from sparkdesk.server.jobs.job import Job
+from sparkdesk.server.jobs.prepare import Prepared
+from sparkdesk.server.jobs.reply_channel import Advanced, Began, Broke, Ended
+from sparkdesk.server.jobs.usage import Figures, Tally
+
+_REASONS = {"end": "stop", "length": "length", "context": "length"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of a job."""
+
+    outcome: str
+    """A finish_reason, "stopped", or "failed"."""
+    figures: Figures | None = None
+    death: EngineCrashed | None = None
+
+
+def answer(engine: ServedEngine, job: Job) -> Answered:
+    """Everything goes to the job's outlet, which comes to Ended or Broke. Raises nothing."""
+    try:
+        return _Answer(engine, job).run()
+    except EngineCrashed as error:
+        job.outlet.put(Broke(from_engine(error)))
+        return Answered("failed", death=error)
+    except Exception as error:  # a bug of ours must reach the client as an answer, and must not end the server
+        job.outlet.put(Broke(_explained(error, job)))
+        return Answered("failed")
+
+
+class _Answer:
+    def __init__(self, engine: ServedEngine, job: Job) -> None:
+        self._engine = engine
+        self._job = job
+        self._has_begun = False
+        self._start_over(job.prepared)
+
+    def _start_over(self, prepared: Prepared) -> None:
+        self._prepared = prepared
+        self._speller = prepared.speller()
+        self._tally = Tally(len(prepared.tokens))
+        self._is_enough = False
+
+    def run(self) -> Answered:
+        try:
+            return self._follow()
+        except EngineCrashed:
+            raise
+        except EngineError:
+            plan = self._prepared.calls
+            if self._has_begun or not self._prepared.is_guided or plan is None or plan.is_needed:
+                raise
+            # Some function's schema cannot become a grammar; the model may do well without one.
+            self._start_over(self._prepared.unguided())
+            return self._follow()
+
+    def _follow(self) -> Answered:
+        job, prepared = self._job, self._prepared
+        if job.stopped_by is not None:
+            return self._stopped(job.stopped_by)
+        reply = self._engine.ask_for_reply(prepared.tokens, prepared.settings, spells_control=prepared.spells_control)
+        job.begin(reply)
+        try:
+            return self._end(self._read(reply))
+        finally:
+            reply.cancel()  # where something went wrong up here; a reply that is over stays as it is
+
+    def _read(self, reply: ReplyHandle) -> str:
+        """The reply to its end; returns the engine's reason for it."""
+        reason = "cancelled"
+        for event in reply.events():
+            self._begin()
+            if self._job.outlet.is_cut:
+                self._job.stop(ApiError(408, "The reply was not read for too long.", code="too_slow"))
+            match event:
+                case Prefilling(progress):
+                    self._tally.prefilling(progress)
+                case RoundDone():
+                    self._tally.round_done(event.round)
+                    self._spell(event)
+                    if self._is_enough:
+                        reply.cancel()
+                case Finished(stop_reason):
+                    reason = stop_reason
+        return reason
+
+    def _begin(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._job.outlet.put(Began())
+
+    def _spell(self, event: RoundDone) -> None:
+        if self._is_enough:
+            return
+        told: list[ParsedEvent] = []
+        for index, piece in enumerate(event.pieces):
+            told.append(self._speller.take(piece, _chance(event, index)))
+            if self._speller.is_over:
+                self._is_enough = True
+                break
+        self._put(told)
+
+    def _put(self, told: list[ParsedEvent]) -> None:
+        parts = tuple(joined([part for each in told for part in each.parts]))
+        chances = tuple(chance for each in told for chance in each.chances)
+        if parts or chances:
+            self._job.outlet.put(Advanced(parts, chances, self._figures(self._speller)))
+
+    def _end(self, stop_reason: str) -> Answered:
+        figures = self._figures(self._speller)
+        if stop_reason == "cancelled" and not self._is_enough:
+            why = self._job.stopped_by or ApiError(500, "The reply was stopped.", code="stopped")
+            return self._stopped(why, figures)
+        self._put([self._speller.finish()])
+        reason = "stop" if self._is_enough else _REASONS.get(stop_reason, "stop")
+        if self._speller.has_calls and reason == "stop":
+            reason = "tool_calls"
+        self._job.outlet.put(Ended(reason, figures))
+        return Answered(reason, figures)
+
+    def _stopped(self, why: ApiError, figures: Figures | None = None) -> Answered:
+        self._job.outlet.put(Broke(why))
+        return Answered("stopped", figures)
+
+    def _figures(self, speller: StreamParser) -> Figures:
+        return self._tally.figures(told_tokens=speller.token_count, thought_tokens=speller.thought_count)
+
+
+def _chance(event: RoundDone, index: int) -> TokenChance | None:
+    if not event.round.likelihoods:
+        return None
+    top = event.top_pieces[index] if index < len(event.top_pieces) else ()
+    return TokenChance(event.pieces[index], event.round.likelihoods[index], top)
+
+
+def _explained(error: Exception, job: Job) -> ApiError:
+    if type(error) is EngineError and job.prepared.settings.grammar is not None:
+        form = "grammar" if job.prepared.settings.grammar.gbnf else "response_format"
+        param = "tools" if job.prepared.calls is not None else form
+        return bad_request(f"{error.message} {error.hint}".strip(), param=param)
+    if isinstance(error, SparkDeskError):
+        return from_engine(error)
+    return ApiError(500, f"This should not have happened ({type(error).__name__}).", code="internal_error")

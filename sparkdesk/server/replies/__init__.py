@@ -1,1 +1,0 @@
-"""Replies as OpenAI's clients expect them."""

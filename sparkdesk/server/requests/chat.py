@@ -1,0 +1,103 @@
+"""Reads a request to /v1/chat/completions."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sparkdesk.server.requests.common import read_common, read_logprobs_count
+from sparkdesk.server.requests.fields import Fields
+from sparkdesk.server.requests.messages import read_messages
+from sparkdesk.server.requests.models import AUTO, NONE, REQUIRED, ChatAsk, Usual
+
+_FUNCTION_NAME = re.compile(r"[\w.-]{1,128}", re.ASCII)
+_MOST_TOOLS = 512
+_TAKEN = frozenset({"messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token"})
+
+
+def read_chat(body: object, usual: Usual) -> ChatAsk:
+    """Raises ApiError."""
+    fields = Fields(body)
+    for old in ("functions", "function_call"):
+        if fields.has(old):
+            fields.refuse(old, "is OpenAI's former way; send tools and tool_choice")
+    is_thinking, values = _template_values(fields, usual)
+    common = read_common(fields, usual, logprobs=_logprobs(fields), is_thinking=is_thinking)
+    tools = _tools(fields)
+    choice, function = _tool_choice(fields, tools)
+    if common.grammar is not None and tools and choice != NONE:
+        name = "grammar" if fields.has("grammar") else "response_format"
+        fields.refuse(name, "cannot be combined with tools; send one of them, or tool_choice none")
+    return ChatAsk(
+        common,
+        messages=read_messages(fields),
+        tools=tools,
+        tool_choice=choice,
+        tool_name=function,
+        most_calls=0 if fields.switch("parallel_tool_calls", True) else 1,
+        is_thinking=is_thinking and common.grammar is None,
+        template_values=values,
+    )
+
+
+def _logprobs(fields: Fields) -> int | None:
+    if not fields.switch("logprobs", False):
+        if fields.given.get("top_logprobs"):
+            fields.refuse("top_logprobs", "needs logprobs: true")
+        return None
+    return read_logprobs_count(fields, "top_logprobs")
+
+
+def _tools(fields: Fields) -> tuple[Mapping[str, Any], ...]:
+    given = fields.items("tools")
+    if len(given) > _MOST_TOOLS:
+        fields.refuse("tools", f"must have no more than {_MOST_TOOLS} functions")
+    tools = tuple(_tool(Fields(tool, f"tools[{index}]")) for index, tool in enumerate(given))
+    if len({tool["function"]["name"] for tool in tools}) < len(tools):
+        fields.refuse("tools", "must have functions of different names")
+    return tools
+
+
+def _tool(fields: Fields) -> Mapping[str, Any]:
+    if fields.text("type", "function") != "function":
+        fields.refuse("type", 'must be "function", the only kind of tool here')
+    function = fields.inner("function")
+    if function is None:
+        fields.refuse("function", "is missing")
+    name = function.needed_text("name")
+    if not _FUNCTION_NAME.fullmatch(name):
+        function.refuse("name", "must have letters, digits, _, - and . only, and no more than 128 of them")
+    parameters = function.inner("parameters")
+    said: dict[str, Any] = {"name": name, "description": function.text("description")}
+    if parameters is not None:
+        said["parameters"] = parameters.given
+    return {"type": "function", "function": said}
+
+
+def _tool_choice(fields: Fields, tools: tuple[Mapping[str, Any], ...]) -> tuple[str, str]:
+    given = fields.given.get("tool_choice")
+    if isinstance(given, dict):
+        choice = fields.inner("tool_choice")
+        assert choice is not None, "it is an object"
+        function = choice.inner("function")
+        if function is None:
+            choice.refuse("function", 'is missing; it names the function, as in {"type": "function", ...}')
+        name = function.needed_text("name")
+        if all(tool["function"]["name"] != name for tool in tools):
+            function.refuse("name", "is not among the tools")
+        return REQUIRED, name
+    choice_text = fields.text("tool_choice", AUTO)
+    if choice_text not in (AUTO, NONE, REQUIRED):
+        fields.refuse("tool_choice", "must be auto, none, required, or name a function")
+    if choice_text == REQUIRED and not tools:
+        fields.refuse("tool_choice", "is required, but there are no tools")
+    return choice_text, ""
+
+
+def _template_values(fields: Fields, usual: Usual) -> tuple[bool, Mapping[str, Any]]:
+    given = fields.inner("chat_template_kwargs")
+    if given is None:
+        return usual.is_thinking, {}
+    taken = sorted(_TAKEN & given.given.keys())
+    if taken:
+        given.refuse(taken[0], "is the server's own")
+    return given.switch("enable_thinking", usual.is_thinking), given.given

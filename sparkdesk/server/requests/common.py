@@ -1,0 +1,137 @@
+"""Reads what both kinds of request have: sampling, limits, stop strings, speculation, the form of the reply."""
+
+import json
+from dataclasses import replace
+
+from sparkdesk.engine.settings import MOST_LOGPROBS, GrammarSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.server.errors import ApiError
+from sparkdesk.server.requests.fields import Fields
+from sparkdesk.server.requests.models import Ask, Usual
+
+_MOST_STOPS = 4
+_MOST_STOP_CHARACTERS = 1000
+_MOST_TOKENS = 2**31 - 1
+_SEEDS = 2**64
+_ANY_OBJECT = "{}"
+_AUTO = "auto"
+
+
+def read_common(fields: Fields, usual: Usual, *, logprobs: int | None, is_thinking: bool = False) -> Ask:
+    _check_model(fields, usual)
+    _refuse_unsupported(fields)
+    stream_options = fields.inner("stream_options")
+    grammar = _grammar(fields)
+    is_thinking = is_thinking and grammar is None
+    return Ask(
+        sampling=_sampling(fields, usual.thinking_sampling if is_thinking else usual.sampling),
+        speculation=_speculation(fields, usual),
+        max_tokens=_max_tokens(fields),
+        stops=_stops(fields),
+        grammar=grammar,
+        top_logprobs=logprobs,
+        is_streamed=fields.switch("stream", False),
+        tells_usage=stream_options.switch("include_usage", False) if stream_options is not None else False,
+        tells_timings=fields.switch("timings_per_token", False),
+        user=fields.text("user"),
+    )
+
+
+def read_logprobs_count(fields: Fields, name: str) -> int:
+    return fields.whole(name, 0, least=0, most=MOST_LOGPROBS)
+
+
+def _check_model(fields: Fields, usual: Usual) -> None:
+    asked = fields.text("model")
+    if asked and asked not in usual.names:
+        raise ApiError(
+            404,
+            f"There is no model {asked[:100]!r} here; this server has {usual.names[0]!r}.",
+            code="model_not_found",
+            param="model",
+        )
+
+
+def _refuse_unsupported(fields: Fields) -> None:
+    fields.whole("n", 1, least=1, most=1)
+    fields.whole("best_of", 1, least=1, most=1)
+    if fields.given.get("logit_bias"):
+        fields.refuse("logit_bias", "is not supported here; leave it out")
+
+
+def _sampling(fields: Fields, usual: SamplingSettings) -> SamplingSettings:
+    number = fields.number
+    return replace(
+        usual,
+        temperature=number("temperature", usual.temperature, least=0, most=100),
+        top_p=number("top_p", usual.top_p, least=0, most=1),
+        top_k=max(0, fields.whole("top_k", usual.top_k, least=-1, most=_MOST_TOKENS)),
+        min_p=number("min_p", usual.min_p, least=0, most=1),
+        repeat_penalty=number("repeat_penalty", usual.repeat_penalty, least=0.01, most=100),
+        presence_penalty=number("presence_penalty", usual.presence_penalty, least=-2, most=2),
+        frequency_penalty=number("frequency_penalty", usual.frequency_penalty, least=-2, most=2),
+        seed=_seed(fields, usual.seed),
+    )
+
+
+def _seed(fields: Fields, usual: int | None) -> int | None:
+    if not fields.has("seed"):
+        return usual
+    return fields.whole("seed", 0, least=-(_SEEDS // 2), most=_SEEDS - 1) % _SEEDS
+
+
+def _max_tokens(fields: Fields) -> int:
+    name = "max_completion_tokens" if fields.has("max_completion_tokens") else "max_tokens"
+    return fields.whole(name, 0, least=1, most=_MOST_TOKENS)
+
+
+def _stops(fields: Fields) -> tuple[str, ...]:
+    given = fields.given.get("stop")
+    stops = [given] if isinstance(given, str) else fields.items("stop")
+    if len(stops) > _MOST_STOPS:
+        fields.refuse("stop", f"must have no more than {_MOST_STOPS} strings")
+    for stop in stops:
+        if not isinstance(stop, str) or len(stop) > _MOST_STOP_CHARACTERS:
+            fields.refuse("stop", f"must be a string, or up to {_MOST_STOPS} of them, none of them very long")
+    return tuple(str(stop) for stop in stops if stop)
+
+
+def _speculation(fields: Fields, usual: Usual) -> SpeculationSettings:
+    """`speculative` switches it for this request, `draft_length` fixes how many tokens are drafted."""
+    is_enabled = fields.switch("speculative", usual.speculation.is_enabled)
+    length = usual.speculation.draft_length
+    if fields.given.get("draft_length") == _AUTO:
+        length = None
+    elif fields.has("draft_length") and usual.block_size:
+        length = fields.whole("draft_length", 1, least=1, most=usual.block_size)
+    elif fields.has("draft_length"):
+        fields.refuse("draft_length", "needs a draft, and this model has none")
+    return replace(usual.speculation, is_enabled=is_enabled, draft_length=length)
+
+
+def _grammar(fields: Fields) -> GrammarSettings | None:
+    form, gbnf = fields.inner("response_format"), fields.text("grammar")
+    if gbnf:
+        if form is not None:
+            fields.refuse("grammar", "cannot be combined with response_format")
+        return GrammarSettings(gbnf=gbnf)
+    if form is None:
+        return None
+    kind = form.needed_text("type")
+    if kind == "text":
+        return None
+    if kind == "json_object":
+        return GrammarSettings(json_schema=_schema(form, "schema") or _ANY_OBJECT)
+    if kind != "json_schema":
+        form.refuse("type", "must be text, json_object or json_schema")
+    wrapped = form.inner("json_schema")
+    if wrapped is None:
+        form.refuse("json_schema", "is missing")
+    schema = _schema(wrapped, "schema")
+    if schema is None:
+        wrapped.refuse("schema", "is missing")
+    return GrammarSettings(json_schema=schema)
+
+
+def _schema(fields: Fields, name: str) -> str | None:
+    schema = fields.inner(name)
+    return json.dumps(schema.given, ensure_ascii=False) if schema is not None else None

@@ -1,0 +1,39 @@
+"""Reads a request to /v1/completions."""
+
+from dataclasses import replace
+
+from sparkdesk.server.requests.common import read_common, read_logprobs_count
+from sparkdesk.server.requests.fields import Fields
+from sparkdesk.server.requests.models import TextAsk, Usual
+
+_USUAL_TOKENS = 16
+"""OpenAI's own."""
+
+
+def read_text(body: object, usual: Usual) -> TextAsk:
+    """Raises ApiError."""
+    fields = Fields(body)
+    logprobs = read_logprobs_count(fields, "logprobs") if fields.has("logprobs") else None
+    common = read_common(fields, usual, logprobs=logprobs)
+    if fields.switch("echo", False):
+        fields.refuse("echo", "is not supported here; leave it out")
+    if fields.text("suffix"):
+        fields.refuse("suffix", "is not supported here; leave it out")
+    if not common.max_tokens:
+        common = replace(common, max_tokens=_USUAL_TOKENS)
+    return TextAsk(common, _prompt(fields, usual))
+
+
+def _prompt(fields: Fields, usual: Usual) -> str | tuple[int, ...]:
+    given = fields.given.get("prompt")
+    if isinstance(given, list) and len(given) == 1 and isinstance(given[0], str | list):
+        given = given[0]
+    if isinstance(given, str) and given:
+        return given
+    if isinstance(given, list) and given and all(type(token) is int for token in given):
+        if not all(0 <= token < usual.vocabulary_size for token in given):
+            fields.refuse("prompt", f"must have tokens from 0 to {usual.vocabulary_size - 1} only")
+        return tuple(given)
+    if isinstance(given, list) and len(given) > 1 and all(isinstance(each, str | list) for each in given):
+        fields.refuse("prompt", "must be one prompt: send each in a request of its own")
+    fields.refuse("prompt", "must be a string that is not empty, or an array of token numbers")

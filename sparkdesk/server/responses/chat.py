@@ -1,0 +1,119 @@
+"""Replies of /v1/chat/completions, whole and in chunks."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sparkdesk.chat_format.parts import CallArguments, CallOpened, Part, Said, Thought
+from sparkdesk.chat_format.stream_parser import TokenChance
+from sparkdesk.server.jobs.reply_channel import Advanced, Ended
+from sparkdesk.server.responses.json_io import as_logprob
+from sparkdesk.server.responses.protocol import Heading, so_far, with_figures
+
+
+class ChatShape:
+    def __init__(self, model: str, *, tells_usage: bool, tells_timings: bool = False) -> None:
+        self._heading = Heading("chatcmpl", model)
+        self._tells_usage, self._tells_timings = tells_usage, tells_timings
+        self._content: list[str] = []
+        self._thoughts: list[str] = []
+        self._calls: list[tuple[str, list[str]]] = []
+        """Names, and the pieces of their arguments."""
+        self._chances: list[dict[str, Any]] = []
+        self._has_chances = False
+
+    def opening(self) -> Iterator[dict[str, Any]]:
+        yield self._chunk({"role": "assistant", "content": ""})
+
+    def chunks(self, event: Advanced) -> Iterator[dict[str, Any]]:
+        logprobs, told = _logprobs(event.chances), so_far(event) if self._tells_timings else {}
+        for part in event.parts:
+            yield {**self._chunk(self._delta(part), logprobs=logprobs), **told}
+            logprobs = None
+        if logprobs is not None:
+            yield {**self._chunk({}, logprobs=logprobs), **told}
+
+    def closing(self, event: Ended) -> Iterator[dict[str, Any]]:
+        last = self._chunk({}, reason=event.reason)
+        if not self._tells_usage:
+            yield {**last, "timings": event.figures.timings(), "metrics": event.figures.metrics()}
+            return
+        yield last
+        yield with_figures({**self._heading.as_json("chat.completion.chunk"), "choices": []}, event)
+
+    def add(self, event: Advanced) -> None:
+        self._has_chances = self._has_chances or bool(event.chances)
+        self._chances += map(_chance, event.chances)
+        for part in event.parts:
+            match part:
+                case Thought(text):
+                    self._thoughts.append(text)
+                case Said(text):
+                    self._content.append(text)
+                case CallOpened(_, name):
+                    self._calls.append((name, []))
+                case CallArguments(index, text):
+                    self._calls[index][1].append(text)
+
+    def whole(self, event: Ended) -> dict[str, Any]:
+        choice = {
+            "index": 0,
+            "message": self._message(),
+            "logprobs": {"content": self._chances} if self._has_chances else None,
+            "finish_reason": event.reason,
+        }
+        return with_figures({**self._heading.as_json("chat.completion"), "choices": [choice]}, event)
+
+    def _message(self) -> dict[str, Any]:
+        content = "".join(self._content)
+        message: dict[str, Any] = {"role": "assistant", "content": content if content or not self._calls else None}
+        if self._thoughts:
+            message["reasoning_content"] = "".join(self._thoughts)
+        if self._calls:
+            message["tool_calls"] = [
+                {
+                    "id": self._call_id(index),
+                    "type": "function",
+                    "function": {"name": name, "arguments": "".join(arguments)},
+                }
+                for index, (name, arguments) in enumerate(self._calls)
+            ]
+        return message
+
+    def _delta(self, part: Part) -> dict[str, Any]:
+        match part:
+            case Thought(text):
+                return {"reasoning_content": text}
+            case Said(text):
+                return {"content": text}
+            case CallOpened(index, name):
+                function = {"name": name, "arguments": ""}
+                call = {"index": index, "id": self._call_id(index), "type": "function", "function": function}
+                return {"tool_calls": [call]}
+            case CallArguments(index, text):
+                return {"tool_calls": [{"index": index, "function": {"arguments": text}}]}
+
+    def _call_id(self, index: int) -> str:
+        return f"call_{self._heading.secret}_{index}"
+
+    def _chunk(
+        self, delta: dict[str, Any], *, reason: str | None = None, logprobs: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
+        chunk = {**self._heading.as_json("chat.completion.chunk"), "choices": [choice]}
+        return {**chunk, "usage": None} if self._tells_usage else chunk
+
+
+def _logprobs(chances: Sequence[TokenChance]) -> dict[str, Any] | None:
+    return {"content": [_chance(chance) for chance in chances]} if chances else None
+
+
+def _chance(chance: TokenChance) -> dict[str, Any]:
+    top = zip(chance.top_pieces, chance.likelihood.top_logprobs, strict=False)
+    return {
+        **_token(chance.piece, chance.likelihood.logprob),
+        "top_logprobs": [_token(piece, logprob) for piece, logprob in top],
+    }
+
+
+def _token(piece: bytes, logprob: float) -> dict[str, Any]:
+    return {"token": piece.decode("utf-8", "replace"), "logprob": as_logprob(logprob), "bytes": list(piece)}

@@ -1,0 +1,52 @@
+"""What a form of reply must be able to say: chat and text completions each have one."""
+
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sparkdesk.server.jobs.reply_channel import Advanced, Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What every JSON object of one reply begins with."""
+
+    prefix: str
+    model: str
+    created: int = field(default_factory=lambda: int(time.time()))
+    secret: str = field(default_factory=lambda: secrets.token_hex(12))
+
+    @property
+    def id(self) -> str:
+        return f"{self.prefix}-{self.secret}"
+
+    def as_json(self, kind: str) -> dict[str, Any]:
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+
+
+class Shape(Protocol):
+    """Builds a reply up, to be sent whole or in chunks; one object for each reply."""
+
+    def opening(self) -> Iterator[dict[str, Any]]:
+        """Chunks before anything has come."""
+        ...
+
+    def chunks(self, event: Advanced) -> Iterator[dict[str, Any]]: ...
+    def closing(self, event: Ended) -> Iterator[dict[str, Any]]:
+        """Chunks at the end, figures included."""
+        ...
+
+    def add(self, event: Advanced) -> None: ...
+    def whole(self, event: Ended) -> dict[str, Any]: ...
+
+
+def with_figures(body: dict[str, Any], event: Ended) -> dict[str, Any]:
+    figures = event.figures
+    return {**body, "usage": figures.usage(), "timings": figures.timings(), "metrics": figures.metrics()}
+
+
+def so_far(event: Advanced) -> dict[str, Any]:
+    """What a chunk tells where `timings_per_token` was asked for, as llama-server does."""
+    return {"timings": event.figures.timings()} if event.figures is not None else {}

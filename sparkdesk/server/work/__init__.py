@@ -1,1 +1,0 @@
-"""From a request in our own words to the events of its reply: the queue, the engine, the figures."""

@@ -1,0 +1,119 @@
+"""The dialog that writes a conversation into a file. Never overwrites without being told twice."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.reactive import reactive
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from sparkdesk.atomic_file import write_whole
+from sparkdesk.errors import SparkDeskError
+from sparkdesk.ui.chat.export_path import JSON, MARKDOWN, other_ending, suggested_path, why_not_there
+
+_FORMS = {MARKDOWN: "Markdown, as it is shown", JSON: "JSON, with everything"}
+
+
+class FormChoice(Static):
+    """One of the forms; a click chooses the other."""
+
+    form: reactive[str] = reactive(MARKDOWN)
+
+    def render(self) -> Content:
+        lines = []
+        for form, words in _FORMS.items():
+            is_chosen = form == self.form
+            style = "bold $primary" if is_chosen else "$spark-quiet"
+            lines.append(Content.assemble(("● " if is_chosen else "○ ", style), (words, "bold" if is_chosen else "")))
+        return Content("\n").join(lines)
+
+    def on_click(self) -> None:
+        self.flip()
+
+    def flip(self) -> None:
+        self.form = JSON if self.form == MARKDOWN else MARKDOWN
+
+
+class ExportScreen(ModalScreen[Path | None]):
+    """Returns where the conversation now is; None when the user gave up."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "give_up", "Close", show=False, id="export.close"),
+        Binding("up,down", "change_form", "Markdown or JSON", show=False, priority=True, id="export.form"),
+    ]
+
+    def __init__(self, title: str, make: Callable[[str], str], *, home: Path, here: Path) -> None:
+        """`make` gives the text of a form and may raise a SparkDeskError."""
+        super().__init__()
+        self._title, self._make, self._home, self._here = title, make, home, here
+        self._confirmed = ""
+        """The path whose overwriting was announced."""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(Content.assemble(("Export ", "bold"), f"“{self._title}”"), classes="title")
+            yield FormChoice()
+            yield Input(str(suggested_path(self._title, MARKDOWN, home=self._home, here=self._here)), compact=True)
+            yield Static(classes="trouble")
+            yield Static(
+                Content.assemble(
+                    ("Enter ", "bold $primary"), "writes it  ", ("↑↓ ", "bold $primary"), "form  ",
+                    ("Esc ", "bold $primary"), "closes",
+                ),
+                classes="keys",
+            )  # fmt: skip
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+        self.watch(self.query_one(FormChoice), "form", self._follow_form, init=False)
+
+    def _follow_form(self, form: str) -> None:
+        field = self.query_one(Input)
+        field.value = other_ending(field.value, form)
+
+    @on(Input.Changed)
+    def rest(self) -> None:
+        self._confirmed = ""
+        self._say("")
+
+    @on(Input.Submitted)
+    def write(self, event: Input.Submitted) -> None:
+        if not event.value.strip():
+            self._say("Give a path to write to.")
+            return
+        path = Path(event.value.strip()).expanduser().absolute()
+        if trouble := why_not_there(path):
+            self._say(trouble)
+        elif path.exists() and self._confirmed != event.value:
+            self._confirmed = event.value
+            self._say(f"{path.name} exists already. Enter once more overwrites it.")
+        else:
+            self._export(path, self.query_one(FormChoice).form)
+
+    @work(exclusive=True, exit_on_error=False)
+    async def _export(self, path: Path, form: str) -> None:
+        try:
+            text = await asyncio.to_thread(self._make, form)
+            await asyncio.to_thread(write_whole, path, text)
+        except SparkDeskError as error:
+            self._say(str(error))
+        except OSError as error:
+            self._say(f"{path} cannot be written: {error.strerror or error}.")
+        else:
+            self.dismiss(path)
+
+    def action_change_form(self) -> None:
+        self.query_one(FormChoice).flip()
+
+    def action_give_up(self) -> None:
+        self.dismiss(None)
+
+    def _say(self, trouble: str) -> None:
+        self.query_one(".trouble", Static).update(Content.styled(trouble, "$warning"))

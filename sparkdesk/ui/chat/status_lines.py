@@ -1,0 +1,56 @@
+"""The words for how a reply ended. Pure text."""
+
+import traceback
+from collections.abc import Sequence
+
+from sparkdesk.chat.events import ReplyFinished
+from sparkdesk.chat.messages import Message
+from sparkdesk.chat.trace import RoundMark
+from sparkdesk.engine.stats import ReplyStats
+from sparkdesk.ui.chat.live_stats import LiveFigures
+from sparkdesk.ui.shared import numbers
+
+_REASONS = {
+    "cancelled": "■ stopped",
+    "length": "■ cut off at the token limit",
+    "context": "■ the context is full: {way_out}",
+}
+
+
+def finished_line(end: ReplyFinished, *, parked_rounds: int, way_out: str) -> str:
+    """`way_out` is what can be done about a full context."""
+    reason = _REASONS.get(end.stop_reason, "")
+    parts = (reason.format(way_out=way_out), numbers.reply_line(end.stats, parked_rounds=parked_rounds))
+    return " · ".join(part for part in parts if part)
+
+
+def kept_line(message: Message, rounds: Sequence[RoundMark], *, model: str) -> str:
+    """Below a reply of the history. `model` is what is loaded now: another one's name is told."""
+    parked_rounds = sum(done.is_parked for done in rounds)
+    stats = message.stats
+    parts = (
+        f"■ {message.note.rstrip('.')}" if message.note else "",
+        numbers.reply_line(stats, parked_rounds=parked_rounds) if stats else "",
+        message.model if message.model != model else "",
+    )
+    return " · ".join(part for part in parts if part)
+
+
+def running_line(shown: LiveFigures, *, stop_key: str) -> str:
+    """Below a reply that is being made."""
+    if shown.prefill:
+        return f"reading the prompt … {shown.prefill.done} / {shown.prefill.total} tokens"
+    return f"… {numbers.tokens(shown.reply.generated)} · {numbers.speed(shown.now)} tok/s · {stop_key} stops"
+
+
+def broken_line(stats: ReplyStats | None, *, parked_rounds: int) -> str:
+    if stats is None:
+        return "broken off before the first word"
+    return f"broken off · {numbers.reply_line(stats, parked_rounds=parked_rounds)}"
+
+
+def unexpected(error: BaseException) -> str:
+    """A bug of ours, named well enough to be reported."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
+    return f"Unexpected {type(error).__name__}: {error}{where}"

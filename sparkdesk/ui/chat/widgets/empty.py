@@ -1,0 +1,57 @@
+"""What a new conversation shows: what is loaded, and what to try."""
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.ui.keys import key_name
+from sparkdesk.ui.messages import PromptSent
+from sparkdesk.ui.shared import numbers
+
+
+class Example(Static):
+    """A prompt to be clicked."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(Content.assemble(("▸ ", "$primary"), text))
+        self._text = text
+
+    def on_click(self) -> None:
+        self.post_message(PromptSent(self._text))
+
+
+class EmptyConversation(Vertical):
+    def __init__(self, model: ModelInfo, examples: tuple[str, ...], *, problem: str) -> None:
+        super().__init__()
+        self._model = model
+        self._examples = examples
+        self._problem = problem
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content.assemble(("✦ ", "$primary"), (self._model.name, "bold")), classes="name")
+        yield Static(Content(_facts(self._model)), classes="facts")
+        if self._problem:
+            yield Static(Content.assemble(("⊘ no speculation: ", "$warning"), self._problem), classes="facts")
+        yield Static(
+            f"Write below, or try one of these (click, or {key_name(self, 'prompt.example')}):", classes="lead"
+        )
+        for example in self._examples:
+            yield Example(example)
+        switch = (
+            "" if self._problem else f"{key_name(self, 'chat.speculation')} switches speculation, also in mid-reply. "
+        )
+        chats, models, keys = (key_name(self, key_id) for key_id in ("chat.conversations", "desk.models", "desk.help"))
+        yield Static(
+            f"{switch}{chats} shows your earlier conversations, {models} other models, {keys} all keys.", classes="lead"
+        )
+
+
+def _facts(model: ModelInfo) -> str:
+    size = f"{numbers.magnitude(model.parameter_count)} parameters" if model.parameter_count else ""
+    known = ", ".join(part for part in (size, model.architecture) if part)
+    target = f"{known}, on {', '.join(model.devices)}." if known else f"On {', '.join(model.devices)}."
+    if model.draft_name is None:
+        return target
+    return f"{target} Its draft {model.draft_name} proposes up to {model.block_size} tokens at a time."

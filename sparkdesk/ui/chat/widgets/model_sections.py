@@ -1,0 +1,81 @@
+"""The calm end of the live panel: the conversation's totals and what is loaded."""
+
+from collections.abc import Iterable
+
+from textual.content import Content
+from textual.reactive import reactive
+
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.ui.shared import bars, numbers
+from sparkdesk.ui.shared.section import AMBER, BRIGHT, CALM, FAINT, QUIET, Section, row
+
+_LEAST_MS = 0.5
+_TIGHT = 0.8
+"""Share of the context from which on it is worth a look."""
+
+
+class TotalsSection(Section):
+    left_out: reactive[int] = reactive(0)
+    """Messages that the model no longer reads."""
+
+    def lines(self, width: int) -> Iterable[Content]:
+        totals = self.figures.totals
+        replies = "1 reply" if totals.replies == 1 else f"{totals.replies} replies"
+        tokens = f"{replies} · {numbers.tokens(totals.tokens)}"
+        yield row("conversation", tokens, width, label_style=BRIGHT)
+        yield row(*_saved(totals.saved_ms), width)
+        yield row(*_in_all(self.figures.in_all.saved_ms), width, value_style=QUIET)
+        yield self._context_line(width)
+
+    def _context_line(self, width: int) -> Content:
+        size = self.model.context_tokens if self.model else 0
+        used = self.figures.context_used
+        fraction = used / size if size else 0.0
+        counts = f"{numbers.grouped(used)} / {numbers.grouped(size)}" if size else numbers.UNKNOWN
+        note = f" · {self.left_out} not read" if self.left_out else ""
+        bar_width = max(0, width - len(counts) - len(note) - 10)
+        filled = bars.bar(fraction, bar_width).rstrip()
+        is_tight = bool(self.left_out) or fraction >= _TIGHT
+        return Content.assemble(
+            ("context  ", QUIET),
+            (filled, AMBER if is_tight else CALM),
+            ("·" * (bar_width - len(filled)), FAINT),
+            (f" {counts}", BRIGHT),
+            (note, "$warning"),
+        )
+
+
+class ModelSection(Section):
+    problem: reactive[str] = reactive("")
+    """Why there is no speculation; takes the draft's place."""
+
+    def lines(self, width: int) -> Iterable[Content]:
+        model = self.model
+        if model is None:
+            return
+        size = f" · {numbers.magnitude(model.parameter_count)}" if model.parameter_count else ""
+        yield row("target", f"{model.name}{size}", width, value_style=QUIET)
+        if self.problem:
+            yield Content.styled(f"⊘ {self.problem}", "$warning")
+            return
+        draft = f"{model.draft_name} · {model.block_size} a block" if model.draft_name else "the server's own business"
+        yield row("draft", draft, width, value_style=QUIET)
+        yield row("device", _place(model), width, value_style=QUIET)
+
+
+def _saved(saved_ms: float) -> tuple[str, str]:
+    if saved_ms < -_LEAST_MS:
+        return "lost to speculation", numbers.duration(-saved_ms)
+    return "saved by speculation", numbers.duration(saved_ms) if saved_ms > _LEAST_MS else numbers.UNKNOWN
+
+
+def _in_all(saved_ms: float) -> tuple[str, str]:
+    what = "  lost" if saved_ms < -_LEAST_MS else "  saved"
+    return f"{what} in all chats", numbers.duration(abs(saved_ms)) if abs(saved_ms) > _LEAST_MS else numbers.UNKNOWN
+
+
+def _place(model: ModelInfo) -> str:
+    threads = (
+        f" · {model.threads} thread{'s' * (model.threads != 1)}" if model.gpu_layers == 0 and model.threads else ""
+    )
+    return ", ".join(model.devices) + threads

@@ -1,0 +1,370 @@
+"""The models screen: what is here, what can be had, and getting it. Owns the workers that look and that build."""
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal
+from textual.reactive import reactive
+from textual.widgets import Input, OptionList, Static
+from textual.worker import Worker, WorkerState, get_current_worker
+
+from sparkdesk.builder.catalog_state import BuildJob, Contents, Listed
+from sparkdesk.errors import SparkDeskError
+from sparkdesk.hub.search import DRAFT as DRAFT_HIT
+from sparkdesk.hub.search import Hit
+from sparkdesk.library.model import Model, Pair, Partial
+from sparkdesk.sizes import size_in_words
+from sparkdesk.ui import messages
+from sparkdesk.ui.chat import status_lines
+from sparkdesk.ui.chat.widgets.banner import Banner
+from sparkdesk.ui.chat.widgets.sections import Sections
+from sparkdesk.ui.models import messages as told
+from sparkdesk.ui.models.facts import facts_of
+from sparkdesk.ui.models.job_panel import JobPanel
+from sparkdesk.ui.models.jobs import WorkingScreen
+from sparkdesk.ui.models.model_details import ModelDetails
+from sparkdesk.ui.models.model_list import ModelList
+from sparkdesk.ui.models.protocol import ModelManager
+from sparkdesk.ui.models.rows import (
+    HERE,
+    SEARCH,
+    SECTIONS,
+    UNFINISHED,
+    Line,
+    Row,
+    opened_by,
+    path_of,
+    rows_here,
+    rows_of_catalogue,
+    rows_of_hits,
+    rows_unfinished,
+)
+from sparkdesk.ui.shared.journeys import hear
+from sparkdesk.ui.shared.key_bar import KeyBar
+
+if TYPE_CHECKING:
+    from sparkdesk.builder.estimate import Forecast
+    from sparkdesk.fit import Plan
+    from sparkdesk.library.removal import Removal
+
+
+class ModelsScreen(WorkingScreen):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "turn(-1)", "Section before", show=False, tooltip="Show the section before", id="models.left"),
+        Binding("right", "turn(1)", "Section", tooltip="Show the next section", id="models.right"),
+        *(
+            Binding(str(number), f"go_to({key!r})", name, show=False, id=f"models.section-{number}")
+            for number, (key, name) in enumerate(SECTIONS.items(), 1)
+        ),
+        Binding("slash", "search", "Search", tooltip="Search the hub", id="models.search"),
+        Binding("g", "get", "Get", show=False, tooltip="Get it in a quantization of your choice", id="models.get"),
+        Binding("delete,d", "remove", "Remove", tooltip="Remove it, after a question", id="models.remove"),
+        Binding("a", "clear", "Clear all", tooltip="Remove everything left over", id="models.clear"),
+        Binding("y", "copy_path", "Copy path", tooltip="Copy the path of its file or folder", id="models.copy"),
+        Binding("r", "read", "Look again", show=False, tooltip="Read the lists again", id="models.read"),
+        Binding("escape", "app.go_back", "Chat", tooltip="Back to the chat; a build goes on", id="models.back"),
+    ]
+
+    section: reactive[str] = reactive(HERE, init=False)
+
+    def __init__(self, shelf: ModelManager) -> None:
+        super().__init__(shelf)
+        self.contents: Contents | None = None
+        self._hits: tuple[str, list[Hit]] | None = None
+        self._plans: dict[str, Plan | None] = {}
+        self.asked: dict[str, Forecast | None] = {}
+        """What the hub said, by the name that was asked for."""
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="shelf-bar"):
+            yield Static("✦ Models", classes="title")
+            yield Sections(SECTIONS)
+            yield Static("", id="free")
+        yield Input(placeholder="A part of a name, such as qwen3-8b; Enter searches the hub", id="text")
+        with Container(id="shelf"):
+            yield ModelList()
+            yield ModelDetails()
+        yield Banner()
+        yield JobPanel().data_bind(ModelsScreen.job, keys=ModelsScreen.job_keys)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.query_one(Sections).shown = self.section
+        self.query_one("#text").display = False
+        self.query_one(ModelList).focus()
+
+    def on_screen_resume(self) -> None:
+        self.action_read()
+
+    # The lists
+
+    def watch_section(self) -> None:
+        self.query_one(Sections).shown = self.section
+        self.query_one(Banner).rest()
+        field = self.query_one("#text", Input)
+        field.display = self.section == SEARCH
+        self.show_list()
+        if self.section == SEARCH and self._hits is None:
+            field.focus()
+        else:
+            self.query_one(ModelList).focus()
+        self.refresh_bindings()
+
+    @on(Sections.Asked)
+    def show_section(self, message: Sections.Asked) -> None:
+        self.section = message.key
+
+    def action_go_to(self, section: str) -> None:
+        self.section = section
+
+    def action_turn(self, step: int) -> None:
+        keys = list(SECTIONS)
+        self.section = keys[(keys.index(self.section) + step) % len(keys)]
+
+    def action_search(self) -> None:
+        self.section = SEARCH
+        self.query_one("#text").focus()
+
+    @work(thread=True, exclusive=True, group="look", exit_on_error=False)
+    def action_read(self) -> None:
+        try:
+            self.post_message(told.ContentsRead(self.shelf.contents(), self.shelf.free()))
+        except SparkDeskError as error:
+            self.post_message(told.Refused(error.message, error.hint))
+
+    @on(told.ContentsRead)
+    def take_contents(self, message: told.ContentsRead) -> None:
+        self.contents = message.contents
+        self._plans.clear()
+        self.query_one("#free", Static).update(f"{message.free} free" if message.free else "")
+        self.show_list()
+        if message.contents.problem:
+            self.query_one(Banner).warn(message.contents.problem, "The catalogue without it is shown.", "")
+
+    def show_list(self) -> None:
+        self.query_one(ModelList).show(self._lines())
+        self.show_details()
+
+    def _lines(self) -> Iterable[Line]:
+        if self.contents is None:
+            return ()
+        match self.section:
+            case "here":
+                return rows_here(self.contents, bundled=self.shelf.bundled, now_s=time.time())
+            case "catalogue":
+                return rows_of_catalogue(self.contents, self.asked)
+            case "search":
+                text, hits = self._hits if self._hits is not None else ("", None)
+                return rows_of_hits(hits, text)
+            case _:
+                return rows_unfinished(self.contents.library)
+
+    # The chosen row
+
+    @property
+    def chosen(self) -> Row | None:
+        return self.query_one(ModelList).chosen
+
+    @on(OptionList.OptionHighlighted)
+    def show_details(self) -> None:
+        self.refresh_bindings()
+        row = self.chosen
+        if row is None or self.contents is None:
+            self.query_one(ModelDetails).show(())
+            return
+        name = row.item.entry.name if isinstance(row.item, Listed) else row.key.removeprefix("hit ")
+        facts = facts_of(row, self.contents.library, plan=self._plans.get(row.key), forecast=self.asked.get(name))
+        self.query_one(ModelDetails).show(facts)
+        target, draft = _to_load(row)
+        if target is not None and row.key not in self._plans:
+            self.find_fit(row.key, target, draft)
+
+    @work(thread=True, exclusive=True, group="fit", exit_on_error=False)
+    def find_fit(self, key: str, target: Model, draft: Model | None) -> None:
+        self.post_message(told.FitKnown(key, self.shelf.fit(target, draft)))
+
+    @on(told.FitKnown)
+    def take_fit(self, message: told.FitKnown) -> None:
+        if message.plan is not None:
+            self._plans[message.key] = message.plan
+            if self.chosen is not None and self.chosen.key == message.key:
+                self.show_details()
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if not self.is_mounted:
+            return False
+        row = self.chosen
+        item = row.item if row is not None else None
+        match action:
+            case "get":
+                return isinstance(item, Listed | Hit)
+            case "remove":
+                return isinstance(item, Pair | Model | Partial)
+            case "copy_path":
+                return item is not None and path_of(item) is not None
+            case "clear":
+                has_any = self.contents is not None and bool(self.contents.library.partials)
+                return self.section == UNFINISHED and has_any
+        return super().check_action(action, parameters)
+
+    @on(OptionList.OptionSelected)
+    def choose(self) -> None:
+        row = self.chosen
+        if row is None:
+            return
+        name = opened_by(row.item, self.shelf.bundled)
+        if name:
+            self.post_message(messages.PairChosen(name))
+        elif isinstance(row.item, Listed | Hit):
+            self.action_get()
+        elif isinstance(row.item, Partial):
+            self.resume(row.item, row.cells[0])
+        else:
+            self.query_one(Banner).warn(row.trouble or "A draft alone cannot chat.", _way_out(row), "")
+
+    def action_get(self) -> None:
+        from sparkdesk.ui.models.download_dialog import DownloadScreen
+
+        row = self.chosen
+        if row is None or not isinstance(row.item, Listed | Hit):
+            return
+        order, title = _order(row.item)
+        needs_target = isinstance(row.item, Hit) and row.item.role == DRAFT_HIT
+        screen = DownloadScreen(self.shelf, order, title=title, needs_target=needs_target)
+
+        def answer(chosen: BuildJob | None) -> None:
+            if screen.forecast is not None:
+                self.asked[order.name] = screen.forecast
+                self.show_list()
+            if chosen is not None:
+                self.carry_out(chosen)
+
+        self.app.push_screen(screen, answer)
+
+    @on(Input.Submitted, "#text")
+    def begin_search(self, event: Input.Submitted) -> None:
+        self.query_one(Banner).tell("Searching the hub …")
+        self.search(event.value.strip())
+
+    @work(thread=True, exclusive=True, group="search", exit_on_error=False)
+    def search(self, text: str) -> None:
+        worker = get_current_worker()
+        try:
+            hits = hear(self.shelf.search(text), lambda event: None, lambda: worker.is_cancelled)
+        except SparkDeskError as error:
+            self.post_message(told.Refused(error.message, error.hint))
+        else:
+            if hits is not None:
+                self.post_message(told.HitsFound(text, hits))
+
+    @on(told.HitsFound)
+    def take_hits(self, message: told.HitsFound) -> None:
+        self._hits = (message.text, message.hits)
+        self.query_one(Banner).rest()
+        if self.section == SEARCH:
+            self.show_list()
+            if message.hits:
+                self.query_one(ModelList).focus()
+
+    def action_copy_path(self) -> None:
+        path = path_of(self.chosen.item) if self.chosen is not None else None
+        if path is not None:
+            self.app.copy_to_clipboard(str(path))
+            self.notify(f"Copied {path}", timeout=3, markup=False)
+
+    # Removing
+
+    def action_remove(self) -> None:
+        row = self.chosen
+        if row is not None and isinstance(row.item, Pair | Model | Partial):
+            self.plan_removal(row.item)
+
+    def action_clear(self) -> None:
+        self.plan_removal(None)
+
+    @work(thread=True, exclusive=True, group="remove", exit_on_error=False)
+    def plan_removal(self, what: Pair | Model | Partial | None) -> None:
+        try:
+            self.post_message(told.RemovalPlanned(self.shelf.plan_removal(what)))
+        except SparkDeskError as error:
+            self.post_message(told.Refused(error.message, error.hint))
+
+    @on(told.RemovalPlanned)
+    def ask_removal(self, message: told.RemovalPlanned) -> None:
+        from sparkdesk.ui.models.remove_dialog import RemoveScreen
+
+        removal = message.removal
+        if not (removal.files or removal.folders):
+            self.query_one(Banner).tell("There is nothing to remove: what is being written stays.")
+            return
+
+        def answer(is_yes: bool | None) -> None:
+            if is_yes:
+                self.remove_it(removal)
+
+        self.app.push_screen(RemoveScreen(removal), answer)
+
+    @work(thread=True, exclusive=True, group="remove", exit_on_error=False)
+    def remove_it(self, removal: "Removal") -> None:
+        try:
+            self.shelf.remove(removal)
+        except SparkDeskError as error:
+            self.post_message(told.Refused(error.message, error.hint))
+        else:
+            self.post_message(told.Removed(removal.what, removal.freed_bytes))
+
+    @on(told.Removed)
+    def after_removal(self, message: told.Removed) -> None:
+        self.query_one(Banner).tell(f"Removed {message.what}: {size_in_words(message.freed_bytes)} freed.")
+        self.action_read()
+
+    # What goes wrong
+
+    @on(told.Refused)
+    def refuse(self, message: told.Refused) -> None:
+        self.query_one(Banner).warn(message.cause, message.hint, "")
+
+    @on(Worker.StateChanged)
+    def show_surprise(self, event: Worker.StateChanged) -> None:
+        error = event.worker.error
+        if event.state is WorkerState.ERROR and error is not None and event.worker.group != "work":
+            self.query_one(Banner).warn(status_lines.unexpected(error), "This is a bug in SparkDesk.", "")
+
+    def after_work(self) -> None:
+        self.action_read()
+
+
+def _to_load(row: Row) -> tuple[Model | None, Model | None]:
+    """Target and draft of what could be opened."""
+    match row.item:
+        case Pair(target=target, draft=draft) if not row.trouble:
+            return target, draft
+        case Model(role="target") as model if model.is_usable:
+            return model, None
+    return None, None
+
+
+def _order(item: Listed | Hit) -> tuple[BuildJob, str]:
+    if isinstance(item, Listed):
+        return BuildJob(item.entry.name), f"Get {item.entry.title}: target and draft"
+    name = item.model.name
+    if item.role != DRAFT_HIT:
+        return BuildJob(name, is_pair=False), f"Get {name}"
+    base = (tag.rpartition(":")[2] for tag in item.model.tags if tag.startswith("base_model:"))
+    return BuildJob(_pair_name(name), draft=name, target=next(base, "")), f"Build a pair with {name}"
+
+
+def _pair_name(repository: str) -> str:
+    return repository.rpartition("/")[2].lower()
+
+
+def _way_out(row: Row) -> str:
+    if isinstance(row.item, Pair):
+        return "Build it again, or remove it."
+    return "Open a target or a pair." if not row.trouble else "Remove it, or download it again."
