@@ -1,4 +1,4 @@
-"""The README is true: its commands parse, every command is in it, and continuous integration runs what it says."""
+"""README and docs/ are true: their commands parse, every command is there, and continuous integration runs what they say."""
 
 import re
 import shlex
@@ -13,8 +13,10 @@ from sparkdesk.cli import app
 from sparkdesk.config.settings import Settings, settings_from
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md")
+README = PAGES[0].read_text("utf-8")
+ALL = "\n".join(page.read_text("utf-8") for page in PAGES)
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", ALL, re.DOTALL)
 FENCED = [block for language, block in BLOCKS if language == "sh"]
 LINES = [line for block in FENCED for line in block.splitlines()]
 TOML = [tomllib.loads(block) for language, block in BLOCKS if language == "toml"]
@@ -22,8 +24,8 @@ SPARKDESK_LINES = [line for line in LINES if re.match(r"(\.venv/bin/)?sparkdesk 
 
 
 @pytest.mark.parametrize("command", app.COMMANDS)
-def test_every_command_is_in_the_readme(command: str) -> None:
-    assert re.search(rf"`sparkdesk {command}\b", README)
+def test_every_command_is_documented(command: str) -> None:
+    assert re.search(rf"`sparkdesk {command}\b", (ROOT / "docs" / "commands.md").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("line", SPARKDESK_LINES)
@@ -34,12 +36,12 @@ def test_its_commands_parse(line: str) -> None:
 
 
 def test_continuous_integration_runs_the_test_command_as_it_stands() -> None:
-    (command,) = (line for line in LINES if line.endswith("-m pytest"))
+    (command,) = {line for line in LINES if line.endswith("-m pytest")}
     assert command in (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
 
 
 def test_there_is_one_command_to_a_chat() -> None:
-    (command,) = (line for line in LINES if line.endswith(".venv/bin/sparkdesk demo"))
+    (command,) = {line for line in LINES if line.endswith(".venv/bin/sparkdesk demo")}
     assert command.startswith("python3 -m venv .venv && ")
 
 
@@ -59,6 +61,11 @@ def test_its_table_of_pairs_is_the_catalogue() -> None:
     assert re.findall(r"^\| `([\w.-]+)` \| [\d.]+ GB", README, re.MULTILINE) == released
 
 
-def test_files_it_names_are_there() -> None:
-    for path in re.findall(r"\]\(([\w./-]+)\)", README):
-        assert (ROOT / path).exists(), path
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_it_names_are_there(page: Path) -> None:
+    for path, anchor in re.findall(r"\]\(([\w./-]+)(#[\w-]+)?\)", page.read_text("utf-8")):
+        named = page.parent / path
+        assert named.exists(), path
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", named.read_text("utf-8"), re.MULTILINE)
+            assert anchor[1:] in [heading.lower().replace(" ", "-") for heading in headings]
