@@ -12,6 +12,7 @@ import pytest
 from sparkdesk.bench.synthetic.pair import SyntheticPair, quantize_pair, write_pair
 from sparkdesk.bench.synthetic.weights import SyntheticShape
 from sparkdesk.config.paths import HOME_VARIABLE
+from tests import smollm2 as real_model
 
 pytest_plugins = ["tests.hub.fixtures"]
 
@@ -81,3 +82,12 @@ def tiny_pair(isolated_home: Path) -> SyntheticPair:
         except StopIteration as done:
             files = done.value
             return SyntheticPair(files.target, files.draft, ())
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """SmolLM2-135M-Instruct, Q4_1: a real target without a draft. Skips where it cannot be had."""
+    try:
+        return real_model.find_or_fetch()
+    except real_model.NotToBeHad as error:
+        pytest.skip(str(error))

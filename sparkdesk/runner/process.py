@@ -12,10 +12,10 @@ import queue
 import subprocess
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import IO
 
 from sparkdesk.runner import wire
+from sparkdesk.runner.child_environment import child_environment
 from sparkdesk.runner.crash import LOADING_TARGET, ProcessExit
 from sparkdesk.runner.protocol import (
     Compare,
@@ -76,7 +76,7 @@ class ChildProcess:
 
     def __init__(self, command: Sequence[str]) -> None:
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=_environment())
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=child_environment())
         self._write_lock = threading.Lock()
         self._lock = threading.Lock()
         self._pending: dict[int, Exchange] = {}  # the oldest first
@@ -192,11 +192,3 @@ def _thread(target: object, stream: IO[bytes]) -> threading.Thread:
     thread = threading.Thread(target=target, args=(stream,), daemon=True)  # type: ignore[arg-type]
     thread.start()
     return thread
-
-
-def _environment() -> dict[str, str]:
-    """Ours, and where this very package is: the child must not find another one in its working directory."""
-    root = str(Path(__file__).parents[2])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    defaults = {"GGML_NO_BACKTRACE": "1"}  # its debugger run takes seconds and says nothing to a user
-    return {**defaults, **os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -1,0 +1,49 @@
+"""How the engine's threads wait: bounded, and never against what the user has decided."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from sparkdesk.runner.child_environment import bounded_spin, child_environment
+from sparkdesk.runner.process import ChildProcess
+
+
+def test_both_openmp_libraries_spin_for_a_bounded_time() -> None:
+    assert bounded_spin({}, architecture="x86_64") == {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1"}
+
+
+def test_without_a_pause_instruction_more_looks_take_as_long() -> None:
+    assert int(bounded_spin({}, architecture="aarch64")["GOMP_SPINCOUNT"]) > 1_000
+
+
+@pytest.mark.parametrize(
+    ("decided", "left"),
+    [
+        ({"GOMP_SPINCOUNT": "7"}, {"KMP_BLOCKTIME"}),
+        ({"KMP_BLOCKTIME": "0"}, {"GOMP_SPINCOUNT"}),
+        ({"OMP_WAIT_POLICY": "passive"}, set()),
+        ({"OMP_WAIT_POLICY": "active"}, set()),
+        ({"KMP_LIBRARY": "turnaround"}, {"GOMP_SPINCOUNT"}),
+        ({"OMP_NUM_THREADS": "3"}, {"GOMP_SPINCOUNT", "KMP_BLOCKTIME"}),
+    ],
+)
+def test_what_the_user_decided_stays(decided: dict[str, str], left: set[str]) -> None:
+    assert set(bounded_spin(decided)) == left
+    assert child_environment(decided).items() >= decided.items()
+
+
+def test_the_package_itself_comes_before_the_users_own_python_path() -> None:
+    root = str(Path(__file__).parents[2])
+    assert child_environment({"PYTHONPATH": "/elsewhere"})["PYTHONPATH"] == os.pathsep.join([root, "/elsewhere"])
+
+
+def test_the_engines_process_starts_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    show = "import os, sys; sys.stderr.write('spins ' + os.environ.get('GOMP_SPINCOUNT', 'without bound'))"
+    child = ChildProcess([sys.executable, "-c", show])
+    child._listening.join()
+    assert child.last_words == f"spins {bounded_spin({})['GOMP_SPINCOUNT']}"
+    child.end()
