@@ -1,4 +1,4 @@
-"""README and docs/ are true: their commands parse, every command is there, and continuous integration runs what they say."""
+"""README and docs/ are true: their commands parse, all commands are there, and continuous integration runs them."""
 
 import re
 import shlex
