@@ -7,6 +7,7 @@ from typing import TextIO, TypeVar
 
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Notice, Progress
+from sparkdesk.safe_text import own_control, safe_line, safe_text
 
 _BAR_CELLS = 24
 _QUIET_INTERVAL_S = 5.0  # between lines where nothing can be redrawn
@@ -16,7 +17,8 @@ Result = TypeVar("Result")
 
 
 def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """What it quotes may come from anywhere, also where stderr is a log that is looked at later."""
+    print(safe_text(text), file=sys.stderr, flush=True)
 
 
 def say_error(error: SparkDeskError) -> None:
@@ -52,6 +54,7 @@ class ProgressLine:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._is_terminal = stream.isatty()
+        self._start = own_control(stream, "\r")
         self._step = ""
         self._shown_at_s = time.monotonic()
         self._width = 0
@@ -59,14 +62,14 @@ class ProgressLine:
     def show(self, event: Progress | Notice) -> None:
         if isinstance(event, Notice):
             self.clear()
-            print(event.text, file=self._stream, flush=True)
+            print(safe_text(event.text), file=self._stream, flush=True)
         elif self._is_due(event):
             self._step, self._shown_at_s = event.step, time.monotonic()
-            self._draw(describe(event, has_bar=self._is_terminal))
+            self._draw(safe_line(describe(event, has_bar=self._is_terminal)))
 
     def clear(self) -> None:
         if self._width:
-            print("\r" + " " * self._width + "\r", end="", file=self._stream, flush=True)
+            print(self._start + " " * self._width + self._start, end="", file=self._stream, flush=True)
             self._width = 0
 
     def _is_due(self, event: Progress) -> bool:
@@ -79,7 +82,7 @@ class ProgressLine:
         if not self._is_terminal:
             print(text, file=self._stream, flush=True)
             return
-        print("\r" + text.ljust(self._width), end="", file=self._stream, flush=True)
+        print(self._start + text.ljust(self._width), end="", file=self._stream, flush=True)
         self._width = len(text)
 
 

@@ -1,20 +1,19 @@
 """`sparkdesk doctor`: the state of this machine, and what to do about it."""
 
 import json
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from sparkdesk.cli.color import Colors, paint_for
 from sparkdesk.config.paths import user_paths
 
 if TYPE_CHECKING:
     from sparkdesk.doctor import Check
 
 _MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
-_COLOURS = {"ok": "32", "warn": "33", "fail": "31"}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -31,17 +30,16 @@ def run(options: Namespace) -> int:
     if options.json:
         print(json.dumps({"ok": not has_failed, "checks": [asdict(check) for check in checks]}, indent=2))
     else:
-        print(report(checks, is_coloured=sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
+        print(report(checks, paint_for(sys.stdout)))
     return int(has_failed)
 
 
-def report(checks: Sequence["Check"], *, is_coloured: bool) -> str:
+def report(checks: Sequence["Check"], paint: Colors) -> str:
     width = max(len(check.name) for check in checks)
     lines = []
     for check in checks:
-        mark = _MARKS[check.verdict]
-        shown = f"\033[{_COLOURS[check.verdict]}m{mark}\033[0m" if is_coloured else mark
-        lines.append(f"{shown} {check.name.ljust(width)}  {check.text}")
+        mark = {"ok": paint.good, "warn": paint.odd, "fail": paint.bad}[check.verdict](_MARKS[check.verdict])
+        lines.append(f"{mark} {check.name.ljust(width)}  {check.text}")
         if check.fix and check.verdict != "ok":
             lines.append(f"  {' ' * width}  → {check.fix}")
     return "\n".join(lines)

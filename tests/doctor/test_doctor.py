@@ -9,6 +9,7 @@ import pytest
 
 from sparkdesk.build_flags import BuildMachine, Compiler
 from sparkdesk.cli.app import run
+from sparkdesk.cli.color import Colors
 from sparkdesk.cli.doctor import report
 from sparkdesk.config.paths import HOME_VARIABLE, user_paths
 from sparkdesk.doctor import FAIL, OK, WARN, Check, examine
@@ -259,5 +260,5 @@ def test_a_terminal_without_unicode_gets_question_marks() -> None:
 
 def test_the_report_has_colour_only_where_asked() -> None:
     checks = (Check("a", WARN, "text", "mend it"), Check("b", OK, "fine"))
-    assert "\033" not in report(checks, is_coloured=False) and "→ mend it" in report(checks, is_coloured=False)
-    assert "\033[33m!" in report(checks, is_coloured=True)
+    assert "\033" not in report(checks, Colors()) and "→ mend it" in report(checks, Colors())
+    assert "\033[33m!" in report(checks, Colors(True))
