@@ -84,7 +84,7 @@ def test_the_guard_lets_only_our_own_controls_through() -> None:
     kept = io.StringIO()
     guard = TerminalGuard(kept)
     name = "model \x1b[31m \ufdd0 \x1b[0m"
-    print(guard.own("\x1b[1m") + name + guard.own("\x1b[0m"), file=guard)  # type: ignore[arg-type]
+    print(guard.own("\x1b[1m") + name + guard.own("\x1b[0m"), file=guard)
     assert kept.getvalue() == "\x1b[1mmodel ␛[31m <U+FDD0> ␛[0m\x1b[0m\n"
     assert own_control(io.StringIO(), "\r") == "\r"
 
