@@ -6,6 +6,7 @@ SparkDeskError               exit code 1
 ├── EngineError              4   the model could not be loaded or run
 │   ├── ModelLoadError           a file is missing, broken, or not a model we can run
 │   ├── PairMismatch             target and draft do not belong together
+│   ├── GrammarError             the grammar or JSON schema a reply should keep to cannot be used
 │   ├── ContextFull              the prompt is longer than the context
 │   ├── OutOfMemory              the device or the machine has no room for it
 │   ├── EngineBusy               it makes a reply, or is being measured
@@ -52,6 +53,10 @@ class ModelLoadError(EngineError):
 
 
 class PairMismatch(EngineError):
+    pass
+
+
+class GrammarError(EngineError):
     pass
 
 

@@ -14,7 +14,7 @@ from sparkdesk.loading.choice import ChosenPair, chosen_pair
 if TYPE_CHECKING:
     from sparkdesk.chat.settings import ChatSettings
     from sparkdesk.engine.model_info import ModelInfo
-    from sparkdesk.server.requests.models import Usual
+    from sparkdesk.server.requests.models import RequestDefaults
     from sparkdesk.server.web.security import Policy
 
 KEY_VARIABLE = "SPARKDESK_API_KEY"
@@ -80,7 +80,7 @@ def _serve(pair: ChosenPair, options: Namespace, policy: "Policy", listener: soc
     from sparkdesk.runner.client import EngineClient
     from sparkdesk.server.jobs.dispatcher import Dispatcher
     from sparkdesk.server.web.app import build_app
-    from sparkdesk.server.web.serving import Running
+    from sparkdesk.server.web.serving import RunningServer
 
     settings = generation_args.settings_file()
     chat = generation_args.chat_settings(options, settings)
@@ -92,12 +92,14 @@ def _serve(pair: ChosenPair, options: Namespace, policy: "Policy", listener: soc
 
         load()
         assert engine.model is not None
-        usual = _usual(pair, options, chat, engine.model)
+        defaults = _defaults(pair, options, chat, engine.model)
         _warn(engine.model, policy)
-        dispatcher = Dispatcher(engine, reload=load, capacity=options.queue, say=say)
-        app = build_app(dispatcher, usual, policy, say=say)
+        dispatcher = Dispatcher(engine, reload=load, capacity=options.queue, log=say)
+        app = build_app(dispatcher, defaults, policy, log=say)
         address = _address(listener)
-        running = Running(app, dispatcher, grace_s=options.grace, on_ready=lambda: _greet(usual, policy, address))
+        running = RunningServer(
+            app, dispatcher, grace_s=options.grace, on_ready=lambda: _greet(defaults, policy, address)
+        )
         running.run(listener)
     say("Stopped.")
     return 0
@@ -130,17 +132,17 @@ def _key(options: Namespace) -> str:
     return str(key)
 
 
-def _usual(pair: ChosenPair, options: Namespace, chat: "ChatSettings", model: "ModelInfo") -> "Usual":
+def _defaults(pair: ChosenPair, options: Namespace, chat: "ChatSettings", model: "ModelInfo") -> "RequestDefaults":
     from sparkdesk.chat.recommended import follow, recommended_sampling
     from sparkdesk.engine.settings import SamplingSettings
-    from sparkdesk.server.requests.models import Usual
+    from sparkdesk.server.requests.models import RequestDefaults
 
     # What the command line leaves as it is becomes what the model's makers recommend.
     answering, thinking = (
         follow(chat.sampling, SamplingSettings(), recommended_sampling(model, is_thinking=is_thinking))
         for is_thinking in (False, True)
     )
-    return Usual(
+    return RequestDefaults(
         sampling=answering,
         thinking_sampling=thinking,
         speculation=chat.speculation,
@@ -173,9 +175,9 @@ def _address(listener: socket.socket) -> str:
     return f"http://{shown}:{port}"
 
 
-def _greet(usual: "Usual", policy: "Policy", address: str) -> None:
-    draft = f", drafting up to {usual.block_size} tokens at once" if usual.block_size else ""
-    say(f"Serving {usual.names[0]} at {address}/v1{draft}. Ctrl+C stops.")
+def _greet(defaults: "RequestDefaults", policy: "Policy", address: str) -> None:
+    draft = f", drafting up to {defaults.block_size} tokens at once" if defaults.block_size else ""
+    say(f"Serving {defaults.names[0]} at {address}/v1{draft}. Ctrl+C stops.")
     key = f' -H "Authorization: Bearer ${KEY_VARIABLE}"' if policy.api_key else ""
     say(f"  curl {address}/v1/chat/completions{key} \\")
     say("""    -d '{"messages": [{"role": "user", "content": "Count from 1 to 10."}]}'""")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sparkdesk.engine.interfaces import ConstraintPart
 from sparkdesk.engine.sampling import Distribution, Floats, Ids, at_least_largest
 from sparkdesk.engine.settings import SamplingSettings
-from sparkdesk.errors import EngineError
+from sparkdesk.errors import GrammarError
 
 _STEPS = (64, 512, 2048)
 """How far down is looked, before the whole vocabulary is."""
@@ -136,8 +136,8 @@ def _descending(row: Floats) -> Iterator[Ids]:
         yield rest
 
 
-def _dead_end() -> EngineError:
-    return EngineError(
+def _dead_end() -> GrammarError:
+    return GrammarError(
         "The grammar allows nothing here that the model can say.",
         "Its text must be made of what the vocabulary can spell.",
     )

@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from sparkdesk.errors import EngineError
+from sparkdesk.errors import GrammarError
 
 MOST_CHARACTERS = 256 * 1024
 _MOST_NESTED = 1100
@@ -134,7 +134,7 @@ class _Grammar:
 def check(text: str) -> bool:
     """Whether it has rules for single tokens, such as <|im_end|>, beside those for letters.
 
-    Raises EngineError where llama.cpp would take too long over this grammar, or too much memory, or fall over it.
+    Raises GrammarError where llama.cpp would take too long over this grammar, or too much memory, or fall over it.
     """
     if len(text) > MOST_CHARACTERS:
         raise _too_much(f"it has {len(text):,} characters, and {MOST_CHARACTERS:,} are the most")
@@ -219,5 +219,5 @@ def _shown(name: str) -> str:
     return "a group" if name.startswith("(") else f"the rule {name[:40]}"
 
 
-def _too_much(reason: str) -> EngineError:
-    return EngineError(f"The grammar cannot be used: {reason}.", "Write it with fewer repetitions and shorter rules.")
+def _too_much(reason: str) -> GrammarError:
+    return GrammarError(f"The grammar cannot be used: {reason}.", "Write it with fewer repetitions and shorter rules.")

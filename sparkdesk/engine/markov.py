@@ -80,6 +80,8 @@ class MarkovHead:
         return self.change(self._state(previous) - self._state(instead_of), ids)
 
     def change(self, state: NDArray[np.float32], ids: NDArray[np.intp]) -> NDArray[np.float32]:
+        if not len(ids):  # numpy cannot reshape what is empty by a -1
+            return np.zeros(0, np.float32)
         return self._w2.dot(ids if self._row_of is None else self._row_of[ids], state)
 
     def _rows_of_draft(self, file: GgufFile) -> NDArray[np.intp] | None:

@@ -95,7 +95,7 @@ def constrained_greedy(
             ids = _most_likely(row)
             ids = ids[constraint.allowed(ids)]
         logits = chain.logits(i, ids)
-        if not np.isfinite(logits).any():
+        if not np.isfinite(logits).any():  # none of them is allowed, or none is possible
             break
         chain.tokens.append(int(ids[int(logits.argmax())]))
         constraint.accept(chain.tokens[-1])

@@ -11,7 +11,7 @@ from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.markov import DRAFT_TO_TARGET, W1, W2, MarkovHead
 from sparkdesk.gguf.header import read_gguf
 
-VOCABULARY, RANK = 40, 32
+VOCABULARY, RANK = 40, 64
 
 
 def head(path: Path, w1: FloatArray, w2: FloatArray, ids: NDArray[np.int64] | None = None) -> MarkovHead:
@@ -56,3 +56,29 @@ def test_packed_rows_give_what_unpacked_ones_do(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("sparkdesk.engine.markov._SMALL_BYTES", 0)
     assert MarkovHead(file).bias(7, ids) == pytest.approx(unpacked, rel=1e-5)
     assert unpacked == pytest.approx(w2[ids] @ w1[7], abs=0.2)
+
+
+@pytest.mark.parametrize("kind", ["F32", "F16", "Q8_0", "Q4_0"])
+@pytest.mark.parametrize("is_kept_packed", [False, True])
+def test_asked_about_no_token_it_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, is_kept_packed: bool
+) -> None:
+    """A grammar that allows none of a draft's likeliest tokens asks so; every real head stays packed."""
+    if is_kept_packed:
+        monkeypatch.setattr("sparkdesk.engine.markov._SMALL_BYTES", 0)
+    rows = np.ones((VOCABULARY, RANK), np.float32)
+    quantization = gguf.GGMLQuantizationType[kind]
+    writer = gguf.GGUFWriter(tmp_path / "draft.gguf", "dflash")
+    for name in (W1, W2):
+        if kind in ("F32", "F16"):
+            writer.add_tensor(name, rows.astype(np.float32 if kind == "F32" else np.float16))
+        else:
+            writer.add_tensor(name, gguf.quants.quantize(rows, quantization), raw_dtype=quantization)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    found = MarkovHead(read_gguf(tmp_path / "draft.gguf"))
+    nothing = np.zeros(0, np.intp)
+    assert found.bias(1, nothing).shape == found.difference(1, 2, nothing).shape == (0,)
+    assert found.bias(1, np.array([3, 5])).shape == (2,)

@@ -9,7 +9,7 @@ from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Prefilled, Round, TokenLogprobs
 from sparkdesk.engine.settings import GenerationSettings
 from sparkdesk.engine.stats import ReplyStats
-from sparkdesk.errors import EngineCrashed, EngineError
+from sparkdesk.errors import EngineCrashed, GrammarError
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
 
 TEMPLATE = (
@@ -111,7 +111,7 @@ class ScriptedReply:
     def _events(self) -> Iterator[Prefilling | RoundDone | Finished]:
         engine, settings = self._engine, self._settings
         if settings.grammar is not None and not engine.knows_grammars:
-            raise EngineError("The grammar cannot be used.", "Ask for another.")
+            raise GrammarError("The grammar cannot be used.", "RequestOptions for another.")
         text = engine.say(self._prompt, settings)
         count = len(self._prompt)
         yield Prefilling(Prefilled(count, count, 0, 1.0))

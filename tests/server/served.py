@@ -10,13 +10,15 @@ from typing import Any
 from sparkdesk.server.jobs.dispatcher import Dispatcher
 from sparkdesk.server.jobs.engine import ServedEngine
 from sparkdesk.server.jobs.reply_channel import MOST_WAITING_BYTES
-from sparkdesk.server.requests.models import Usual
+from sparkdesk.server.requests.models import RequestDefaults
 from sparkdesk.server.web.app import build_app
 from sparkdesk.server.web.security import Policy
-from sparkdesk.server.web.serving import Running, listen
+from sparkdesk.server.web.serving import RunningServer, listen
 from tests.server.scripted import MODEL, ScriptedEngine
 
-USUAL = Usual(names=("scripted", "other-name"), block_size=MODEL.block_size, vocabulary_size=MODEL.vocabulary_size)
+DEFAULTS = RequestDefaults(
+    names=("scripted", "other-name"), block_size=MODEL.block_size, vocabulary_size=MODEL.vocabulary_size
+)
 
 
 @dataclass
@@ -24,7 +26,7 @@ class Listening:
     """What tests need to know of a server."""
 
     url: str
-    running: Running
+    running: RunningServer
     log: list[str] = field(default_factory=list)
 
     @property
@@ -54,7 +56,7 @@ def listening(
     *,
     reload: Callable[[], None],
     policy: Policy | None = None,
-    usual: Usual = USUAL,
+    defaults: RequestDefaults = DEFAULTS,
     capacity: int = 64,
     grace_s: float = 1.0,
     stalled_s: float = 30.0,
@@ -68,10 +70,10 @@ def listening(
     port = listener.getsockname()[1]
     is_ready = threading.Event()
     dispatcher = Dispatcher(
-        engine, reload=reload, capacity=capacity, most_waiting_bytes=most_waiting_bytes, say=log.append
+        engine, reload=reload, capacity=capacity, most_waiting_bytes=most_waiting_bytes, log=log.append
     )
-    app = build_app(dispatcher, usual, policy or Policy(), say=log.append, stalled_s=stalled_s)
-    running = Running(app, dispatcher, grace_s=grace_s, on_ready=is_ready.set)
+    app = build_app(dispatcher, defaults, policy or Policy(), log=log.append, stalled_s=stalled_s)
+    running = RunningServer(app, dispatcher, grace_s=grace_s, on_ready=is_ready.set)
     thread = threading.Thread(target=running.run, args=(listener,), name="served")
     thread.start()
     assert is_ready.wait(30), "the server does not start"

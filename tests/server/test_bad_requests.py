@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sparkdesk.engine.settings import GenerationSettings
+from sparkdesk.errors import EngineError
 from tests.server.scripted import ScriptedEngine
 from tests.server.served import Served, served
 
@@ -136,3 +138,25 @@ def test_after_all_that_the_server_is_well(running: tuple[Served, httpx.Client])
         "engine_reloads": 0,
     }
     assert not any("should not have happened" in line for line in server.log)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"grammar": 'root ::= "a"'},
+        {"response_format": {"type": "json_object"}},
+        {"tools": [TOOL], "tool_choice": "required"},
+        {},
+    ],
+)
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_fault_of_ours_is_a_500_whatever_form_was_asked_for(form: dict[str, Any], is_streamed: bool) -> None:
+    """With a grammar it was once told to the client as its own mistake."""
+
+    def fail(prompt: str, settings: GenerationSettings) -> str:
+        raise EngineError("The engine failed unexpectedly (ValueError: cannot reshape).")
+
+    with served(ScriptedEngine(fail)) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+        body = {"messages": [{"role": "user", "content": "Hi"}], "stream": is_streamed, **form}
+        response = client.post("/v1/chat/completions", json=body)
+    assert response.status_code == 500 and response.json()["error"]["type"] == "server_error"

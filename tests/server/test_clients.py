@@ -19,9 +19,9 @@ from sparkdesk.server.jobs.dispatcher import Dispatcher
 from sparkdesk.server.web import delivery
 from sparkdesk.server.web.app import build_app
 from sparkdesk.server.web.security import Policy
-from sparkdesk.server.web.serving import Running, listen
+from sparkdesk.server.web.serving import RunningServer, listen
 from tests.server.scripted import ScriptedEngine
-from tests.server.served import USUAL, Served, served
+from tests.server.served import DEFAULTS, Served, served
 
 CHAT = "/v1/chat/completions"
 
@@ -214,7 +214,7 @@ async def test_a_stream_is_never_silent_for_long(
         await asyncio.sleep(0.3)
         engine.gate.set()
         text = (await task).text
-    assert text.count(": nothing yet\n\n") >= 2
+    assert text.count(": keep-alive\n\n") >= 2
     assert "".join(re.findall(r'"content":"([^"]*)"', text)) == "Hello, world."
 
 
@@ -223,10 +223,10 @@ def test_of_two_that_take_a_port_the_second_to_listen_is_told(engine: ScriptedEn
         second = listen("127.0.0.1", first.getsockname()[1])  # nobody listens there yet
         first.listen()
         dispatcher = Dispatcher(engine, reload=engine.reload, capacity=1)
-        app = build_app(dispatcher, USUAL, Policy(), say=lambda text: None)
+        app = build_app(dispatcher, DEFAULTS, Policy(), log=lambda text: None)
         with pytest.raises(UsageError, match="in use already"):
-            Running(app, dispatcher, grace_s=0).run(second)
-        dispatcher.let_go()
+            RunningServer(app, dispatcher, grace_s=0).run(second)
+        dispatcher.shutdown_executor()
 
 
 async def test_an_engine_that_dies_is_loaded_again_and_the_others_never_notice(

@@ -15,7 +15,7 @@ from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.runner.client import EngineClient
-from sparkdesk.server.requests.models import Usual
+from sparkdesk.server.requests.models import RequestDefaults
 from tests.server.served import listening
 from tests.server.test_openai_client import GEMMA_TEMPLATE, READ
 
@@ -75,8 +75,8 @@ def engine(tiny_pair: SyntheticPair) -> Iterator[OtherTemplate]:
 def http(engine: OtherTemplate) -> Iterator[httpx.Client]:
     engine.template = None
     assert engine.model is not None
-    usual = Usual(names=("tiny",), block_size=7, vocabulary_size=engine.model.vocabulary_size)
-    with listening(engine, reload=lambda: None, usual=usual) as server:
+    defaults = RequestDefaults(names=("tiny",), block_size=7, vocabulary_size=engine.model.vocabulary_size)
+    with listening(engine, reload=lambda: None, defaults=defaults) as server:
         with httpx.Client(base_url=server.url, timeout=120) as client:
             yield client
 

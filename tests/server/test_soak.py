@@ -17,7 +17,7 @@ import pytest
 from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings
 from sparkdesk.runner.client import EngineClient
-from sparkdesk.server.requests.models import Usual
+from sparkdesk.server.requests.models import RequestDefaults
 from tests.server.scripted import ScriptedEngine
 from tests.server.served import Listening, listening, served
 
@@ -113,7 +113,7 @@ def check_account(server: Listening, crowd: Crowd, requests: int) -> None:
     """Every request has become exactly one thing."""
     settle(server)
     assert crowd.outcomes.total() == requests
-    outcomes = server.dispatcher.meters.outcomes
+    outcomes = server.dispatcher.metrics.outcomes
     assert outcomes["failed"] == 0
     assert outcomes["stop"] + outcomes["length"] >= crowd.outcomes["answered"]
     assert not any("should not have happened" in line for line in server.log)
@@ -127,7 +127,7 @@ def test_a_thousand_requests_of_twenty_clients_leave_nothing_behind() -> None:
         warm = Crowd(server, clients=20, requests=300, leaving=0.3, seed=SEED)
         warm.run()
         check_account(server, warm, 300)
-        server.dispatcher.meters.outcomes.clear()
+        server.dispatcher.metrics.outcomes.clear()
         standing, resident = footprint(), resident_bytes()
         crowd = Crowd(server, clients=20, requests=1000, leaving=0.3, seed=SEED + 1)
         crowd.run()
@@ -152,10 +152,10 @@ def tiny_engine(tiny_pair: SyntheticPair) -> Iterator[EngineClient]:
 @pytest.mark.slow
 def test_spark_tiny_counts_for_everybody(tiny_engine: EngineClient) -> None:
     assert tiny_engine.model is not None
-    usual = Usual(names=("tiny",), block_size=7, vocabulary_size=tiny_engine.model.vocabulary_size)
-    with listening(tiny_engine, reload=lambda: None, usual=usual) as server:
+    defaults = RequestDefaults(names=("tiny",), block_size=7, vocabulary_size=tiny_engine.model.vocabulary_size)
+    with listening(tiny_engine, reload=lambda: None, defaults=defaults) as server:
         crowd = Crowd(server, clients=6, requests=60, leaving=0.2, seed=SEED)
         crowd.run()
         check_account(server, crowd, 60)
         assert crowd.outcomes["answered"] > 30
-        assert server.dispatcher.meters.accepted > 100, "speculation goes on from client to client"
+        assert server.dispatcher.metrics.accepted > 100, "speculation goes on from client to client"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sparkdesk.engine.llama.library import complaints
 from sparkdesk.engine.llama.model import Model
 from sparkdesk.engine.sampling import Ids
-from sparkdesk.errors import EngineError
+from sparkdesk.errors import GrammarError
 
 _ROOT = "root"
 _LONGEST_STEP_S = 2.0
@@ -28,14 +28,14 @@ class Grammar:
     """One state of a grammar; `copy` makes another that goes its own way. Close each."""
 
     def __init__(self, model: Model, gbnf: str) -> None:
-        """Raises EngineError with llama.cpp's own words where it cannot use the grammar."""
+        """Raises GrammarError with llama.cpp's own words where it cannot use the grammar."""
         complaints.take()
         vocabulary = C.llama_model_get_vocab(model.pointer)
         with _stderr_apart() as said:
             text = gbnf.encode("utf-8", "replace")
             self._pointer: Any = C.llama_sampler_init_grammar(vocabulary, text, _ROOT.encode())
         if not self._pointer:
-            raise EngineError(
+            raise GrammarError(
                 f"The grammar cannot be used: {_reason(said) or complaints.take() or 'no reason given'}.",
                 "It must be GBNF as llama.cpp reads it, without left recursion, and begin with a rule named root.",
             )
@@ -71,7 +71,7 @@ class Grammar:
 
 def _check_time(began: float) -> None:
     if perf_counter() - began > _LONGEST_STEP_S:
-        raise EngineError(
+        raise GrammarError(
             f"The grammar is too ambiguous: one step of it took {perf_counter() - began:.0f} seconds.",
             "Write it so that few of its rules can match the same text.",
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from llama_cpp.llama_grammar import BuiltinRule, SchemaConverter
 
-from sparkdesk.errors import EngineError
+from sparkdesk.errors import GrammarError
 
 MOST_SCHEMA_CHARACTERS = 100_000
 _MOST_ITEMS = 300  # the converter nests what may be left out of a list, by recursion
@@ -32,7 +32,7 @@ def gbnf_of_schema(text: str) -> str:
     forbidden, nor a greatest length above a thousand (three hundred items), or above a hundred where there are many:
     each costs as many rules.
 
-    Raises EngineError where this schema cannot be turned into a grammar.
+    Raises GrammarError where this schema cannot be turned into a grammar.
     """
     if len(text) > MOST_SCHEMA_CHARACTERS:
         raise _refusal(f"it has {len(text):,} characters, and {MOST_SCHEMA_CHARACTERS:,} are the most")
@@ -179,5 +179,5 @@ def _translated(pattern: str) -> str:
     return "".join(out)
 
 
-def _refusal(reason: str) -> EngineError:
-    return EngineError(f"The JSON schema cannot be used: {reason}.", "Ask for a simpler one, or give a grammar.")
+def _refusal(reason: str) -> GrammarError:
+    return GrammarError(f"The JSON schema cannot be used: {reason}.", "Ask for a simpler one, or give a grammar.")

@@ -16,14 +16,14 @@ from sparkdesk.server.jobs.fair_queue import FairQueue, QueueFull
 from sparkdesk.server.jobs.job import Job
 from sparkdesk.server.jobs.metrics import Gauges, Metrics
 from sparkdesk.server.jobs.prepare import Prepared, prepare
-from sparkdesk.server.jobs.reply_channel import MOST_WAITING_BYTES, Broke, ReplyChannel
-from sparkdesk.server.jobs.worker import answer
-from sparkdesk.server.requests.models import ChatAsk, TextAsk
+from sparkdesk.server.jobs.reply_channel import MOST_WAITING_BYTES, ReplyChannel, ReplyFailed
+from sparkdesk.server.jobs.worker import run_job
+from sparkdesk.server.requests.models import ChatRequest, CompletionRequest
 
 READY, LOADING, FAILED, CLOSING = "ready", "loading", "failed", "closing"
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 1, 60
-_USUAL_REPLY_S = 5.0
-_FORGETTING = 0.8
+_INITIAL_REPLY_S = 5.0
+_DECAY = 0.8
 
 Result = TypeVar("Result")
 
@@ -38,27 +38,27 @@ class Dispatcher:
         reload: Callable[[], None],
         capacity: int,
         most_waiting_bytes: int = MOST_WAITING_BYTES,
-        say: Callable[[str], None] = lambda text: None,
+        log: Callable[[str], None] = lambda text: None,
     ) -> None:
         """`reload` loads the model again, in the engine's thread. It raises SparkDeskError.
 
         `most_waiting_bytes` are what may wait for a single reader.
         """
         self.engine = engine
-        self.meters = Metrics()
+        self.metrics = Metrics()
         self.state = READY
         self.problem = ""
         """Why the engine cannot be used, or what happened to it."""
-        self._reload, self._say = reload, say
+        self._reload, self._log = reload, log
         self._most_waiting_bytes = most_waiting_bytes
         self._queue: FairQueue[Job] = FairQueue(capacity)
         self._arriving = 0
         self._running: Job | None = None
         self._changed = asyncio.Event()
-        self._settled = asyncio.Condition()
+        self._state_changed = asyncio.Condition()
         self._reloads = 0
         self._may_reload = True
-        self._typical_s = _USUAL_REPLY_S
+        self._typical_reply_s = _INITIAL_REPLY_S
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
 
     @property
@@ -71,13 +71,13 @@ class Dispatcher:
             reloads=self._reloads,
         )
 
-    async def submit(self, ask: ChatAsk | TextAsk, client: str) -> Job:
+    async def submit(self, request: ChatRequest | CompletionRequest, client: str) -> Job:
         """Queue a request. Raises ApiError where it cannot be served, or not now."""
         if len(self._queue) + self._arriving >= self._queue.capacity:
             raise self._busy()
         self._arriving += 1
         try:
-            prepared = await self._prepare(ask)
+            prepared = await self._prepare(request)
         finally:
             self._arriving -= 1
         job = Job(
@@ -94,7 +94,7 @@ class Dispatcher:
     def leave(self, job: Job) -> None:
         """Nobody waits for this job any more."""
         if self._queue.remove(job.client, job):
-            self.meters.outcomes["stopped"] += 1
+            self.metrics.outcomes["stopped"] += 1
         job.stop(ApiError(499, "The client is gone.", code="gone"))
 
     async def run(self) -> None:
@@ -114,33 +114,33 @@ class Dispatcher:
                 await self._load_again(self.problem)
                 continue
             if self.state == LOADING:
-                await self._settle(READY, "")
+                await self._set_state(READY, "")
             job = self._queue.take()
             if job is None:
                 return
-            await self._answer(job)
+            await self._run_job(job)
 
     async def close(self, grace_s: float, *, is_urgent: Callable[[], bool] = lambda: False) -> None:
         """Refuse what waits, give the running reply its time, then end it."""
-        await self._settle(CLOSING, "The server is shutting down.")
+        await self._set_state(CLOSING, "The server is shutting down.")
         for job in self._queue.clear():
-            job.outlet.put(Broke(shutting_down()))
+            job.channel.put(ReplyFailed(shutting_down()))
         deadline = monotonic() + grace_s
         while self._running is not None and monotonic() < deadline and not is_urgent():
             await asyncio.sleep(0.05)
         if self._running is not None:
             self._running.stop(shutting_down())
 
-    def let_go(self) -> None:
+    def shutdown_executor(self) -> None:
         """Of the engine's thread, which ends as soon as it is idle."""
         self._thread.shutdown(wait=False)
 
-    async def _prepare(self, ask: ChatAsk | TextAsk) -> Prepared:
+    async def _prepare(self, request: ChatRequest | CompletionRequest) -> Prepared:
         """A death that nobody has noticed before is mended first."""
         for _ in range(2):
             await self._until_ready()
             try:
-                return await asyncio.to_thread(prepare, self.engine, ask)
+                return await asyncio.to_thread(prepare, self.engine, request)
             except EngineCrashed as error:
                 self.problem = error.message
                 if self.state == READY:
@@ -151,8 +151,8 @@ class Dispatcher:
         raise ApiError(503, self.problem, code="engine_crashed")
 
     async def _until_ready(self) -> None:
-        async with self._settled:
-            await self._settled.wait_for(lambda: self.state != LOADING)
+        async with self._state_changed:
+            await self._state_changed.wait_for(lambda: self.state != LOADING)
         self._check_open()
 
     def _check_open(self) -> None:
@@ -164,22 +164,22 @@ class Dispatcher:
     def _unusable(self) -> ApiError:
         return ApiError(503, f"{self.problem} Start the server again.", code="engine_failed", is_worth_retrying=False)
 
-    async def _answer(self, job: Job) -> None:
+    async def _run_job(self, job: Job) -> None:
         began_s = monotonic()
-        self.meters.waited.add(began_s - job.arrived_s)
+        self.metrics.waited.add(began_s - job.arrived_s)
         self._running = job
         try:
-            answered = await self._in_thread(lambda: answer(self.engine, job))
+            result = await self._in_thread(lambda: run_job(self.engine, job))
         finally:
             self._running = None
         took_s = monotonic() - began_s
-        self.meters.answered(answered, seconds=took_s)
-        if answered.death is not None:
-            self.problem = answered.death.message
-            self._say(f"The engine died: {self.problem}")
-        elif answered.figures is not None:
+        self.metrics.finished(result, seconds=took_s)
+        if result.death is not None:
+            self.problem = result.death.message
+            self._log(f"The engine died: {self.problem}")
+        elif result.figures is not None:
             self._may_reload = True
-            self._typical_s = _FORGETTING * self._typical_s + (1 - _FORGETTING) * took_s
+            self._typical_reply_s = _DECAY * self._typical_reply_s + (1 - _DECAY) * took_s
 
     async def _load_again(self, cause: str) -> None:
         """Once after each death; what dies again before it has answered anything is left alone."""
@@ -188,8 +188,8 @@ class Dispatcher:
             await self._give_up(f"The engine died twice. {self.problem}")
             return
         self._may_reload = False
-        await self._settle(LOADING, self.problem)
-        self._say("Loading the model again.")
+        await self._set_state(LOADING, self.problem)
+        self._log("Loading the model again.")
         try:
             await self._in_thread(self._reload)
         except (SparkDeskError, OSError) as error:
@@ -197,26 +197,26 @@ class Dispatcher:
             return
         self._reloads += 1
         if self.state == LOADING:
-            await self._settle(READY, "")
-            self._say("The model is loaded again.")
+            await self._set_state(READY, "")
+            self._log("The model is loaded again.")
 
     async def _give_up(self, problem: str) -> None:
-        self._say(problem)
+        self._log(problem)
         if self.state != CLOSING:
-            await self._settle(FAILED, problem)
+            await self._set_state(FAILED, problem)
         for job in self._queue.clear():
-            job.outlet.put(Broke(self._unusable()))
+            job.channel.put(ReplyFailed(self._unusable()))
 
-    async def _settle(self, state: str, problem: str) -> None:
-        async with self._settled:
+    async def _set_state(self, state: str, problem: str) -> None:
+        async with self._state_changed:
             self.state, self.problem = state, problem
-            self._settled.notify_all()
+            self._state_changed.notify_all()
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _busy(self) -> ApiError:
-        wait_s = round(self._typical_s * (1 + len(self._queue)))
+        wait_s = round(self._typical_reply_s * (1 + len(self._queue)))
         return ApiError(
             429,
             f"{len(self._queue)} requests wait already. Try again in a while.",

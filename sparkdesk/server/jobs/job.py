@@ -11,10 +11,10 @@ from sparkdesk.server.jobs.reply_channel import ReplyChannel
 class Job:
     """`stop` comes from the event loop, the rest from the engine's thread."""
 
-    def __init__(self, prepared: Prepared, client: str, outlet: ReplyChannel, *, arrived_s: float) -> None:
+    def __init__(self, prepared: Prepared, client: str, channel: ReplyChannel, *, arrived_s: float) -> None:
         self.prepared = prepared
         self.client = client
-        self.outlet = outlet
+        self.channel = channel
         self.arrived_s = arrived_s
         self.stopped_by: ApiError | None = None
         self._reply: ReplyHandle | None = None

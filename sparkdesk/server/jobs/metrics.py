@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from sparkdesk.server.jobs.worker import Answered
+from sparkdesk.server.jobs.worker import JobResult
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
@@ -61,10 +61,10 @@ class Metrics:
     waited: Histogram = field(default_factory=Histogram)
     took: Histogram = field(default_factory=Histogram)
 
-    def answered(self, answered: Answered, *, seconds: float) -> None:
-        self.outcomes[answered.outcome] += 1
+    def finished(self, finished: JobResult, *, seconds: float) -> None:
+        self.outcomes[finished.outcome] += 1
         self.took.add(seconds)
-        figures = answered.figures
+        figures = finished.figures
         if figures is None:
             return
         stats = figures.stats

@@ -1,4 +1,4 @@
-"""From an ask to what the engine is asked, and how its tokens are to be spelled."""
+"""From a request to what the engine is asked, and how its tokens are parsed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,11 +18,11 @@ from sparkdesk.engine.settings import GenerationSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.server.errors import bad_request
 from sparkdesk.server.jobs.engine import ServedEngine
-from sparkdesk.server.requests.models import Ask, ChatAsk, TextAsk
+from sparkdesk.server.requests.models import ChatRequest, CompletionRequest, RequestOptions
 
 
 @dataclass(frozen=True, slots=True)
-class CallPlan:
+class ToolCallPlan:
     """How calls are looked for in the reply."""
 
     form: CallFormat
@@ -42,7 +42,7 @@ class Prepared:
     spells_control: bool = False
     thought_tags: ThoughtTags | None = None
     is_thought_opened: bool = False
-    calls: CallPlan | None = None
+    calls: ToolCallPlan | None = None
 
     @property
     def is_guided(self) -> bool:
@@ -52,7 +52,7 @@ class Prepared:
         """Calls are then looked for in what the model writes of its own accord."""
         return replace(self, settings=replace(self.settings, grammar=None))
 
-    def speller(self) -> StreamParser:
+    def parser(self) -> StreamParser:
         thoughts = calls = None
         if self.thought_tags is not None:
             thoughts = ThoughtSplitter(self.thought_tags, is_opened=self.is_thought_opened)
@@ -62,56 +62,58 @@ class Prepared:
         return StreamParser(StopMatcher(self.stops), thoughts, calls, most_calls)
 
 
-def prepare(engine: ServedEngine, ask: ChatAsk | TextAsk) -> Prepared:
+def prepare(engine: ServedEngine, request: ChatRequest | CompletionRequest) -> Prepared:
     """Asks the engine for tokens only. Raises ApiError, EngineError or ChatTemplateError."""
     model = engine.model
     if model is None:
         raise EngineError("No model is loaded.")
-    if isinstance(ask, TextAsk):
-        tokens = ask.prompt if isinstance(ask.prompt, tuple) else engine.tokenize(ask.prompt)
-        prepared = Prepared(tokens, _settings(ask.common), ask.common.stops)
+    if isinstance(request, CompletionRequest):
+        tokens = request.prompt if isinstance(request.prompt, tuple) else engine.tokenize(request.prompt)
+        prepared = Prepared(tokens, _settings(request.options), request.options.stops)
     else:
-        prepared = _prepare_chat(engine, model, ask)
+        prepared = _prepare_chat(engine, model, request)
     _check_length(model, len(prepared.tokens))
     return prepared
 
 
-def _prepare_chat(engine: ServedEngine, model: ModelInfo, ask: ChatAsk) -> Prepared:
+def _prepare_chat(engine: ServedEngine, model: ModelInfo, request: ChatRequest) -> Prepared:
     dialect = dialect_of(model.chat_template)
-    text = _render(model, dialect, ask)
-    calls = _calls(ask, dialect)
+    text = _render(model, dialect, request)
+    calls = _calls(request, dialect)
     opened = calls.guide.opened if calls is not None else ""
-    settings = _settings(ask.common)
+    settings = _settings(request.options)
     if calls is not None:
         settings = replace(settings, grammar=calls.guide.grammar)
     tags = dialect.thought_tags
     return Prepared(
         _tokens(engine, model, text + opened),
         settings,
-        ask.common.stops,
+        request.options.stops,
         spells_control=dialect.is_gemma,
-        thought_tags=None if opened or settings.grammar is ask.common.grammar is not None else tags,
+        thought_tags=None if opened or settings.grammar is request.options.grammar is not None else tags,
         is_thought_opened=text.rstrip().endswith(tags.opening),
         calls=calls,
     )
 
 
-def _calls(ask: ChatAsk, dialect: Dialect) -> CallPlan | None:
-    if not ask.may_call:
+def _calls(request: ChatRequest, dialect: Dialect) -> ToolCallPlan | None:
+    if not request.may_call:
         return None
     if dialect.call_format is None:
         raise bad_request("This model's chat template has no place for tools.", param="tools")
-    return CallPlan(dialect.call_format, guide_for(ask, dialect), ask.most_calls, is_needed=ask.must_call)
+    return ToolCallPlan(
+        dialect.call_format, guide_for(request, dialect), request.most_calls, is_needed=request.must_call
+    )
 
 
-def _render(model: ModelInfo, dialect: Dialect, ask: ChatAsk) -> str:
+def _render(model: ModelInfo, dialect: Dialect, request: ChatRequest) -> str:
     """A model without a template continues the text as it stands."""
     if not model.chat_template:
-        return "".join(str(message["content"]) for message in ask.messages)
+        return "".join(str(message["content"]) for message in request.messages)
     template = _template(model.chat_template, model.bos_piece, model.eos_piece)
-    values: Mapping[str, Any] = {**ask.template_values, "enable_thinking": ask.is_thinking}
-    tools = dialect.tools(ask.tools) if ask.may_call else ()
-    return template.render_turns(dialect.turns(ask.messages), tools=tools, values=values)
+    values: Mapping[str, Any] = {**request.template_values, "enable_thinking": request.is_thinking}
+    tools = dialect.tools(request.tools) if request.may_call else ()
+    return template.render_turns(dialect.turns(request.messages), tools=tools, values=values)
 
 
 @lru_cache(maxsize=4)  # a long one takes a tenth of a second to compile
@@ -125,13 +127,13 @@ def _tokens(engine: ServedEngine, model: ModelInfo, text: str) -> tuple[int, ...
     return engine.tokenize(text)
 
 
-def _settings(ask: Ask) -> GenerationSettings:
+def _settings(request: RequestOptions) -> GenerationSettings:
     return GenerationSettings(
-        max_tokens=ask.max_tokens,
-        sampling=ask.sampling,
-        speculation=ask.speculation,
-        grammar=ask.grammar,
-        top_logprobs=ask.top_logprobs,
+        max_tokens=request.max_tokens,
+        sampling=request.sampling,
+        speculation=request.speculation,
+        grammar=request.grammar,
+        top_logprobs=request.top_logprobs,
     )
 
 

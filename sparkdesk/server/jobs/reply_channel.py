@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sparkdesk.chat_format.parts import Part
 from sparkdesk.chat_format.stream_parser import TokenChance
 from sparkdesk.server.errors import ApiError
-from sparkdesk.server.jobs.usage import Figures
+from sparkdesk.server.jobs.usage import ReplyUsage
 
 MOST_WAITING_BYTES = 4_000_000
 _PART_BYTES = 200
@@ -20,15 +20,15 @@ _PART_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class ReplyStarted:
     """The engine has taken the reply on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Advanced:
+class ReplyDelta:
     parts: tuple[Part, ...]
     chances: tuple[TokenChance, ...] = ()
-    figures: Figures | None = None
+    figures: ReplyUsage | None = None
     """Of the reply so far."""
 
     @property
@@ -39,18 +39,18 @@ class Advanced:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ReplyDone:
     reason: str
     """OpenAI's finish_reason: "stop", "length" or "tool_calls"."""
-    figures: Figures
+    figures: ReplyUsage
 
 
 @dataclass(frozen=True, slots=True)
-class Broke:
+class ReplyFailed:
     error: ApiError
 
 
-ChannelEvent = Began | Advanced | Ended | Broke
+ChannelEvent = ReplyStarted | ReplyDelta | ReplyDone | ReplyFailed
 
 
 class ReplyChannel:
@@ -68,7 +68,7 @@ class ReplyChannel:
 
     def put(self, event: ChannelEvent) -> None:
         with self._lock:
-            self._waiting_bytes += event.size_bytes if isinstance(event, Advanced) else 0
+            self._waiting_bytes += event.size_bytes if isinstance(event, ReplyDelta) else 0
             if self._waiting_bytes > self._most_bytes:
                 self.is_cut = True
                 self._events.clear()
@@ -80,7 +80,7 @@ class ReplyChannel:
             with self._lock:
                 if self._events:
                     event = self._events.popleft()
-                    self._waiting_bytes -= event.size_bytes if isinstance(event, Advanced) else 0
+                    self._waiting_bytes -= event.size_bytes if isinstance(event, ReplyDelta) else 0
                     return event
                 self._has_some.clear()
             await self._has_some.wait()

@@ -8,8 +8,8 @@ from sparkdesk.engine.stats import ReplyStats
 
 
 @dataclass
-class Tally:
-    """Figures of a reply in the making."""
+class UsageCounter:
+    """Counts of a reply in the making."""
 
     prompt_tokens: int
     stats: ReplyStats = field(default_factory=ReplyStats)
@@ -28,40 +28,40 @@ class Tally:
         if done.verified:
             self.accepted_counts[done.accepted] += 1
 
-    def figures(self, *, told_tokens: int, thought_tokens: int) -> "Figures":
-        return Figures(
+    def figures(self, *, completion_tokens: int, reasoning_tokens: int) -> "ReplyUsage":
+        return ReplyUsage(
             prompt_tokens=self.prompt_tokens,
             cached_tokens=self.reused,
             prefilled_tokens=self.prefilled,
             prefill_ms=self.prefill_ms,
-            told_tokens=told_tokens,
-            thought_tokens=thought_tokens,
+            completion_tokens=completion_tokens,
+            reasoning_tokens=reasoning_tokens,
             stats=self.stats,
             histogram=_as_list(self.accepted_counts),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ReplyUsage:
     """Of a reply that is over, or so far."""
 
     prompt_tokens: int
     cached_tokens: int
     prefilled_tokens: int
     prefill_ms: float
-    told_tokens: int
+    completion_tokens: int
     """Those of the reply that count for its reader: none behind a stop string."""
-    thought_tokens: int
+    reasoning_tokens: int
     stats: ReplyStats
     histogram: tuple[int, ...]
 
     def usage(self) -> dict[str, object]:
         return {
             "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.told_tokens,
-            "total_tokens": self.prompt_tokens + self.told_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.prompt_tokens + self.completion_tokens,
             "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
-            "completion_tokens_details": {"reasoning_tokens": self.thought_tokens},
+            "completion_tokens_details": {"reasoning_tokens": self.reasoning_tokens},
         }
 
     def timings(self) -> dict[str, object]:

@@ -4,41 +4,41 @@ from dataclasses import dataclass
 
 from sparkdesk.chat_format.parts import joined
 from sparkdesk.chat_format.stream_parser import ParsedEvent, StreamParser, TokenChance
-from sparkdesk.errors import EngineCrashed, EngineError, SparkDeskError
+from sparkdesk.errors import EngineCrashed, GrammarError, SparkDeskError
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
 from sparkdesk.server.errors import ApiError, bad_request, from_engine
 from sparkdesk.server.jobs.engine import ReplyHandle, ServedEngine
 from sparkdesk.server.jobs.job import Job
 from sparkdesk.server.jobs.prepare import Prepared
-from sparkdesk.server.jobs.reply_channel import Advanced, Began, Broke, Ended
-from sparkdesk.server.jobs.usage import Figures, Tally
+from sparkdesk.server.jobs.reply_channel import ReplyDelta, ReplyDone, ReplyFailed, ReplyStarted
+from sparkdesk.server.jobs.usage import ReplyUsage, UsageCounter
 
 _REASONS = {"end": "stop", "length": "length", "context": "length"}
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class JobResult:
     """What became of a job."""
 
     outcome: str
     """A finish_reason, "stopped", or "failed"."""
-    figures: Figures | None = None
+    figures: ReplyUsage | None = None
     death: EngineCrashed | None = None
 
 
-def answer(engine: ServedEngine, job: Job) -> Answered:
-    """Everything goes to the job's outlet, which comes to Ended or Broke. Raises nothing."""
+def run_job(engine: ServedEngine, job: Job) -> JobResult:
+    """Everything goes to the job's channel, which comes to ReplyDone or ReplyFailed. Raises nothing."""
     try:
-        return _Answer(engine, job).run()
+        return _JobRun(engine, job).run()
     except EngineCrashed as error:
-        job.outlet.put(Broke(from_engine(error)))
-        return Answered("failed", death=error)
+        job.channel.put(ReplyFailed(from_engine(error)))
+        return JobResult("failed", death=error)
     except Exception as error:  # a bug of ours must reach the client as an answer, and must not end the server
-        job.outlet.put(Broke(_explained(error, job)))
-        return Answered("failed")
+        job.channel.put(ReplyFailed(_as_api_error(error, job)))
+        return JobResult("failed")
 
 
-class _Answer:
+class _JobRun:
     def __init__(self, engine: ServedEngine, job: Job) -> None:
         self._engine = engine
         self._job = job
@@ -47,24 +47,22 @@ class _Answer:
 
     def _start_over(self, prepared: Prepared) -> None:
         self._prepared = prepared
-        self._speller = prepared.speller()
-        self._tally = Tally(len(prepared.tokens))
+        self._parser = prepared.parser()
+        self._usage = UsageCounter(len(prepared.tokens))
         self._is_enough = False
 
-    def run(self) -> Answered:
+    def run(self) -> JobResult:
         try:
-            return self._follow()
-        except EngineCrashed:
-            raise
-        except EngineError:
+            return self._stream()
+        except GrammarError:
             plan = self._prepared.calls
             if self._has_begun or not self._prepared.is_guided or plan is None or plan.is_needed:
                 raise
             # Some function's schema cannot become a grammar; the model may do well without one.
             self._start_over(self._prepared.unguided())
-            return self._follow()
+            return self._stream()
 
-    def _follow(self) -> Answered:
+    def _stream(self) -> JobResult:
         job, prepared = self._job, self._prepared
         if job.stopped_by is not None:
             return self._stopped(job.stopped_by)
@@ -80,14 +78,14 @@ class _Answer:
         reason = "cancelled"
         for event in reply.events():
             self._begin()
-            if self._job.outlet.is_cut:
+            if self._job.channel.is_cut:
                 self._job.stop(ApiError(408, "The reply was not read for too long.", code="too_slow"))
             match event:
                 case Prefilling(progress):
-                    self._tally.prefilling(progress)
+                    self._usage.prefilling(progress)
                 case RoundDone():
-                    self._tally.round_done(event.round)
-                    self._spell(event)
+                    self._usage.round_done(event.round)
+                    self._parse(event)
                     if self._is_enough:
                         reply.cancel()
                 case Finished(stop_reason):
@@ -97,43 +95,43 @@ class _Answer:
     def _begin(self) -> None:
         if not self._has_begun:
             self._has_begun = True
-            self._job.outlet.put(Began())
+            self._job.channel.put(ReplyStarted())
 
-    def _spell(self, event: RoundDone) -> None:
+    def _parse(self, event: RoundDone) -> None:
         if self._is_enough:
             return
-        told: list[ParsedEvent] = []
+        events: list[ParsedEvent] = []
         for index, piece in enumerate(event.pieces):
-            told.append(self._speller.take(piece, _chance(event, index)))
-            if self._speller.is_over:
+            events.append(self._parser.take(piece, _chance(event, index)))
+            if self._parser.is_over:
                 self._is_enough = True
                 break
-        self._put(told)
+        self._put(events)
 
-    def _put(self, told: list[ParsedEvent]) -> None:
-        parts = tuple(joined([part for each in told for part in each.parts]))
-        chances = tuple(chance for each in told for chance in each.chances)
+    def _put(self, events: list[ParsedEvent]) -> None:
+        parts = tuple(joined([part for each in events for part in each.parts]))
+        chances = tuple(chance for each in events for chance in each.chances)
         if parts or chances:
-            self._job.outlet.put(Advanced(parts, chances, self._figures(self._speller)))
+            self._job.channel.put(ReplyDelta(parts, chances, self._figures(self._parser)))
 
-    def _end(self, stop_reason: str) -> Answered:
-        figures = self._figures(self._speller)
+    def _end(self, stop_reason: str) -> JobResult:
+        figures = self._figures(self._parser)
         if stop_reason == "cancelled" and not self._is_enough:
             why = self._job.stopped_by or ApiError(500, "The reply was stopped.", code="stopped")
             return self._stopped(why, figures)
-        self._put([self._speller.finish()])
+        self._put([self._parser.finish()])
         reason = "stop" if self._is_enough else _REASONS.get(stop_reason, "stop")
-        if self._speller.has_calls and reason == "stop":
+        if self._parser.has_calls and reason == "stop":
             reason = "tool_calls"
-        self._job.outlet.put(Ended(reason, figures))
-        return Answered(reason, figures)
+        self._job.channel.put(ReplyDone(reason, figures))
+        return JobResult(reason, figures)
 
-    def _stopped(self, why: ApiError, figures: Figures | None = None) -> Answered:
-        self._job.outlet.put(Broke(why))
-        return Answered("stopped", figures)
+    def _stopped(self, why: ApiError, figures: ReplyUsage | None = None) -> JobResult:
+        self._job.channel.put(ReplyFailed(why))
+        return JobResult("stopped", figures)
 
-    def _figures(self, speller: StreamParser) -> Figures:
-        return self._tally.figures(told_tokens=speller.token_count, thought_tokens=speller.thought_count)
+    def _figures(self, parser: StreamParser) -> ReplyUsage:
+        return self._usage.figures(completion_tokens=parser.token_count, reasoning_tokens=parser.thought_count)
 
 
 def _chance(event: RoundDone, index: int) -> TokenChance | None:
@@ -143,8 +141,8 @@ def _chance(event: RoundDone, index: int) -> TokenChance | None:
     return TokenChance(event.pieces[index], event.round.likelihoods[index], top)
 
 
-def _explained(error: Exception, job: Job) -> ApiError:
-    if type(error) is EngineError and job.prepared.settings.grammar is not None:
+def _as_api_error(error: Exception, job: Job) -> ApiError:
+    if isinstance(error, GrammarError) and job.prepared.settings.grammar is not None:
         form = "grammar" if job.prepared.settings.grammar.gbnf else "response_format"
         param = "tools" if job.prepared.calls is not None else form
         return bad_request(f"{error.message} {error.hint}".strip(), param=param)

@@ -4,37 +4,37 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sparkdesk.server.requests.common import read_common, read_logprobs_count
 from sparkdesk.server.requests.fields import Fields
 from sparkdesk.server.requests.messages import read_messages
-from sparkdesk.server.requests.models import AUTO, NONE, REQUIRED, ChatAsk, Usual
+from sparkdesk.server.requests.models import AUTO, NONE, REQUIRED, ChatRequest, RequestDefaults
+from sparkdesk.server.requests.options import read_logprobs_count, read_options
 
 _FUNCTION_NAME = re.compile(r"[\w.-]{1,128}", re.ASCII)
 _MOST_TOOLS = 512
 _TAKEN = frozenset({"messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token"})
 
 
-def read_chat(body: object, usual: Usual) -> ChatAsk:
+def read_chat_request(body: object, defaults: RequestDefaults) -> ChatRequest:
     """Raises ApiError."""
     fields = Fields(body)
     for old in ("functions", "function_call"):
         if fields.has(old):
             fields.refuse(old, "is OpenAI's former way; send tools and tool_choice")
-    is_thinking, values = _template_values(fields, usual)
-    common = read_common(fields, usual, logprobs=_logprobs(fields), is_thinking=is_thinking)
+    is_thinking, values = _template_values(fields, defaults)
+    options = read_options(fields, defaults, logprobs=_logprobs(fields), is_thinking=is_thinking)
     tools = _tools(fields)
     choice, function = _tool_choice(fields, tools)
-    if common.grammar is not None and tools and choice != NONE:
+    if options.grammar is not None and tools and choice != NONE:
         name = "grammar" if fields.has("grammar") else "response_format"
         fields.refuse(name, "cannot be combined with tools; send one of them, or tool_choice none")
-    return ChatAsk(
-        common,
+    return ChatRequest(
+        options,
         messages=read_messages(fields),
         tools=tools,
         tool_choice=choice,
         tool_name=function,
         most_calls=0 if fields.switch("parallel_tool_calls", True) else 1,
-        is_thinking=is_thinking and common.grammar is None,
+        is_thinking=is_thinking and options.grammar is None,
         template_values=values,
     )
 
@@ -93,11 +93,11 @@ def _tool_choice(fields: Fields, tools: tuple[Mapping[str, Any], ...]) -> tuple[
     return choice_text, ""
 
 
-def _template_values(fields: Fields, usual: Usual) -> tuple[bool, Mapping[str, Any]]:
+def _template_values(fields: Fields, defaults: RequestDefaults) -> tuple[bool, Mapping[str, Any]]:
     given = fields.inner("chat_template_kwargs")
     if given is None:
-        return usual.is_thinking, {}
+        return defaults.is_thinking, {}
     taken = sorted(_TAKEN & given.given.keys())
     if taken:
         given.refuse(taken[0], "is the server's own")
-    return given.switch("enable_thinking", usual.is_thinking), given.given
+    return given.switch("enable_thinking", defaults.is_thinking), given.given

@@ -2,37 +2,37 @@
 
 from dataclasses import replace
 
-from sparkdesk.server.requests.common import read_common, read_logprobs_count
 from sparkdesk.server.requests.fields import Fields
-from sparkdesk.server.requests.models import TextAsk, Usual
+from sparkdesk.server.requests.models import CompletionRequest, RequestDefaults
+from sparkdesk.server.requests.options import read_logprobs_count, read_options
 
-_USUAL_TOKENS = 16
+_DEFAULT_MAX_TOKENS = 16
 """OpenAI's own."""
 
 
-def read_text(body: object, usual: Usual) -> TextAsk:
+def read_completion_request(body: object, defaults: RequestDefaults) -> CompletionRequest:
     """Raises ApiError."""
     fields = Fields(body)
     logprobs = read_logprobs_count(fields, "logprobs") if fields.has("logprobs") else None
-    common = read_common(fields, usual, logprobs=logprobs)
+    options = read_options(fields, defaults, logprobs=logprobs)
     if fields.switch("echo", False):
         fields.refuse("echo", "is not supported here; leave it out")
     if fields.text("suffix"):
         fields.refuse("suffix", "is not supported here; leave it out")
-    if not common.max_tokens:
-        common = replace(common, max_tokens=_USUAL_TOKENS)
-    return TextAsk(common, _prompt(fields, usual))
+    if not options.max_tokens:
+        options = replace(options, max_tokens=_DEFAULT_MAX_TOKENS)
+    return CompletionRequest(options, _prompt(fields, defaults))
 
 
-def _prompt(fields: Fields, usual: Usual) -> str | tuple[int, ...]:
+def _prompt(fields: Fields, defaults: RequestDefaults) -> str | tuple[int, ...]:
     given = fields.given.get("prompt")
     if isinstance(given, list) and len(given) == 1 and isinstance(given[0], str | list):
         given = given[0]
     if isinstance(given, str) and given:
         return given
     if isinstance(given, list) and given and all(type(token) is int for token in given):
-        if not all(0 <= token < usual.vocabulary_size for token in given):
-            fields.refuse("prompt", f"must have tokens from 0 to {usual.vocabulary_size - 1} only")
+        if not all(0 <= token < defaults.vocabulary_size for token in given):
+            fields.refuse("prompt", f"must have tokens from 0 to {defaults.vocabulary_size - 1} only")
         return tuple(given)
     if isinstance(given, list) and len(given) > 1 and all(isinstance(each, str | list) for each in given):
         fields.refuse("prompt", "must be one prompt: send each in a request of its own")

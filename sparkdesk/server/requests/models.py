@@ -10,7 +10,7 @@ AUTO, NONE, REQUIRED = "auto", "none", "required"
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class RequestOptions:
     """What both kinds of request have."""
 
     sampling: SamplingSettings
@@ -22,27 +22,27 @@ class Ask:
     """From response_format: it holds from the first token on."""
     top_logprobs: int | None = None
     is_streamed: bool = False
-    tells_usage: bool = False
+    include_usage: bool = False
     """At the end of a stream."""
-    tells_timings: bool = False
+    include_timings: bool = False
     """With every chunk of a stream."""
     user: str = ""
     """Who asks, where the client says so."""
 
 
 @dataclass(frozen=True, slots=True)
-class TextAsk:
+class CompletionRequest:
     """/v1/completions: continue this."""
 
-    common: Ask
+    options: RequestOptions
     prompt: str | tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ChatAsk:
+class ChatRequest:
     """/v1/chat/completions: say the next thing."""
 
-    common: Ask
+    options: RequestOptions
     messages: tuple[Mapping[str, Any], ...]
     tools: tuple[Mapping[str, Any], ...] = ()
     tool_choice: str = AUTO
@@ -64,7 +64,7 @@ class ChatAsk:
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
+class RequestDefaults:
     """What holds where a request says nothing, and what it may ask for."""
 
     sampling: SamplingSettings = field(default_factory=SamplingSettings)

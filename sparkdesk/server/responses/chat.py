@@ -5,44 +5,44 @@ from typing import Any
 
 from sparkdesk.chat_format.parts import CallArguments, CallOpened, Part, Said, Thought
 from sparkdesk.chat_format.stream_parser import TokenChance
-from sparkdesk.server.jobs.reply_channel import Advanced, Ended
+from sparkdesk.server.jobs.reply_channel import ReplyDelta, ReplyDone
 from sparkdesk.server.responses.json_io import as_logprob
-from sparkdesk.server.responses.protocol import Heading, so_far, with_figures
+from sparkdesk.server.responses.protocol import ResponseHeading, timings_so_far, with_usage
 
 
-class ChatShape:
-    def __init__(self, model: str, *, tells_usage: bool, tells_timings: bool = False) -> None:
-        self._heading = Heading("chatcmpl", model)
-        self._tells_usage, self._tells_timings = tells_usage, tells_timings
+class ChatResponse:
+    def __init__(self, model: str, *, include_usage: bool, include_timings: bool = False) -> None:
+        self._heading = ResponseHeading("chatcmpl", model)
+        self._include_usage, self._include_timings = include_usage, include_timings
         self._content: list[str] = []
         self._thoughts: list[str] = []
         self._calls: list[tuple[str, list[str]]] = []
         """Names, and the pieces of their arguments."""
-        self._chances: list[dict[str, Any]] = []
-        self._has_chances = False
+        self._logprob_items: list[dict[str, Any]] = []
+        self._has_logprob_items = False
 
     def opening(self) -> Iterator[dict[str, Any]]:
         yield self._chunk({"role": "assistant", "content": ""})
 
-    def chunks(self, event: Advanced) -> Iterator[dict[str, Any]]:
-        logprobs, told = _logprobs(event.chances), so_far(event) if self._tells_timings else {}
+    def chunks(self, event: ReplyDelta) -> Iterator[dict[str, Any]]:
+        logprobs, timings = _logprobs(event.chances), timings_so_far(event) if self._include_timings else {}
         for part in event.parts:
-            yield {**self._chunk(self._delta(part), logprobs=logprobs), **told}
+            yield {**self._chunk(self._delta(part), logprobs=logprobs), **timings}
             logprobs = None
         if logprobs is not None:
-            yield {**self._chunk({}, logprobs=logprobs), **told}
+            yield {**self._chunk({}, logprobs=logprobs), **timings}
 
-    def closing(self, event: Ended) -> Iterator[dict[str, Any]]:
+    def closing(self, event: ReplyDone) -> Iterator[dict[str, Any]]:
         last = self._chunk({}, reason=event.reason)
-        if not self._tells_usage:
+        if not self._include_usage:
             yield {**last, "timings": event.figures.timings(), "metrics": event.figures.metrics()}
             return
         yield last
-        yield with_figures({**self._heading.as_json("chat.completion.chunk"), "choices": []}, event)
+        yield with_usage({**self._heading.as_json("chat.completion.chunk"), "choices": []}, event)
 
-    def add(self, event: Advanced) -> None:
-        self._has_chances = self._has_chances or bool(event.chances)
-        self._chances += map(_chance, event.chances)
+    def add(self, event: ReplyDelta) -> None:
+        self._has_logprob_items = self._has_logprob_items or bool(event.chances)
+        self._logprob_items += map(_chance, event.chances)
         for part in event.parts:
             match part:
                 case Thought(text):
@@ -54,14 +54,14 @@ class ChatShape:
                 case CallArguments(index, text):
                     self._calls[index][1].append(text)
 
-    def whole(self, event: Ended) -> dict[str, Any]:
+    def complete(self, event: ReplyDone) -> dict[str, Any]:
         choice = {
             "index": 0,
             "message": self._message(),
-            "logprobs": {"content": self._chances} if self._has_chances else None,
+            "logprobs": {"content": self._logprob_items} if self._has_logprob_items else None,
             "finish_reason": event.reason,
         }
-        return with_figures({**self._heading.as_json("chat.completion"), "choices": [choice]}, event)
+        return with_usage({**self._heading.as_json("chat.completion"), "choices": [choice]}, event)
 
     def _message(self) -> dict[str, Any]:
         content = "".join(self._content)
@@ -100,7 +100,7 @@ class ChatShape:
     ) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
         chunk = {**self._heading.as_json("chat.completion.chunk"), "choices": [choice]}
-        return {**chunk, "usage": None} if self._tells_usage else chunk
+        return {**chunk, "usage": None} if self._include_usage else chunk
 
 
 def _logprobs(chances: Sequence[TokenChance]) -> dict[str, Any] | None:

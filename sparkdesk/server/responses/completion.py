@@ -5,15 +5,15 @@ from typing import Any
 
 from sparkdesk.chat_format.parts import Said
 from sparkdesk.chat_format.stream_parser import TokenChance
-from sparkdesk.server.jobs.reply_channel import Advanced, Ended
+from sparkdesk.server.jobs.reply_channel import ReplyDelta, ReplyDone
 from sparkdesk.server.responses.json_io import as_logprob
-from sparkdesk.server.responses.protocol import Heading, so_far, with_figures
+from sparkdesk.server.responses.protocol import ResponseHeading, timings_so_far, with_usage
 
 
-class TextShape:
-    def __init__(self, model: str, *, tells_usage: bool, tells_timings: bool = False) -> None:
-        self._heading = Heading("cmpl", model)
-        self._tells_usage, self._tells_timings = tells_usage, tells_timings
+class CompletionResponse:
+    def __init__(self, model: str, *, include_usage: bool, include_timings: bool = False) -> None:
+        self._heading = ResponseHeading("cmpl", model)
+        self._include_usage, self._include_timings = include_usage, include_timings
         self._text: list[str] = []
         self._chances: list[TokenChance] = []
         self._offset = 0
@@ -21,35 +21,35 @@ class TextShape:
     def opening(self) -> Iterator[dict[str, Any]]:
         return iter(())
 
-    def chunks(self, event: Advanced) -> Iterator[dict[str, Any]]:
-        told = so_far(event) if self._tells_timings else {}
-        yield {**self._chunk(_text(event), logprobs=self._logprobs(event.chances)), **told}
+    def chunks(self, event: ReplyDelta) -> Iterator[dict[str, Any]]:
+        timings = timings_so_far(event) if self._include_timings else {}
+        yield {**self._chunk(_text(event), logprobs=self._logprobs(event.chances)), **timings}
 
-    def closing(self, event: Ended) -> Iterator[dict[str, Any]]:
+    def closing(self, event: ReplyDone) -> Iterator[dict[str, Any]]:
         last = self._chunk("", reason=event.reason)
-        if not self._tells_usage:
+        if not self._include_usage:
             yield {**last, "timings": event.figures.timings(), "metrics": event.figures.metrics()}
             return
         yield last
-        yield with_figures({**self._heading.as_json("text_completion"), "choices": []}, event)
+        yield with_usage({**self._heading.as_json("text_completion"), "choices": []}, event)
 
-    def add(self, event: Advanced) -> None:
+    def add(self, event: ReplyDelta) -> None:
         self._text.append(_text(event))
         self._chances += event.chances
 
-    def whole(self, event: Ended) -> dict[str, Any]:
+    def complete(self, event: ReplyDone) -> dict[str, Any]:
         choice = {
             "index": 0,
             "text": "".join(self._text),
             "logprobs": self._logprobs(self._chances),
             "finish_reason": event.reason,
         }
-        return with_figures({**self._heading.as_json("text_completion"), "choices": [choice]}, event)
+        return with_usage({**self._heading.as_json("text_completion"), "choices": [choice]}, event)
 
     def _chunk(self, text: str, *, reason: str | None = None, logprobs: dict[str, Any] | None = None) -> dict[str, Any]:
         choice = {"index": 0, "text": text, "logprobs": logprobs, "finish_reason": reason}
         chunk = {**self._heading.as_json("text_completion"), "choices": [choice]}
-        return {**chunk, "usage": None} if self._tells_usage else chunk
+        return {**chunk, "usage": None} if self._include_usage else chunk
 
     def _logprobs(self, chances: Sequence[TokenChance]) -> dict[str, Any] | None:
         if not chances:
@@ -67,7 +67,7 @@ class TextShape:
         }
 
 
-def _text(event: Advanced) -> str:
+def _text(event: ReplyDelta) -> str:
     return "".join(part.text for part in event.parts if isinstance(part, Said))
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sparkdesk.server.jobs.reply_channel import Advanced, Ended
+from sparkdesk.server.jobs.reply_channel import ReplyDelta, ReplyDone
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
+class ResponseHeading:
     """What every JSON object of one reply begins with."""
 
     prefix: str
@@ -26,27 +26,27 @@ class Heading:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
 
 
-class Shape(Protocol):
+class ResponseBuilder(Protocol):
     """Builds a reply up, to be sent whole or in chunks; one object for each reply."""
 
     def opening(self) -> Iterator[dict[str, Any]]:
         """Chunks before anything has come."""
         ...
 
-    def chunks(self, event: Advanced) -> Iterator[dict[str, Any]]: ...
-    def closing(self, event: Ended) -> Iterator[dict[str, Any]]:
+    def chunks(self, event: ReplyDelta) -> Iterator[dict[str, Any]]: ...
+    def closing(self, event: ReplyDone) -> Iterator[dict[str, Any]]:
         """Chunks at the end, figures included."""
         ...
 
-    def add(self, event: Advanced) -> None: ...
-    def whole(self, event: Ended) -> dict[str, Any]: ...
+    def add(self, event: ReplyDelta) -> None: ...
+    def complete(self, event: ReplyDone) -> dict[str, Any]: ...
 
 
-def with_figures(body: dict[str, Any], event: Ended) -> dict[str, Any]:
+def with_usage(body: dict[str, Any], event: ReplyDone) -> dict[str, Any]:
     figures = event.figures
     return {**body, "usage": figures.usage(), "timings": figures.timings(), "metrics": figures.metrics()}
 
 
-def so_far(event: Advanced) -> dict[str, Any]:
+def timings_so_far(event: ReplyDelta) -> dict[str, Any]:
     """What a chunk tells where `timings_per_token` was asked for, as llama-server does."""
     return {"timings": event.figures.timings()} if event.figures is not None else {}

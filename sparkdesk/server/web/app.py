@@ -17,11 +17,11 @@ from starlette.routing import Route
 from sparkdesk.server.errors import ApiError
 from sparkdesk.server.jobs.dispatcher import CLOSING, LOADING, READY, Dispatcher
 from sparkdesk.server.jobs.metrics import CONTENT_TYPE
-from sparkdesk.server.requests.chat import read_chat
-from sparkdesk.server.requests.completion import read_text
-from sparkdesk.server.requests.models import ChatAsk, TextAsk, Usual
-from sparkdesk.server.responses.chat import ChatShape
-from sparkdesk.server.responses.completion import TextShape
+from sparkdesk.server.requests.chat import read_chat_request
+from sparkdesk.server.requests.completion import read_completion_request
+from sparkdesk.server.requests.models import ChatRequest, CompletionRequest, RequestDefaults
+from sparkdesk.server.responses.chat import ChatResponse
+from sparkdesk.server.responses.completion import CompletionResponse
 from sparkdesk.server.responses.json_io import to_json
 from sparkdesk.server.web.body import read_body
 from sparkdesk.server.web.delivery import STALLED_S, Delivery, error_response
@@ -35,30 +35,34 @@ _METHODS = "GET, POST, OPTIONS"
 class Api:
     """The endpoints."""
 
-    def __init__(self, dispatcher: Dispatcher, usual: Usual, *, stalled_s: float = STALLED_S) -> None:
-        self._dispatcher, self._usual, self._stalled_s = dispatcher, usual, stalled_s
+    def __init__(self, dispatcher: Dispatcher, defaults: RequestDefaults, *, stalled_s: float = STALLED_S) -> None:
+        self._dispatcher, self._defaults, self._stalled_s = dispatcher, defaults, stalled_s
         self._since = int(time.time())
 
     async def chat(self, request: Request) -> Response:
-        ask = read_chat(await read_body(request), self._usual)
-        shape = ChatShape(
-            self._usual.names[0], tells_usage=ask.common.tells_usage, tells_timings=ask.common.tells_timings
+        parsed = read_chat_request(await read_body(request), self._defaults)
+        response = ChatResponse(
+            self._defaults.names[0],
+            include_usage=parsed.options.include_usage,
+            include_timings=parsed.options.include_timings,
         )
-        return self._delivery(request, ask, shape)
+        return self._delivery(request, parsed, response)
 
     async def text(self, request: Request) -> Response:
-        ask = read_text(await read_body(request), self._usual)
-        shape = TextShape(
-            self._usual.names[0], tells_usage=ask.common.tells_usage, tells_timings=ask.common.tells_timings
+        parsed = read_completion_request(await read_body(request), self._defaults)
+        response = CompletionResponse(
+            self._defaults.names[0],
+            include_usage=parsed.options.include_usage,
+            include_timings=parsed.options.include_timings,
         )
-        return self._delivery(request, ask, shape)
+        return self._delivery(request, parsed, response)
 
     async def models(self, request: Request) -> Response:
-        return _json({"object": "list", "data": [self._model(name) for name in self._usual.names]})
+        return _json({"object": "list", "data": [self._model(name) for name in self._defaults.names]})
 
     async def model(self, request: Request) -> Response:
         name = request.path_params["name"]
-        if name not in self._usual.names:
+        if name not in self._defaults.names:
             raise ApiError(404, "There is no such model here.", code="model_not_found", param="model")
         return _json(self._model(name))
 
@@ -68,7 +72,7 @@ class Api:
         gauges = dispatcher.gauges
         body: dict[str, object] = {
             "status": status,
-            "model": self._usual.names[0],
+            "model": self._defaults.names[0],
             "running": int(gauges.is_answering),
             "waiting": gauges.waiting,
             "engine_reloads": gauges.reloads,
@@ -78,12 +82,14 @@ class Api:
         return _json(body, 200 if dispatcher.state == READY else 503)
 
     async def metrics(self, request: Request) -> Response:
-        text = self._dispatcher.meters.text(self._dispatcher.gauges)
+        text = self._dispatcher.metrics.text(self._dispatcher.gauges)
         return Response(text, headers={"Content-Type": CONTENT_TYPE})
 
-    def _delivery(self, request: Request, ask: ChatAsk | TextAsk, shape: ChatShape | TextShape) -> Delivery:
-        client = _client_of(request, ask.common.user)
-        return Delivery(self._dispatcher, ask, shape, client=client, stalled_s=self._stalled_s)
+    def _delivery(
+        self, request: Request, parsed: ChatRequest | CompletionRequest, response: ChatResponse | CompletionResponse
+    ) -> Delivery:
+        client = _client_of(request, parsed.options.user)
+        return Delivery(self._dispatcher, parsed, response, client=client, stalled_s=self._stalled_s)
 
     def _model(self, name: str) -> dict[str, object]:
         model = self._dispatcher.engine.model
@@ -104,17 +110,17 @@ class Api:
 
 def build_app(
     dispatcher: Dispatcher,
-    usual: Usual,
+    defaults: RequestDefaults,
     policy: Policy,
     *,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     stalled_s: float = STALLED_S,
 ) -> Starlette:
-    api = Api(dispatcher, usual, stalled_s=stalled_s)
+    api = Api(dispatcher, defaults, stalled_s=stalled_s)
     known = frozenset({CHAT, TEXT, MODELS, HEALTH, METRICS})
 
     def count(path: str, status: int) -> None:
-        dispatcher.meters.requests[path if path in known else "other", status] += 1
+        dispatcher.metrics.requests[path if path in known else "other", status] += 1
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -123,7 +129,7 @@ def build_app(
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        dispatcher.let_go()
+        dispatcher.shutdown_executor()
 
     return Starlette(
         routes=[
@@ -135,7 +141,7 @@ def build_app(
             Route(METRICS, api.metrics, methods=["GET"]),
         ],
         middleware=[
-            Middleware(AccessLog, say=say, count=count),
+            Middleware(AccessLog, log=log, count=count),
             *_cors(policy),
             Middleware(Guard, policy=policy),
         ],

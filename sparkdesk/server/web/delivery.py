@@ -10,16 +10,16 @@ from starlette.types import Receive, Scope, Send
 from sparkdesk.server.errors import ApiError
 from sparkdesk.server.jobs.dispatcher import Dispatcher
 from sparkdesk.server.jobs.job import Job
-from sparkdesk.server.jobs.reply_channel import Advanced, Broke, ChannelEvent, Ended
-from sparkdesk.server.requests.models import ChatAsk, TextAsk
+from sparkdesk.server.jobs.reply_channel import ChannelEvent, ReplyDelta, ReplyDone, ReplyFailed
+from sparkdesk.server.requests.models import ChatRequest, CompletionRequest
 from sparkdesk.server.responses.json_io import DONE, to_event, to_json
-from sparkdesk.server.responses.protocol import Shape
+from sparkdesk.server.responses.protocol import ResponseBuilder
 
 STALLED_S = 60.0
 """A client that takes nothing for so long is cut off: whoever reads slowly but reads may take all day."""
 QUIET_S = 10.0
 """While a long prompt is read there is nothing to tell, and a proxy may take a silent connection for a dead one."""
-_STILL_HERE = b": nothing yet\n\n"
+_KEEP_ALIVE = b": keep-alive\n\n"
 
 _UNBUFFERED = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 
@@ -31,27 +31,33 @@ class _ClientGone(Exception):
 
 
 class Delivery(Response):
-    """Submits the ask when it is sent, so that a client who leaves early leaves the queue too."""
+    """Submits the request when it is sent, so that a client who leaves early leaves the queue too."""
 
     def __init__(
-        self, dispatcher: Dispatcher, ask: ChatAsk | TextAsk, shape: Shape, *, client: str, stalled_s: float = STALLED_S
+        self,
+        dispatcher: Dispatcher,
+        request: ChatRequest | CompletionRequest,
+        response: ResponseBuilder,
+        *,
+        client: str,
+        stalled_s: float = STALLED_S,
     ) -> None:
         self.background = None
-        self._dispatcher, self._ask, self._shape, self._client = dispatcher, ask, shape, client
+        self._dispatcher, self._request, self._response, self._client = dispatcher, request, response, client
         self._stalled_s = stalled_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         gone = asyncio.ensure_future(_until_gone(receive))
         job: Job | None = None
         try:
-            job = await self._unless(gone, self._dispatcher.submit(self._ask, self._client))
-            first = await self._unless(gone, job.outlet.next())
-            if isinstance(first, Broke):
+            job = await self._unless(gone, self._dispatcher.submit(self._request, self._client))
+            first = await self._unless(gone, job.channel.next())
+            if isinstance(first, ReplyFailed):
                 raise first.error
-            if self._ask.common.is_streamed:
-                await self._stream(job, gone, self._patient(send, scope))
+            if self._request.options.is_streamed:
+                await self._stream(job, gone, self._with_deadline(send, scope))
             else:
-                await self._send_whole(job, gone, self._patient(send, scope))
+                await self._send_whole(job, gone, self._with_deadline(send, scope))
         except ApiError as error:
             await error_response(error)(scope, receive, send)
         except _ClientGone:
@@ -63,34 +69,34 @@ class Delivery(Response):
 
     async def _stream(self, job: Job, gone: "asyncio.Future[None]", send: Send) -> None:
         await send(_start(200, b"text/event-stream; charset=utf-8", *_UNBUFFERED))
-        for chunk in self._shape.opening():
+        for chunk in self._response.opening():
             await send(_body(to_event(chunk)))
         event: ChannelEvent | None = None
-        while not isinstance(event, Ended | Broke):
+        while not isinstance(event, ReplyDone | ReplyFailed):
             event = await self._unless(gone, _next_soon(job))
-            await send(_body(_STILL_HERE if event is None else self._as_events(event)))
+            await send(_body(_KEEP_ALIVE if event is None else self._as_events(event)))
         await send(_body(DONE, is_last=True))
 
     def _as_events(self, event: ChannelEvent) -> bytes:
         match event:
-            case Advanced():
-                return b"".join(map(to_event, self._shape.chunks(event)))
-            case Ended():
-                return b"".join(map(to_event, self._shape.closing(event)))
-            case Broke(error):
+            case ReplyDelta():
+                return b"".join(map(to_event, self._response.chunks(event)))
+            case ReplyDone():
+                return b"".join(map(to_event, self._response.closing(event)))
+            case ReplyFailed(error):
                 return to_event(error.as_json())
             case _:
                 return b""
 
     async def _send_whole(self, job: Job, gone: "asyncio.Future[None]", send: Send) -> None:
         while True:
-            match await self._unless(gone, job.outlet.next()):
-                case Advanced() as event:
-                    self._shape.add(event)
-                case Broke(error):
+            match await self._unless(gone, job.channel.next()):
+                case ReplyDelta() as event:
+                    self._response.add(event)
+                case ReplyFailed(error):
                     raise error
-                case Ended() as event:
-                    body = to_json(self._shape.whole(event))
+                case ReplyDone() as event:
+                    body = to_json(self._response.complete(event))
                     await send(_start(200, b"application/json", (b"content-length", b"%d" % len(body))))
                     await send(_body(body, is_last=True))
                     return
@@ -108,17 +114,17 @@ class Delivery(Response):
             raise _ClientGone
         return task.result()
 
-    def _patient(self, send: Send, scope: Scope) -> Send:
+    def _with_deadline(self, send: Send, scope: Scope) -> Send:
         """Waits for a client that reads, and cuts off one that does not."""
 
-        async def patient(message: Any) -> None:
+        async def send_in_time(message: Any) -> None:
             try:
                 await asyncio.wait_for(send(message), self._stalled_s)
             except TimeoutError:
                 _cut_off(scope)
                 raise _ClientGone from None
 
-        return patient
+        return send_in_time
 
 
 def error_response(error: ApiError) -> Response:
@@ -129,7 +135,7 @@ def error_response(error: ApiError) -> Response:
 async def _next_soon(job: Job) -> ChannelEvent | None:
     """None when it takes longer than a connection should be silent."""
     try:
-        return await asyncio.wait_for(job.outlet.next(), QUIET_S)
+        return await asyncio.wait_for(job.channel.next(), QUIET_S)
     except TimeoutError:
         return None
 

@@ -45,8 +45,8 @@ class Guard:
 class AccessLog:
     """Method, path, status and milliseconds: nothing of what was asked or answered. Outermost."""
 
-    def __init__(self, app: ASGIApp, say: Callable[[str], None], count: Callable[[str, int], None]) -> None:
-        self._app, self._say, self._count = app, say, count
+    def __init__(self, app: ASGIApp, log: Callable[[str], None], count: Callable[[str, int], None]) -> None:
+        self._app, self._log, self._count = app, log, count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,14 +63,14 @@ class AccessLog:
         try:
             await self._app(scope, receive, watched)
         except Exception as error:  # uvicorn would print the stack, and with it what was asked
-            self._say(f"This should not have happened: {type(error).__name__} {_place(error)}")
+            self._log(f"This should not have happened: {type(error).__name__} {_place(error)}")
             if not status:
                 oops = ApiError(500, f"This should not have happened ({type(error).__name__}).", code="internal_error")
                 await error_response(oops)(scope, receive, watched)
         finally:
             elapsed_ms = 1e3 * (monotonic() - began_s)
             self._count(scope["path"], status)
-            self._say(f"{scope['method']} {_printable(scope['path'])} {status or 'gone'} {elapsed_ms:.0f} ms")
+            self._log(f"{scope['method']} {_printable(scope['path'])} {status or 'gone'} {elapsed_ms:.0f} ms")
 
 
 def _printable(path: str) -> str:

@@ -53,7 +53,7 @@ def _cannot_bind(host: str, port: int, error: OSError) -> UsageError:
     return UsageError(f"Cannot listen on {host}, port {port}: {error.strerror or error}.", "Give another --host.")
 
 
-class Running:
+class RunningServer:
     """A server from its start to its end. Asyncio's parts of the dispatcher are made when it runs, not before."""
 
     def __init__(

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from sparkdesk.engine.settings import SamplingSettings
-from sparkdesk.server.requests.chat import read_chat
-from sparkdesk.server.requests.models import Usual
+from sparkdesk.server.requests.chat import read_chat_request
+from sparkdesk.server.requests.models import RequestDefaults
 from tests.server.scripted import ScriptedEngine
 from tests.server.served import Served
 
@@ -145,15 +145,15 @@ def test_sampling_and_speculation_reach_the_engine(http: httpx.Client, engine: S
 
 
 def test_thoughts_are_sampled_as_recommended_for_thoughts() -> None:
-    usual = Usual(
+    defaults = RequestDefaults(
         sampling=SamplingSettings(temperature=0.7), thinking_sampling=SamplingSettings(temperature=0.6), names=("m",)
     )
     thinking = {**ASK, "chat_template_kwargs": {"enable_thinking": True}}
-    assert read_chat(ASK, usual).common.sampling.temperature == 0.7
-    assert read_chat(thinking, usual).common.sampling.temperature == 0.6
-    assert read_chat({**thinking, "temperature": 0.1}, usual).common.sampling.temperature == 0.1
-    in_form = read_chat({**thinking, "response_format": {"type": "json_object"}}, usual)
-    assert in_form.common.sampling.temperature == 0.7 and not in_form.is_thinking
+    assert read_chat_request(ASK, defaults).options.sampling.temperature == 0.7
+    assert read_chat_request(thinking, defaults).options.sampling.temperature == 0.6
+    assert read_chat_request({**thinking, "temperature": 0.1}, defaults).options.sampling.temperature == 0.1
+    in_form = read_chat_request({**thinking, "response_format": {"type": "json_object"}}, defaults)
+    assert in_form.options.sampling.temperature == 0.7 and not in_form.is_thinking
 
 
 @pytest.mark.parametrize(

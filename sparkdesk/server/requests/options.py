@@ -6,7 +6,7 @@ from dataclasses import replace
 from sparkdesk.engine.settings import MOST_LOGPROBS, GrammarSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.server.errors import ApiError
 from sparkdesk.server.requests.fields import Fields
-from sparkdesk.server.requests.models import Ask, Usual
+from sparkdesk.server.requests.models import RequestDefaults, RequestOptions
 
 _MOST_STOPS = 4
 _MOST_STOP_CHARACTERS = 1000
@@ -16,22 +16,24 @@ _ANY_OBJECT = "{}"
 _AUTO = "auto"
 
 
-def read_common(fields: Fields, usual: Usual, *, logprobs: int | None, is_thinking: bool = False) -> Ask:
-    _check_model(fields, usual)
+def read_options(
+    fields: Fields, defaults: RequestDefaults, *, logprobs: int | None, is_thinking: bool = False
+) -> RequestOptions:
+    _check_model(fields, defaults)
     _refuse_unsupported(fields)
     stream_options = fields.inner("stream_options")
     grammar = _grammar(fields)
     is_thinking = is_thinking and grammar is None
-    return Ask(
-        sampling=_sampling(fields, usual.thinking_sampling if is_thinking else usual.sampling),
-        speculation=_speculation(fields, usual),
+    return RequestOptions(
+        sampling=_sampling(fields, defaults.thinking_sampling if is_thinking else defaults.sampling),
+        speculation=_speculation(fields, defaults),
         max_tokens=_max_tokens(fields),
         stops=_stops(fields),
         grammar=grammar,
         top_logprobs=logprobs,
         is_streamed=fields.switch("stream", False),
-        tells_usage=stream_options.switch("include_usage", False) if stream_options is not None else False,
-        tells_timings=fields.switch("timings_per_token", False),
+        include_usage=stream_options.switch("include_usage", False) if stream_options is not None else False,
+        include_timings=fields.switch("timings_per_token", False),
         user=fields.text("user"),
     )
 
@@ -40,12 +42,12 @@ def read_logprobs_count(fields: Fields, name: str) -> int:
     return fields.whole(name, 0, least=0, most=MOST_LOGPROBS)
 
 
-def _check_model(fields: Fields, usual: Usual) -> None:
+def _check_model(fields: Fields, defaults: RequestDefaults) -> None:
     asked = fields.text("model")
-    if asked and asked not in usual.names:
+    if asked and asked not in defaults.names:
         raise ApiError(
             404,
-            f"There is no model {asked[:100]!r} here; this server has {usual.names[0]!r}.",
+            f"There is no model {asked[:100]!r} here; this server has {defaults.names[0]!r}.",
             code="model_not_found",
             param="model",
         )
@@ -58,24 +60,24 @@ def _refuse_unsupported(fields: Fields) -> None:
         fields.refuse("logit_bias", "is not supported here; leave it out")
 
 
-def _sampling(fields: Fields, usual: SamplingSettings) -> SamplingSettings:
+def _sampling(fields: Fields, defaults: SamplingSettings) -> SamplingSettings:
     number = fields.number
     return replace(
-        usual,
-        temperature=number("temperature", usual.temperature, least=0, most=100),
-        top_p=number("top_p", usual.top_p, least=0, most=1),
-        top_k=max(0, fields.whole("top_k", usual.top_k, least=-1, most=_MOST_TOKENS)),
-        min_p=number("min_p", usual.min_p, least=0, most=1),
-        repeat_penalty=number("repeat_penalty", usual.repeat_penalty, least=0.01, most=100),
-        presence_penalty=number("presence_penalty", usual.presence_penalty, least=-2, most=2),
-        frequency_penalty=number("frequency_penalty", usual.frequency_penalty, least=-2, most=2),
-        seed=_seed(fields, usual.seed),
+        defaults,
+        temperature=number("temperature", defaults.temperature, least=0, most=100),
+        top_p=number("top_p", defaults.top_p, least=0, most=1),
+        top_k=max(0, fields.whole("top_k", defaults.top_k, least=-1, most=_MOST_TOKENS)),
+        min_p=number("min_p", defaults.min_p, least=0, most=1),
+        repeat_penalty=number("repeat_penalty", defaults.repeat_penalty, least=0.01, most=100),
+        presence_penalty=number("presence_penalty", defaults.presence_penalty, least=-2, most=2),
+        frequency_penalty=number("frequency_penalty", defaults.frequency_penalty, least=-2, most=2),
+        seed=_seed(fields, defaults.seed),
     )
 
 
-def _seed(fields: Fields, usual: int | None) -> int | None:
+def _seed(fields: Fields, defaults: int | None) -> int | None:
     if not fields.has("seed"):
-        return usual
+        return defaults
     return fields.whole("seed", 0, least=-(_SEEDS // 2), most=_SEEDS - 1) % _SEEDS
 
 
@@ -95,17 +97,17 @@ def _stops(fields: Fields) -> tuple[str, ...]:
     return tuple(str(stop) for stop in stops if stop)
 
 
-def _speculation(fields: Fields, usual: Usual) -> SpeculationSettings:
+def _speculation(fields: Fields, defaults: RequestDefaults) -> SpeculationSettings:
     """`speculative` switches it for this request, `draft_length` fixes how many tokens are drafted."""
-    is_enabled = fields.switch("speculative", usual.speculation.is_enabled)
-    length = usual.speculation.draft_length
+    is_enabled = fields.switch("speculative", defaults.speculation.is_enabled)
+    length = defaults.speculation.draft_length
     if fields.given.get("draft_length") == _AUTO:
         length = None
-    elif fields.has("draft_length") and usual.block_size:
-        length = fields.whole("draft_length", 1, least=1, most=usual.block_size)
+    elif fields.has("draft_length") and defaults.block_size:
+        length = fields.whole("draft_length", 1, least=1, most=defaults.block_size)
     elif fields.has("draft_length"):
         fields.refuse("draft_length", "needs a draft, and this model has none")
-    return replace(usual.speculation, is_enabled=is_enabled, draft_length=length)
+    return replace(defaults.speculation, is_enabled=is_enabled, draft_length=length)
 
 
 def _grammar(fields: Fields) -> GrammarSettings | None:
