@@ -6,19 +6,24 @@ reads its log for progress and ends the process to cancel. This is the only modu
 
 import ctypes
 import errno
+import math
+import mmap
 import os
 import queue
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import dropwhile
 from pathlib import Path
 from typing import IO
 
 from converters.errors import QuantizeFailed, UnsupportedModel
+from converters.gguf_header import GgufHeader, TensorPlace, parse_header
 from converters.output_types import OutputType, output_type_named
 from converters.progress import ConversionProgress
 
@@ -28,6 +33,8 @@ _HEARTBEAT_S = 0.25  # how long a cancel may wait while one large tensor is quan
 # A draft's Markov tensors are small, decide every token, and are read row by row outside llama.cpp too.
 _MARKOV_PATTERN = rb"^markov_w[12]\.weight$"
 _GGML_TYPE_Q8_0 = 8
+_SECRET = re.compile(r"(^|_)(TOKEN|API_?KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(_|$)", re.IGNORECASE)
+_OF_THE_FILE = ("general.file_type", "general.quantization_version")  # entries that the quantizer writes anew
 
 
 def quantize(source: Path, out: Path, type_: OutputType) -> Iterator[ConversionProgress]:
@@ -47,20 +54,20 @@ def quantize(source: Path, out: Path, type_: OutputType) -> Iterator[ConversionP
         if shutil.disk_usage(out.parent).free < _NOTHING_FREE_BYTES:  # llama.cpp speaks of an iostream error then
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise _explained(log, type_)
+    _check(source, out, type_)
     yield ConversionProgress("quantize", latest.total, latest.total, "tensors", latest.detail)
 
 
 @contextmanager
 def _child(source: Path, out: Path, type_: OutputType) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", "converters.quantize", str(source), str(out), type_.name]
-    # Without the last, a failed assertion in llama.cpp first starts a debugger to print a backtrace.
-    environment = os.environ | {"PYTHONPATH": _search_path(), "PYTHONUNBUFFERED": "1", "GGML_NO_BACKTRACE": "1"}
+    # -P: what lies in the folder where the user happens to be must not be taken for this package, or for numpy.
+    command = [sys.executable, "-P", "-m", "converters.quantize", str(source), str(out), type_.name]
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,  # closes when the parent dies, and the child with it
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=environment,
+        env=_environment(),
         encoding="utf-8",
         errors="replace",
     )
@@ -72,11 +79,14 @@ def _child(source: Path, out: Path, type_: OutputType) -> Iterator["subprocess.P
             process.kill()
 
 
-def _search_path() -> str:
-    """Where the child finds this package, installed or not."""
+def _environment() -> dict[str, str]:
+    """Ours without secrets; the child finds this package, installed or not, and nothing in the working folder."""
     here = str(Path(__file__).resolve().parent.parent)
-    inherited = os.environ.get("PYTHONPATH")
-    return os.pathsep.join([here, inherited] if inherited else [here])
+    inherited = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.isabs(each)]
+    kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    # Without the last, a failed assertion in llama.cpp first starts a debugger to print a backtrace.
+    ours = {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1", "GGML_NO_BACKTRACE": "1"}
+    return kept | ours | {"PYTHONPATH": os.pathsep.join([here, *inherited])}
 
 
 def _lines(process: "subprocess.Popen[str]") -> Iterator[str | None]:
@@ -120,6 +130,58 @@ def _explained(log: list[str], type_: OutputType) -> QuantizeFailed | Unsupporte
         )
     reason = next((line.strip() for line in reversed(log) if "fail" in line or "error" in line.lower()), "")
     return QuantizeFailed(f"llama.cpp could not quantize to {type_.name}: {reason or 'it gave no reason'}.")
+
+
+def _check(source: Path, out: Path, type_: OutputType) -> None:
+    """Raise QuantizeFailed unless `out` is whole: what `source` says of itself, and every tensor of it.
+
+    A process that ends with 0 has not proven that it did its work: a full pipe, another program of that name, a bug.
+    """
+    try:
+        with _mapped(source) as given, _mapped(out) as made:
+            wanted, found, size_bytes = parse_header(given), parse_header(made), len(made)
+        end = max((_end(place) for place in found.tensors.values()), default=0)
+    except (OSError, ValueError, KeyError, struct.error, TypeError, OverflowError) as error:
+        raise _broken(type_, f"its header cannot be read ({error or type(error).__name__})") from error
+    kept = {name: entry.value for name, entry in wanted.entries.items() if name not in _OF_THE_FILE}
+    lost = next((name for name, value in kept.items() if found.value(name) != value), None)
+    if lost is not None:
+        raise _broken(type_, f"{lost} is missing or has changed")
+    if found.value("general.file_type") != type_.file_type:
+        raise _broken(type_, f"its file type is {found.value('general.file_type')}, not {type_.file_type}")
+    shapes, made_shapes = _shapes(wanted), _shapes(found)
+    if shapes != made_shapes:
+        odd = min(shapes.items() ^ made_shapes.items())[0]
+        raise _broken(type_, f"the tensor {odd} is missing or has another shape")
+    if end > size_bytes:
+        raise _broken(type_, f"its tensors end at byte {end:,}, the file at {size_bytes:,}")
+
+
+def _shapes(header: GgufHeader) -> dict[str, tuple[int, ...]]:
+    """Without outer dimensions of 1, which llama.cpp leaves out."""
+    return {name: tuple(dropwhile(lambda size: size == 1, place.shape)) for name, place in header.tensors.items()}
+
+
+def _end(place: TensorPlace) -> int:
+    """Where in the file the tensor ends. Raises ValueError for a type that nobody knows."""
+    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
+
+    elements, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(place.type_number)]
+    return place.start + math.prod(place.shape) // elements * block_bytes
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[memoryview]:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        view = memoryview(data)
+        try:
+            yield view
+        finally:
+            view.release()
+
+
+def _broken(type_: OutputType, what: str) -> QuantizeFailed:
+    return QuantizeFailed(f"llama.cpp's quantizer left a {type_.name} file that is not whole: {what}.")
 
 
 def main(arguments: list[str]) -> int:

@@ -1,7 +1,6 @@
 """The shelf the models screen is given: this user's library, the catalogue, the hub, and building pairs."""
 
 import shutil
-import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -14,6 +13,7 @@ from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.errors import EngineError, UsageError
 from sparkdesk.events import SILENCE, Journey, Notice, Report
 from sparkdesk.loading.choice import DEMO_NAME
+from sparkdesk.machine.child_processes import python_command
 from sparkdesk.sizes import size_in_words
 
 if TYPE_CHECKING:
@@ -254,5 +254,5 @@ def background_engine(machine_file: Path) -> "EngineClient":
 
     nice = shutil.which("nice")
     later = (nice, "-n", str(_BACKGROUND_NICENESS)) if nice is not None else ()
-    command = (*later, sys.executable, "-P", "-m", "sparkdesk.runner.child")
+    command = (*later, *python_command("sparkdesk.runner.child"))
     return EngineClient(machine_file=machine_file, child_command=command)

@@ -21,6 +21,7 @@ from sparkdesk.errors import UsageError
 from sparkdesk.library.files import find_partials
 from sparkdesk.library.model_dirs import find_places, hub_cache
 from sparkdesk.machine import hardware
+from sparkdesk.machine.child_processes import safe_environment, python_command
 from sparkdesk.machine.hardware import GraphicsCard, Memory, Processor
 from sparkdesk.runner.crash_memory import PACKAGE, CrashMemory
 
@@ -124,13 +125,11 @@ def gather(paths: Paths) -> Facts:
     )
 
 
-def probe_llama(command: tuple[str, ...] = (sys.executable, "-P", "-m", "sparkdesk.doctor.probe")) -> LlamaFacts:
+def probe_llama(command: tuple[str, ...] = python_command("sparkdesk.doctor.probe")) -> LlamaFacts:
     """Ask llama.cpp in a child process, which it may end."""
-    root = str(Path(__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False, env=environment
+            command, capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False, env=safe_environment()
         )
     except subprocess.TimeoutExpired:
         return LlamaFacts(problem=f"it did not answer in {_PROBE_SECONDS:.0f} seconds")

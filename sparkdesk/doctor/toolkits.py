@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from sparkdesk.doctor.install import Toolkits
+from sparkdesk.machine.child_processes import safe_environment
 
 _SECONDS = 10.0
 _RELEASE = re.compile(r"CUDA(?: UMD)? Version\s*:\s*(\d+)\.(\d+)")
@@ -29,7 +30,9 @@ def cuda_release(nvidia_smi: str) -> tuple[int, int] | None:
 
 def _said_by_driver() -> str:
     try:
-        done = subprocess.run(["nvidia-smi"], capture_output=True, text=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(
+            ["nvidia-smi"], capture_output=True, text=True, timeout=_SECONDS, check=False, env=safe_environment()
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout

@@ -1,4 +1,4 @@
-"""The environment that the engine's process starts with: where our package is, and how its threads wait.
+"""The environment that the engine's process starts with, above all how its threads wait.
 
 OpenMP's threads meet at several barriers a layer, and whoever is early spins until the last one comes. By default
 libgomp spins for milliseconds and LLVM's libomp for 200, which is fine where every thread has a core of its own. Where
@@ -10,7 +10,8 @@ microseconds covers the usual wait and gives the core away in the unusual one (d
 import os
 import platform
 from collections.abc import Mapping
-from pathlib import Path
+
+from sparkdesk.machine.child_processes import safe_environment
 
 _GOMP_SPINS, _GOMP_SPINS_WITHOUT_PAUSE = 1_000, 10_000
 """Looks at the barrier before a thread sleeps, some tens of microseconds: x86 pauses between two, others do not."""
@@ -24,12 +25,10 @@ _USER_DECIDES = {
 
 
 def child_environment(given: Mapping[str, str] = os.environ, *, architecture: str = "") -> dict[str, str]:
-    """`given`, with the directory of this very package first: the child must not find another one where it starts."""
-    root = str(Path(__file__).parents[2])
-    paths = [root, *filter(None, [given.get("PYTHONPATH")])]
+    """`given` without its secrets, and with our defaults for what it leaves open."""
     defaults = {"GGML_NO_BACKTRACE": "1"}  # its debugger run takes seconds and says nothing to a user
     defaults |= bounded_spin(given, architecture=architecture)
-    return {**defaults, **given, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**defaults, **safe_environment(given)}
 
 
 def bounded_spin(given: Mapping[str, str], *, architecture: str = "") -> dict[str, str]:

@@ -3,7 +3,6 @@
 All methods may be called from any thread. One reply at a time: a second waits for the reply in progress to end.
 """
 
-import sys
 import threading
 import weakref
 from collections.abc import Generator, Sequence
@@ -15,6 +14,7 @@ from typing import Self
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SpeculationSettings
 from sparkdesk.errors import EngineError, OutOfMemory
+from sparkdesk.machine.child_processes import python_command
 from sparkdesk.runner.crash import ProcessExit
 from sparkdesk.runner.crash_fallback import WITHOUT_DRAFT, WITHOUT_REPACKING, Attempt, attempts, crash_in_all
 from sparkdesk.runner.crash_memory import CrashMemory
@@ -53,8 +53,8 @@ class EngineClient:
     ) -> None:
         """Without `machine_file` no crash is remembered, without `learnt_folder` nothing about the pairs."""
         self._machine_file = machine_file
-        # -P: a json.py in the folder where the user happens to be must not be taken for the real one.
-        self._command = child_command or (sys.executable, "-P", "-m", "sparkdesk.runner.child", *_said(learnt_folder))
+        folder = (str(learnt_folder),) if learnt_folder is not None else ()
+        self._command = child_command or python_command("sparkdesk.runner.child", *folder)
         self._lock = threading.Lock()
         self._child: ChildProcess | None = None
         self._end_at_exit: weakref.finalize[[], EngineClient] | None = None
@@ -238,7 +238,3 @@ def _told_apart(loaded: Loaded, attempt: Attempt, deaths: list[tuple[Attempt, Pr
     if attempt.way == WITHOUT_DRAFT:
         model = replace(model, draft_problem=f"With the draft, the engine crashes. {deaths[-1][1].sentence()}")
     return replace(loaded, model=model)
-
-
-def _said(learnt_folder: Path | None) -> tuple[str, ...]:
-    return (str(learnt_folder),) if learnt_folder is not None else ()

@@ -156,3 +156,46 @@ def test_the_quantizer_ends_when_its_parent_does(tmp_path: Path) -> None:
     assert process.stdin is not None
     process.stdin.close()
     assert process.wait(timeout=10) == 1
+
+
+def truncated(data: bytes) -> bytes:
+    return data[: len(data) - 4096]
+
+
+def with_a_tensor_renamed(data: bytes) -> bytes:
+    return data.replace(b"blk.0.attn_q.weight", b"blk.0.attn_x.weight")
+
+
+def with_another_template(data: bytes) -> bytes:
+    return data.replace(b"{{ messages }}", b"{{ message_ }}")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda data: b"", "cannot be read"),
+        (lambda data: b"GGUF", "cannot be read"),
+        (lambda data: data[:5000], "cannot be read"),
+        (lambda data: b"\0" * len(data), "cannot be read"),
+        (truncated, "its tensors end at byte"),
+        (with_a_tensor_renamed, "blk.0.attn_[qx].weight is missing"),
+        (with_another_template, "tokenizer.chat_template"),
+    ],
+)
+def test_what_a_quantizer_leaves_is_checked_before_it_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Any, words: str
+) -> None:
+    """Exit code 0 proves nothing: an empty file was published once, because another program had run."""
+    made = make_target(tmp_path / "target", tied=False, dtype="BF16")
+    out = tmp_path / "out.gguf"
+    out.write_text("the old one")
+    check = quantizing._check
+
+    def spoil_and_check(source: Path, written: Path, type_: Any) -> None:
+        written.write_bytes(spoil(written.read_bytes()))
+        check(source, written, type_)
+
+    monkeypatch.setattr(quantizing, "_check", spoil_and_check)
+    with pytest.raises(ConversionError, match=f"not whole: .*{words}"):
+        list(convert_target(made.folder, out, output_type="Q4_K_M", overwrite=True))
+    assert out.read_text() == "the old one" and leftovers(tmp_path) == ["out.gguf"]

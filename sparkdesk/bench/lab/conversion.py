@@ -9,7 +9,6 @@ its file safe on the disk; `cp` does not wait for that, so its line comes twice,
 
 import os
 import subprocess
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from sparkdesk.bench.lab.process_cost import ProcessCost, run_measured
+from sparkdesk.machine.child_processes import python_command
 
 _READ_BYTES = 1 << 24
 _COPY, _COPY_AND_SYNC = "cp", "cp and fsync"
@@ -61,7 +61,7 @@ def _turn(files: Sequence[Path], options: Namespace) -> Iterator[tuple[str, Proc
         with TemporaryDirectory(dir=options.work) as folder:
             out = f"{folder}/out.gguf"
             convert = ("convert", "target", str(options.checkpoint), out, "--type", type_name)
-            yield type_name, run_measured((sys.executable, "-m", "sparkdesk", *convert))
+            yield type_name, run_measured(python_command("sparkdesk", *convert))
 
 
 def _copied(files: Sequence[Path], work: Path) -> Iterator[tuple[str, ProcessCost]]:

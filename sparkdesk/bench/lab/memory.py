@@ -5,7 +5,6 @@ python -m sparkdesk.bench.lab.memory --half          # and one of 0.5B, in F16 a
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from sparkdesk.bench.synthetic.pair import SyntheticPair, quantize_pair, write_p
 from sparkdesk.bench.synthetic.shape import SyntheticShape
 from sparkdesk.fit import need_of, size_from_header
 from sparkdesk.gguf.header import read_gguf
+from sparkdesk.machine.child_processes import safe_environment, python_command
 
 SMALL_SHAPES = {
     "deep": SyntheticShape(hidden=128, layers=24, feed_forward=384, heads=4, kv_heads=2, head_dim=32, vocabulary=2000),
@@ -50,9 +50,9 @@ class Measured:
 
 def measure(target: Path, draft: Path | None, context_tokens: int) -> Measured:
     """Load it in a process of its own."""
-    command = [sys.executable, "-m", "sparkdesk.bench.lab.memory_probe", str(context_tokens), str(target)]
+    command = [*python_command("sparkdesk.bench.lab.memory_probe"), str(context_tokens), str(target)]
     command += [str(draft)] if draft is not None else []
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=safe_environment())
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkdesk.machine.child_processes import safe_environment
+
 _SAMPLE_S = 0.02
 _KIB = 1024
 
@@ -24,7 +26,9 @@ def run_measured(command: Sequence[str]) -> ProcessCost:
     """Run the command to its end, its talk thrown away. Raises subprocess.CalledProcessError where it fails."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     peak_bytes = 0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=safe_environment()
+    ) as process:
         try:
             while process.poll() is None:
                 peak_bytes = max(peak_bytes, own_bytes(process.pid))

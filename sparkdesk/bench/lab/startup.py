@@ -13,9 +13,10 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 
 from sparkdesk.bench.lab.measure import spread
+from sparkdesk.machine.child_processes import safe_environment, python_command
 
-_HELP = (sys.executable, "-m", "sparkdesk", "--help")
-_SCREEN = (sys.executable, "-m", "sparkdesk")
+_HELP = python_command("sparkdesk", "--help")
+_SCREEN = python_command("sparkdesk")
 _EXIT_AFTER_FIRST_PAINT = {"SPARKDESK_EXIT_AFTER_FIRST_PAINT": "1", "TERM": "xterm-256color", "COLORTERM": "truecolor"}
 _READ_BYTES = 65536
 _PATIENCE_SECONDS = 60.0
@@ -36,7 +37,7 @@ def _timed(run: Callable[[], float], repeat: int) -> list[float]:
 
 def _help_seconds() -> float:
     began = time.perf_counter()
-    subprocess.run(_HELP, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(_HELP, stdout=subprocess.DEVNULL, check=True, env=safe_environment())
     return time.perf_counter() - began
 
 
@@ -44,7 +45,7 @@ def _screen_seconds() -> float:
     """From the start of the program to its end, which comes right after the first paint."""
     ours, theirs = pty.openpty()
     began = time.perf_counter()
-    environment = {**os.environ, **_EXIT_AFTER_FIRST_PAINT}
+    environment = {**safe_environment(), **_EXIT_AFTER_FIRST_PAINT}
     process = subprocess.Popen(_SCREEN, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
     _drain(ours, process)
