@@ -4,6 +4,7 @@ Every answer is one sentence or two that name both sides and say what to do; non
 What llama.cpp does with a file that breaks a rule here is no error but nonsense, or the end of the process.
 """
 
+from sparkdesk.gguf.architectures import architecture_named
 from sparkdesk.gguf.header import ArrayLength, GgufFile
 
 DRAFT_ARCHITECTURE = "dflash"
@@ -24,7 +25,8 @@ def problem(target: GgufFile, draft: GgufFile) -> str:
 def header_problem(target: GgufFile, draft: GgufFile) -> str:
     """The part of it that the headers alone tell."""
     return draft_problem(draft) or (
-        _vocabulary(target, draft)
+        _layer_inputs(target)
+        or _vocabulary(target, draft)
         or _features(target, draft)
         or layer_problem(target, target_layers(draft), _number(target, f"{target.architecture}.block_count"))
         or _mask(target, draft)
@@ -58,8 +60,9 @@ def target_layers(draft: GgufFile) -> tuple[int, ...]:
 
 def layer_problem(target: GgufFile, layers: tuple[int, ...], layer_count: int) -> str:
     """Layers a draft listens to that the target does not have would end the whole process."""
-    if not layers or max(layers) >= layer_count or min(layers) < 0:
-        wrong = next((layer for layer in layers if not 0 <= layer < layer_count), 0)
+    end = layer_count + architecture_named(target.architecture).may_read_after_last_layer
+    if not layers or max(layers) >= end or min(layers) < 0:
+        wrong = next((layer for layer in layers if not 0 <= layer < end), 0)
         return (
             f"The draft listens to layer {wrong}; "
             f"the target {target.path.name} has {layer_count} layers. {_PICK_TARGET}"
@@ -103,6 +106,16 @@ def _heads(draft: GgufFile) -> str:
     if _DRAFT_TO_TARGET in draft.tensors and _HEAD not in draft.tensors:
         return f"{draft.path.name} has a vocabulary of its own (d2t) but no output head for it. {_CONVERT_AGAIN}"
     return ""
+
+
+def _layer_inputs(target: GgufFile) -> str:
+    """llama.cpp ends the process where a graph is asked for what it does not give out."""
+    if architecture_named(target.architecture).exposes_layer_inputs:
+        return ""
+    return (
+        f"No DSpark draft can follow {target.path.name}: llama.cpp does not give out the layer inputs of a "
+        f"'{target.architecture}' model. Use it without a draft, or choose a target such as Qwen3 or Gemma 4."
+    )
 
 
 def _vocabulary(target: GgufFile, draft: GgufFile) -> str:

@@ -107,6 +107,26 @@ def test_a_dflash_needs_no_markov_head_and_its_anchor_may_be_silent() -> None:
     assert not pairing.samples_from_anchor(saying(dflash__sample_from_anchor=False)(sound_draft))
 
 
+@pytest.mark.parametrize("architecture", ["qwen2", "gemma3", "glm4", "llama4", "never-heard-of", ""])
+def test_a_target_that_gives_out_no_layer_inputs_takes_no_draft(architecture: str) -> None:
+    """llama.cpp ends the whole process where such a graph is asked for them."""
+    named = {key.replace("qwen3.", f"{architecture}."): value for key, value in sound_target.metadata.items()}
+    target = replace(sound_target, metadata=named | {"general.architecture": architecture})
+    said = pairing.problem(target, sound_draft)
+    assert all(word in said for word in ("target.gguf", f"'{architecture}'", "without a draft")), said
+
+
+@pytest.mark.parametrize(("architecture", "is_sound"), [("qwen3", False), ("deepseek4", True), ("nemotron_h", True)])
+def test_only_some_targets_let_a_draft_read_their_last_layers_output(architecture: str, is_sound: bool) -> None:
+    """Elsewhere the layer after the last one ends the process."""
+    named = {key.replace("qwen3.", f"{architecture}."): value for key, value in sound_target.metadata.items()}
+    target = replace(sound_target, metadata=named | {"general.architecture": architecture})
+    after_last = saying(dflash__target_layers=ArrayLength(3, (2, 18, 36)))(sound_draft)
+    assert (pairing.problem(target, after_last) == "") is is_sound
+    too_far = saying(dflash__target_layers=ArrayLength(3, (2, 18, 37)))(sound_draft)
+    assert "layer 37" in pairing.problem(target, too_far)
+
+
 def converted(tmp_path: Path, target: Made, draft: Made, *, target_type: str) -> tuple[GgufFile, GgufFile]:
     list(convert_target(target.folder, tmp_path / "t.gguf", output_type=target_type))
     list(convert_draft(draft.folder, tmp_path / "d.gguf", target=target.folder, output_type="Q8_0"))
