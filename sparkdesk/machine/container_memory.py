@@ -32,12 +32,17 @@ class _Version:
     folder: str
     limit: str
     used: str
-    reclaimable: str
+    reclaimable: tuple[str, ...]
+    """What the system takes back when memory is wanted: pages of files that were read, in use lately or not."""
 
 
-_V2 = _Version("", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file")
+_V2 = _Version("", "sys/fs/cgroup", "memory.max", "memory.current", ("active_file", "inactive_file", "slab_reclaimable"))
 _V1 = _Version(
-    "memory", "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+    "memory",
+    "sys/fs/cgroup/memory",
+    "memory.limit_in_bytes",
+    "memory.usage_in_bytes",
+    ("total_active_file", "total_inactive_file"),
 )
 
 
@@ -48,7 +53,7 @@ def _limits(system: Path, version: _Version) -> Iterator[ContainerMemory]:
     for folder in (own, *own.parents):
         limit = _number(folder / version.limit)
         if limit is not None and limit < _NO_LIMIT:
-            used = (_number(folder / version.used) or 0) - _stat(folder / "memory.stat", version.reclaimable)
+            used = (_number(folder / version.used) or 0) - _sum(folder / "memory.stat", version.reclaimable)
             yield ContainerMemory(limit, max(0, used))
         if folder == top:
             return
@@ -65,12 +70,9 @@ def _own_group(system: Path, version: _Version) -> str:
     return "/"
 
 
-def _stat(path: Path, name: str) -> int:
-    for line in _text(path).splitlines():
-        key, _, value = line.partition(" ")
-        if key == name and value.isdigit():
-            return int(value)
-    return 0
+def _sum(path: Path, names: tuple[str, ...]) -> int:
+    lines = (line.partition(" ") for line in _text(path).splitlines())
+    return sum(int(value) for key, _, value in lines if key in names and value.isdigit())
 
 
 def _number(path: Path) -> int | None:

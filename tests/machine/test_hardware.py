@@ -65,6 +65,37 @@ def test_a_containers_limit_is_the_memory_there_is(tmp_path: Path) -> None:
     assert read_memory(machine(tmp_path, **files)) == Memory(600_000, 400_000, is_limited=True)
 
 
+@pytest.mark.parametrize(
+    ("stat", "free"),
+    [
+        ("anon 500000\n", 100_000),
+        ("anon 100000\nactive_file 400000\n", 500_000),
+        ("anon 100000\nfile 400000\nactive_file 300000\ninactive_file 100000\n", 500_000),
+        ("active_file 250000\ninactive_file 150000\nslab_reclaimable 50000\nslab_unreclaimable 9\n", 550_000),
+        ("shmem 400000\ninactive_anon 400000\nactive_anon 1\n", 100_000),
+    ],
+)
+def test_pages_of_files_are_free_memory_in_a_container_too(tmp_path: Path, stat: str, free: int) -> None:
+    """A model that was read a moment ago is active_file: the next load seemed not to fit because of it."""
+    files = {
+        "proc/self/cgroup": "0::/a\n",
+        "sys/fs/cgroup/a/memory.max": "600000\n",
+        "sys/fs/cgroup/a/memory.current": "500000\n",
+        "sys/fs/cgroup/a/memory.stat": stat,
+    }
+    assert read_memory(machine(tmp_path, **files)).available_bytes == free
+
+
+def test_the_older_kind_of_limit_counts_them_under_other_names(tmp_path: Path) -> None:
+    files = {
+        "proc/self/cgroup": "4:memory:/\n",
+        "sys/fs/cgroup/memory/memory.limit_in_bytes": "600000\n",
+        "sys/fs/cgroup/memory/memory.usage_in_bytes": "500000\n",
+        "sys/fs/cgroup/memory/memory.stat": "active_file 7\ntotal_active_file 200000\ntotal_inactive_file 100000\n",
+    }
+    assert read_memory(machine(tmp_path, **files)) == Memory(600_000, 400_000, is_limited=True)
+
+
 def test_the_older_kind_of_limit_is_read_where_only_its_top_is_seen(tmp_path: Path) -> None:
     files = {
         "proc/self/cgroup": "5:cpu:/\n4:memory:/docker/abc\n",
