@@ -21,7 +21,7 @@ from sparkdesk.errors import UsageError
 from sparkdesk.library.files import find_partials
 from sparkdesk.library.model_dirs import find_places, hub_cache
 from sparkdesk.machine import hardware
-from sparkdesk.machine.child_processes import safe_environment, python_command
+from sparkdesk.machine.child_processes import python_command, safe_environment
 from sparkdesk.machine.hardware import GraphicsCard, Memory, Processor
 from sparkdesk.runner.crash_memory import PACKAGE, CrashMemory
 

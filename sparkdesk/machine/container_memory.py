@@ -36,7 +36,9 @@ class _Version:
     """What the system takes back when memory is wanted: pages of files that were read, in use lately or not."""
 
 
-_V2 = _Version("", "sys/fs/cgroup", "memory.max", "memory.current", ("active_file", "inactive_file", "slab_reclaimable"))
+_V2 = _Version(
+    "", "sys/fs/cgroup", "memory.max", "memory.current", ("active_file", "inactive_file", "slab_reclaimable")
+)
 _V1 = _Version(
     "memory",
     "sys/fs/cgroup/memory",

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from converters import quantize
-from sparkdesk.machine.child_processes import safe_environment, python_command
+from sparkdesk.machine.child_processes import python_command, safe_environment
 
 SECRETS = (
     "HF_TOKEN",

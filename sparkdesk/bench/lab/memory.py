@@ -17,7 +17,7 @@ from sparkdesk.bench.synthetic.pair import SyntheticPair, quantize_pair, write_p
 from sparkdesk.bench.synthetic.shape import SyntheticShape
 from sparkdesk.fit import need_of, size_from_header
 from sparkdesk.gguf.header import read_gguf
-from sparkdesk.machine.child_processes import safe_environment, python_command
+from sparkdesk.machine.child_processes import python_command, safe_environment
 
 SMALL_SHAPES = {
     "deep": SyntheticShape(hidden=128, layers=24, feed_forward=384, heads=4, kv_heads=2, head_dim=32, vocabulary=2000),

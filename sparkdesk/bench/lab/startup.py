@@ -13,7 +13,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 
 from sparkdesk.bench.lab.measure import spread
-from sparkdesk.machine.child_processes import safe_environment, python_command
+from sparkdesk.machine.child_processes import python_command, safe_environment
 
 _HELP = python_command("sparkdesk", "--help")
 _SCREEN = python_command("sparkdesk")
