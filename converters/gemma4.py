@@ -22,10 +22,11 @@ def plan_target(checkpoint: Checkpoint, *, encoding: str) -> FilePlan:
     shape = read_shape(text.config)
     if all(shape.is_full):
         raise UnsupportedModel("config.json has no sliding layer; llama.cpp ends the whole process at such a Gemma 4.")
+    vocabulary = read_vocabulary(text.folder, text.config)
     entries = (
         *origin_entries(text),
         *_shape_entries(text.config, shape),
-        *read_vocabulary(text.folder, text.config).entries(),
+        *vocabulary.entries(),
         *chat_template_entries(text.folder),
     )
     tensors = (
@@ -34,7 +35,8 @@ def plan_target(checkpoint: Checkpoint, *, encoding: str) -> FilePlan:
         rope_frequencies(shape),
     )
     text.refuse_others({tensor.source.name for tensor in tensors} | {"lm_head.weight"})
-    return FilePlan(names.GEMMA4, entries, tensors, notice=left_out(checkpoint))
+    notice = f"{left_out(checkpoint)} {vocabulary.notice}".strip()
+    return FilePlan(names.GEMMA4, entries, tensors, notice=notice)
 
 
 def _outer_tensors(text: Checkpoint, encoding: str) -> Iterator[PlannedTensor]:

@@ -14,6 +14,7 @@ from converters.vocabulary import (
     USER_DEFINED,
     Vocabulary,
     added_tokens,
+    dropped_rules,
     merges,
     special_ids,
     token_ids,
@@ -49,9 +50,13 @@ def gemma_vocabulary(tokenizer: Config, settings: Config, model: Config, generat
         types=types,
         merges=_merges(bpe),
         pre_tokenizer="gemma4",
-        special_ids=(*special, *end_ids(tokens, dict(special)[names.EOS_ID], generation=generation, model=model)),
+        special_ids=(
+            *special,
+            *end_ids(tokens, types, dict(special)[names.EOS_ID], generation=generation, model=model),
+        ),
         adds_bos=True,  # llama.cpp insists
         suppressed=stated_tokens(generation, "suppress_tokens", len(tokens)),
+        notice=dropped_rules(tokenizer),
     )
 
 

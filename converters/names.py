@@ -79,6 +79,7 @@ MASK_ID = "tokenizer.ggml.mask_token_id"
 ADD_BOS = "tokenizer.ggml.add_bos_token"
 SUPPRESS_TOKENS = "tokenizer.ggml.suppress_tokens"
 CHAT_TEMPLATE = "tokenizer.chat_template"
+NORMALIZER = "sparkdesk.tokenizer.normalizer"  # our own: llama.cpp has no such key, and does not normalize
 
 # Tensors of the whole model
 TOKEN_EMBEDDINGS = "token_embd.weight"

@@ -18,15 +18,16 @@ _YARN_DEFAULTS = (("beta_fast", 32), ("beta_slow", 1), ("attention_factor", 0))
 
 def plan_target(checkpoint: Checkpoint, *, encoding: str) -> FilePlan:
     config = checkpoint.config
+    vocabulary = read_vocabulary(checkpoint.folder, config)
     entries = (
         *origin_entries(checkpoint),
         *shape_entries(config, names.QWEN3),
-        *read_vocabulary(checkpoint.folder, config).entries(),
+        *vocabulary.entries(),
         *chat_template_entries(checkpoint.folder),
     )
     tensors = (*_outer_tensors(checkpoint, encoding), *layer_tensors(checkpoint, encoding, prefix="model."))
     checkpoint.refuse_others({tensor.source.name for tensor in tensors} | {"lm_head.weight"})
-    return FilePlan(names.QWEN3, entries, tensors)
+    return FilePlan(names.QWEN3, entries, tensors, notice=vocabulary.notice)
 
 
 def is_tied(checkpoint: Checkpoint) -> bool:

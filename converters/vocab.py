@@ -14,6 +14,7 @@ from converters.vocabulary import (
     USER_DEFINED,
     Vocabulary,
     added_tokens,
+    dropped_rules,
     merges,
     special_ids,
     token_ids,
@@ -25,6 +26,7 @@ _PRE_TOKENIZERS = {
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+": "qwen2",
 }
+_NORMAL_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 _ROLES = (("bos", names.BOS_ID), ("eos", names.EOS_ID), ("pad", names.PAD_ID))
 
 
@@ -52,8 +54,13 @@ def _byte_level_vocabulary(tokenizer: Config, settings: Config, model: Config, g
         types=types,
         merges=merges(bpe),
         pre_tokenizer=_pre_tokenizer(tokenizer),
-        special_ids=(*special, *end_ids(tokens, dict(special)[names.EOS_ID], generation=generation, model=model)),
+        special_ids=(
+            *special,
+            *end_ids(tokens, types, dict(special)[names.EOS_ID], generation=generation, model=model),
+        ),
         adds_bos=settings.flag("add_bos_token", default=False),
+        normalizer=_normalizer(tokenizer),
+        notice=dropped_rules(tokenizer),
     )
 
 
@@ -72,6 +79,20 @@ def _is_control(token: Mapping[str, Any]) -> bool:
     # Some <|...|> tokens are not marked special; llama.cpp must still not read them in a user's text.
     content = str(token["content"])
     return bool(token.get("special")) or (content.startswith("<|") and content.endswith("|>"))
+
+
+def _normalizer(tokenizer: Config) -> str:
+    """The Unicode form that text is brought into, which llama.cpp leaves to whoever calls it."""
+    stated = tokenizer.raw("normalizer")
+    steps = stated.get("normalizers") if isinstance(stated, dict) and stated.get("type") == "Sequence" else [stated]
+    forms = [step.get("type") if isinstance(step, dict) else step for step in steps or [] if step is not None]
+    if any(form not in _NORMAL_FORMS for form in forms) or len(forms) > 1:
+        named = ", ".join(str(form)[:40] for form in forms)
+        raise UnsupportedModel(
+            f"tokenizer.json normalizes text in a way this converter does not know: {named}.",
+            hint=f"Known ways: {', '.join(_NORMAL_FORMS)}.",
+        )
+    return str(forms[0]) if forms else "none"
 
 
 def _pre_tokenizer(tokenizer: Config) -> str:

@@ -10,6 +10,8 @@ from converters.errors import BadCheckpoint
 from converters.metadata import Entry, flag, i32_list, text, text_list, u32
 
 _MOST_TOKENS = 1 << 24
+_DROPPED_RULES = ("lstrip", "rstrip", "single_word")
+_MOST_LISTED = 3
 NORMAL, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 3, 4, 5, 6
 
 
@@ -29,6 +31,12 @@ class Vocabulary:
     suppressed: tuple[int, ...] = ()
     """Tokens the model must never say."""
 
+    normalizer: str = ""
+    """How text is normalized before it is cut, such as "NFC"; "none" where it is not; empty for llama.cpp's own way."""
+
+    notice: str = ""
+    """What of the tokenizer does not come along, in words for the user."""
+
     def entries(self) -> tuple[Entry, ...]:
         return (
             text(names.TOKENIZER_MODEL, self.model),
@@ -39,6 +47,7 @@ class Vocabulary:
             *(u32(key, token_id) for key, token_id in self.special_ids),
             flag(names.ADD_BOS, self.adds_bos),
             *((i32_list(names.SUPPRESS_TOKENS, self.suppressed),) if self.suppressed else ()),
+            *((text(names.NORMALIZER, self.normalizer),) if self.normalizer else ()),
         )
 
 
@@ -56,6 +65,20 @@ def added_tokens(tokenizer: Config) -> list[dict[str, Any]]:
         if not is_sound:
             raise tokenizer.fault("added_tokens", "a list of tokens with id and content", token)
     return list(tokens)
+
+
+def dropped_rules(tokenizer: Config) -> str:
+    """Rules of added tokens that llama.cpp has no place for, in words for the user; empty where there are none."""
+    rules = {
+        rule: [str(token["content"]) for token in added_tokens(tokenizer) if token.get(rule)] for rule in _DROPPED_RULES
+    }
+    found = [f"{rule} of {_listed(tokens)}" for rule, tokens in rules.items() if tokens]
+    return f"Left out of the tokenizer, because llama.cpp cannot do it: {', '.join(found)}." if found else ""
+
+
+def _listed(tokens: Sequence[str]) -> str:
+    shown = " ".join(tokens[:_MOST_LISTED])
+    return f"{shown} and {len(tokens) - _MOST_LISTED} more" if len(tokens) > _MOST_LISTED else shown
 
 
 def token_table(

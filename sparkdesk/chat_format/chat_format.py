@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sparkdesk.chat_format.reasoning import CHANNEL, THINK, ThoughtTags
+from sparkdesk.chat_format.reasoning import CHANNEL_TAGS, THINK_TAGS, ReasoningTags
 from sparkdesk.chat_format.tool_calls.gemma4 import Gemma4Format
 from sparkdesk.chat_format.tool_calls.gemma4_tools import typed
 from sparkdesk.chat_format.tool_calls.hermes import HermesFormat
-from sparkdesk.chat_format.tool_calls.protocol import CallFormat
+from sparkdesk.chat_format.tool_calls.protocol import ToolCallFormat
 
 Turn = Mapping[str, Any]
 
@@ -18,9 +18,9 @@ _SAYS_TOOL_ROLE = re.compile(r"role['\"]?[\])]*\s*==\s*['\"]tool['\"]")
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
-    thought_tags: ThoughtTags
-    call_format: CallFormat | None
+class ChatFormat:
+    reasoning_tags: ReasoningTags
+    call_format: ToolCallFormat | None
     """None where the template has no place for tools."""
     is_gemma: bool
     has_tool_role: bool
@@ -43,16 +43,16 @@ class Dialect:
         return {**message, "tool_calls": [_read_arguments(call) for call in message["tool_calls"]]}
 
 
-def dialect_of(template: str | None) -> Dialect:
+def detect_chat_format(template: str | None) -> ChatFormat:
     source = template or ""
     is_gemma = "<|tool_call>" in source
-    form: CallFormat | None = None
+    form: ToolCallFormat | None = None
     if is_gemma:
         form = Gemma4Format()
     elif re.search(r"\btools\b", source):
         form = HermesFormat()
-    return Dialect(
-        thought_tags=CHANNEL if "<|channel>" in source else THINK,
+    return ChatFormat(
+        reasoning_tags=CHANNEL_TAGS if "<|channel>" in source else THINK_TAGS,
         call_format=form,
         is_gemma=is_gemma,
         has_tool_role=not is_gemma or bool(_SAYS_TOOL_ROLE.search(source)),

@@ -4,21 +4,21 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Thought:
+class ReasoningDelta:
     """What the model thinks before it answers."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ContentDelta:
     """Text of the answer itself."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class CallOpened:
+class ToolCallStart:
     """The model wants a function called; its arguments follow."""
 
     index: int
@@ -26,14 +26,14 @@ class CallOpened:
 
 
 @dataclass(frozen=True, slots=True)
-class CallArguments:
+class ToolCallArguments:
     """A piece of the arguments' JSON text."""
 
     index: int
     text: str
 
 
-Part = Thought | Said | CallOpened | CallArguments
+Part = ReasoningDelta | ContentDelta | ToolCallStart | ToolCallArguments
 
 
 def joined(parts: list[Part]) -> list[Part]:
@@ -42,13 +42,13 @@ def joined(parts: list[Part]) -> list[Part]:
     for part in parts:
         last = result[-1] if result else None
         match last, part:
-            case Thought(before), Thought(text):
-                result[-1] = Thought(before + text)
-            case Said(before), Said(text):
-                result[-1] = Said(before + text)
-            case CallArguments(index, before), CallArguments(same, text) if index == same:
-                result[-1] = CallArguments(index, before + text)
-            case _, Thought("") | Said(""):
+            case ReasoningDelta(before), ReasoningDelta(text):
+                result[-1] = ReasoningDelta(before + text)
+            case ContentDelta(before), ContentDelta(text):
+                result[-1] = ContentDelta(before + text)
+            case ToolCallArguments(index, before), ToolCallArguments(same, text) if index == same:
+                result[-1] = ToolCallArguments(index, before + text)
+            case _, ReasoningDelta("") | ContentDelta(""):
                 pass
             case _:
                 result.append(part)

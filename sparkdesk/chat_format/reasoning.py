@@ -2,24 +2,24 @@
 
 from dataclasses import dataclass
 
-from sparkdesk.chat_format.parts import Part, Said, Thought
-from sparkdesk.chat_format.stop_strings import held_back
+from sparkdesk.chat_format.parts import ContentDelta, Part, ReasoningDelta
+from sparkdesk.chat_format.stop_strings import partial_match_length
 
 
 @dataclass(frozen=True, slots=True)
-class ThoughtTags:
+class ReasoningTags:
     opening: str
     closing: str
 
 
-THINK = ThoughtTags("<think>", "</think>")
-CHANNEL = ThoughtTags("<|channel>thought", "<channel|>")
+THINK_TAGS = ReasoningTags("<think>", "</think>")
+CHANNEL_TAGS = ReasoningTags("<|channel>thought", "<channel|>")
 
 
-class ThoughtSplitter:
+class ReasoningParser:
     """White space around the thought is the template's, and left out."""
 
-    def __init__(self, tags: ThoughtTags, *, is_opened: bool) -> None:
+    def __init__(self, tags: ReasoningTags, *, is_opened: bool) -> None:
         """`is_opened`: the prompt itself ends with the opening tag."""
         self._tags = tags
         self._rest = ""
@@ -43,8 +43,8 @@ class ThoughtSplitter:
         rest, self._rest = self._rest, ""
         if self._step == self._think:
             rest = rest.rstrip()
-            return [Thought(rest)] if rest else []
-        return [Said(rest)] if rest else []
+            return [ReasoningDelta(rest)] if rest else []
+        return [ContentDelta(rest)] if rest else []
 
     def _begin(self) -> list[Part]:
         start, opening = self._rest.lstrip(), self._tags.opening
@@ -63,11 +63,11 @@ class ThoughtSplitter:
             self._rest, self._step = answer, self._cross
             thought = thought.rstrip()
         else:
-            shown = len(thought) - held_back(thought, (self._tags.closing,))
+            shown = len(thought) - partial_match_length(thought, (self._tags.closing,))
             thought = thought[:shown].rstrip()
             self._rest = self._rest[len(thought) :]
         self._has_thought = self._has_thought or bool(thought)
-        return [Thought(thought)] if thought else []
+        return [ReasoningDelta(thought)] if thought else []
 
     def _cross(self) -> list[Part]:
         """Between thought and answer."""
@@ -78,4 +78,4 @@ class ThoughtSplitter:
 
     def _answer(self) -> list[Part]:
         text, self._rest = self._rest, ""
-        return [Said(text)]
+        return [ContentDelta(text)]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 
-def held_back(text: str, tags: Sequence[str]) -> int:
+def partial_match_length(text: str, tags: Sequence[str]) -> int:
     """How many characters at the end of `text` may be the beginning of one of the tags."""
     most = min(len(text), max(map(len, tags), default=1) - 1)
     tails = (length for length in range(most, 0, -1) if any(tag.startswith(text[-length:]) for tag in tags))
@@ -29,7 +29,7 @@ class StopMatcher:
             length, self.found = max((length, stop) for at, length, stop in matches if at == end)
             self._held = ""
             return text[: end - length]
-        shown = len(text) - held_back(text, self._stops)
+        shown = len(text) - partial_match_length(text, self._stops)
         self._held = text[shown:]
         return text[:shown]
 

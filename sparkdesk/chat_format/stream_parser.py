@@ -5,15 +5,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sparkdesk.chat_format.parts import Part, Said
-from sparkdesk.chat_format.reasoning import ThoughtSplitter
+from sparkdesk.chat_format.parts import ContentDelta, Part
+from sparkdesk.chat_format.reasoning import ReasoningParser
 from sparkdesk.chat_format.stop_strings import StopMatcher
-from sparkdesk.chat_format.tool_calls.parser import CallFinder
+from sparkdesk.chat_format.tool_calls.parser import ToolCallParser
 from sparkdesk.engine.round import TokenLogprobs
 
 
 @dataclass(frozen=True, slots=True)
-class TokenChance:
+class TokenLogprob:
     """How likely a token was, with its text."""
 
     piece: bytes
@@ -26,7 +26,7 @@ class ParsedEvent:
     """What can be told now."""
 
     parts: tuple[Part, ...] = ()
-    chances: tuple[TokenChance, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
     """Of the tokens whose text has been told, where it was asked for."""
 
 
@@ -35,19 +35,19 @@ class StreamParser:
     """Takes one token after the other. Nothing comes out behind a stop string, or a call where one is enough."""
 
     stops: StopMatcher
-    thoughts: ThoughtSplitter | None = None
-    calls: CallFinder | None = None
+    thoughts: ReasoningParser | None = None
+    calls: ToolCallParser | None = None
     most_calls: int = 0
     """0 is any number."""
     token_count: int = 0
-    thought_count: int = 0
+    reasoning_count: int = 0
     """Tokens that went into thoughts."""
     _decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
     )
     _decoded: int = 0
     _released: int = 0
-    _waiting: deque[tuple[int, TokenChance]] = field(default_factory=deque)
+    _waiting: deque[tuple[int, TokenLogprob]] = field(default_factory=deque)
     """With the number of characters up to the token's end."""
 
     @property
@@ -60,14 +60,14 @@ class StreamParser:
     def has_calls(self) -> bool:
         return self.calls is not None and self.calls.count > 0
 
-    def take(self, piece: bytes, chance: TokenChance | None = None) -> ParsedEvent:
+    def take(self, piece: bytes, logprob: TokenLogprob | None = None) -> ParsedEvent:
         self.token_count += 1
         text = self._decoder.decode(piece)
         self._decoded += len(text)
-        if chance is not None:
-            self._waiting.append((self._decoded, chance))
+        if logprob is not None:
+            self._waiting.append((self._decoded, logprob))
         parts = self._split(self.stops.feed(text))
-        self.thought_count += self.thoughts is not None and self.thoughts.is_thinking
+        self.reasoning_count += self.thoughts is not None and self.thoughts.is_thinking
         return ParsedEvent(tuple(parts), self._told())
 
     def finish(self) -> ParsedEvent:
@@ -84,7 +84,7 @@ class StreamParser:
     def _split(self, text: str) -> list[Part]:
         self._released += len(text)
         if self.thoughts is None:
-            return self._called([Said(text)] if text else [])
+            return self._called([ContentDelta(text)] if text else [])
         return self._called(self.thoughts.feed(text))
 
     def _called(self, parts: Sequence[Part]) -> list[Part]:
@@ -92,10 +92,10 @@ class StreamParser:
             return list(parts)
         told: list[Part] = []
         for part in parts:
-            told += self.calls.feed(part.text) if isinstance(part, Said) else [part]
+            told += self.calls.feed(part.text) if isinstance(part, ContentDelta) else [part]
         return told
 
-    def _told(self) -> tuple[TokenChance, ...]:
+    def _told(self) -> tuple[TokenLogprob, ...]:
         told = []
         while self._waiting and self._waiting[0][0] <= self._released:
             told.append(self._waiting.popleft()[1])

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sparkdesk.chat_format.chat_format import Dialect
+from sparkdesk.chat_format.chat_format import ChatFormat
 from sparkdesk.chat_format.tool_calls.gemma4 import Gemma4Format
 from sparkdesk.chat_format.tool_calls.gemma4_grammar import Gemma4Grammar
 from sparkdesk.chat_format.tool_calls.hermes import HermesFormat
@@ -34,7 +34,7 @@ class ToolGrammar:
     """What the prompt ends with, so that the reply has to go on with a call."""
 
 
-def guide_for(ask: ToolChoice, dialect: Dialect) -> ToolGrammar:
+def tool_grammar_for(ask: ToolChoice, dialect: ChatFormat) -> ToolGrammar:
     """For an ask that may call functions."""
     return _gemma(ask) if dialect.is_gemma else _hermes(ask)
 

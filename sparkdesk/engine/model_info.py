@@ -38,3 +38,5 @@ class ModelInfo:
     """True when the engine runs without repacked weights because the usual way crashed here."""
     recommended: SamplingSettings | None = None
     """How the file itself says that it should be sampled; most say nothing."""
+    control_pieces: tuple[str, ...] = ()
+    """Texts that become control tokens in a prompt; in what a user typed they are text (engine/tokenizer.py)."""

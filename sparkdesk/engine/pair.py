@@ -22,6 +22,7 @@ from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import AUTOMATIC, GrammarSettings, LoadSettings
 from sparkdesk.engine.target import Target
 from sparkdesk.engine.tie_check import Margin, measure
+from sparkdesk.engine.tokenizer import Tokenizer
 from sparkdesk.engine.vocabulary import Vocabulary
 from sparkdesk.engine.window import plan_window
 from sparkdesk.errors import EngineError
@@ -99,7 +100,8 @@ class Pair:
             chat_template=model.chat_template,
             bos_piece=model.special_piece("bos"),
             eos_piece=model.special_piece("eos"),
-            end_tokens=model.end_tokens,
+            end_tokens=self._tokenizer.end_tokens,
+            control_pieces=self._tokenizer.control_pieces,
             devices=_used_devices(self.settings.gpu_layers),
             gpu_layers=_layers_on_gpu(self.settings.gpu_layers, model.layer_count),
             threads=self._threads,
@@ -112,15 +114,19 @@ class Pair:
         )
 
     def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
-        return self._model.tokenize(text, parse_special=parse_special)
+        return self._tokenizer.tokenize(text, parse_special=parse_special)
 
     def piece(self, token: int, *, show_control: bool = False) -> bytes:
         """The bytes of a token; b"" for control tokens unless they are asked for."""
-        return self._model.piece(token, show_control=show_control)
+        return self._tokenizer.piece(token, show_control=show_control)
 
     def constraint(self, grammar: GrammarSettings) -> ConstraintPart:
         """What `grammar` lets a reply say, from its first token on. Raises EngineError where it cannot be used."""
         return constraint_of(self._model, grammar, self._vocabulary)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer(self._model)
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:

@@ -6,32 +6,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkdesk.chat_format.parts import CallArguments, CallOpened, Part, Said, Thought, joined
-from sparkdesk.chat_format.reasoning import CHANNEL, THINK, ThoughtSplitter, ThoughtTags
+from sparkdesk.chat_format.parts import ContentDelta, Part, ReasoningDelta, ToolCallArguments, ToolCallStart, joined
+from sparkdesk.chat_format.reasoning import CHANNEL_TAGS, THINK_TAGS, ReasoningParser, ReasoningTags
 from sparkdesk.chat_format.stop_strings import StopMatcher
-from sparkdesk.chat_format.stream_parser import StreamParser, TokenChance
+from sparkdesk.chat_format.stream_parser import StreamParser, TokenLogprob
 from sparkdesk.chat_format.tool_calls.hermes import HermesFormat
-from sparkdesk.chat_format.tool_calls.parser import CallFinder
+from sparkdesk.chat_format.tool_calls.parser import ToolCallParser
 from sparkdesk.engine.round import TokenLogprobs
 from tests.chat_format.test_stop_strings import cut
 
 
-def speller(
-    *stops: str, tags: ThoughtTags | None = THINK, is_opened: bool = False, most_calls: int = 0
+def stream_parser(
+    *stops: str, tags: ReasoningTags | None = THINK_TAGS, is_opened: bool = False, most_calls: int = 0
 ) -> StreamParser:
-    thoughts = ThoughtSplitter(tags, is_opened=is_opened) if tags is not None else None
-    return StreamParser(StopMatcher(stops), thoughts, CallFinder(HermesFormat()), most_calls)
+    thoughts = ReasoningParser(tags, is_opened=is_opened) if tags is not None else None
+    return StreamParser(StopMatcher(stops), thoughts, ToolCallParser(HermesFormat()), most_calls)
 
 
-def spell(text: bytes | str, speller: StreamParser, places: list[int] | None = None) -> list[Part]:
+def spell(text: bytes | str, stream_parser: StreamParser, places: list[int] | None = None) -> list[Part]:
     data = text.encode() if isinstance(text, str) else text
     borders = sorted({0, len(data), *(place % (len(data) + 1) for place in places or ())})
     parts: list[Part] = []
     for start, end in pairwise(borders):
-        parts += speller.take(data[start:end]).parts
-        if speller.is_over:
+        parts += stream_parser.take(data[start:end]).parts
+        if stream_parser.is_over:
             break
-    return joined([*parts, *speller.finish().parts])
+    return joined([*parts, *stream_parser.finish().parts])
 
 
 REPLY = (
@@ -42,11 +42,11 @@ REPLY = (
 
 @given(st.lists(st.integers(0, 1000), max_size=40))
 def test_a_reply_is_the_same_however_its_bytes_are_cut(places: list[int]) -> None:
-    assert spell(REPLY, speller(), places) == [
-        Thought("Let me see… 🦊"),
-        Said("The answer:"),
-        CallOpened(0, "f"),
-        CallArguments(0, '{"a": "é"}'),
+    assert spell(REPLY, stream_parser(), places) == [
+        ReasoningDelta("Let me see… 🦊"),
+        ContentDelta("The answer:"),
+        ToolCallStart(0, "f"),
+        ToolCallArguments(0, '{"a": "é"}'),
     ]
 
 
@@ -56,43 +56,46 @@ SCRAPS = st.lists(st.sampled_from(["<think>", "</think>", "<", "a", " ", "\n", "
 @given(SCRAPS, st.booleans(), st.lists(st.integers(0, 100), max_size=20))
 def test_any_split_of_any_text_gives_the_same_parts(scraps: list[str], is_opened: bool, places: list[int]) -> None:
     text = "".join(scraps)
-    whole = spell(text, speller(is_opened=is_opened))
-    assert spell(text, speller(is_opened=is_opened), places) == whole
+    whole = spell(text, stream_parser(is_opened=is_opened))
+    assert spell(text, stream_parser(is_opened=is_opened), places) == whole
 
 
 @pytest.mark.parametrize(
     ("text", "is_opened", "parts"),
     [
-        ("<think>a</think>b", False, [Thought("a"), Said("b")]),
-        ("\n<think>\n\n</think>\n\nb", False, [Said("b")]),
-        ("a</think>b", True, [Thought("a"), Said("b")]),
-        ("a <think>b</think>", False, [Said("a <think>b</think>")]),
-        ("<think>cut off", False, [Thought("cut off")]),
-        ("<thin", False, [Said("<thin")]),
-        ("<think>a</thin", False, [Thought("a</thin")]),
+        ("<think>a</think>b", False, [ReasoningDelta("a"), ContentDelta("b")]),
+        ("\n<think>\n\n</think>\n\nb", False, [ContentDelta("b")]),
+        ("a</think>b", True, [ReasoningDelta("a"), ContentDelta("b")]),
+        ("a <think>b</think>", False, [ContentDelta("a <think>b</think>")]),
+        ("<think>cut off", False, [ReasoningDelta("cut off")]),
+        ("<thin", False, [ContentDelta("<thin")]),
+        ("<think>a</thin", False, [ReasoningDelta("a</thin")]),
         ("", False, []),
     ],
 )
 def test_only_what_a_reply_begins_with_is_a_thought(text: str, is_opened: bool, parts: list[Part]) -> None:
-    assert spell(text, speller(is_opened=is_opened)) == parts
+    assert spell(text, stream_parser(is_opened=is_opened)) == parts
 
 
 def test_gemma_thinks_in_a_channel() -> None:
-    assert spell("<|channel>thought\nHm.\n<channel|>Yes.", speller(tags=CHANNEL)) == [Thought("Hm."), Said("Yes.")]
+    assert spell("<|channel>thought\nHm.\n<channel|>Yes.", stream_parser(tags=CHANNEL_TAGS)) == [
+        ReasoningDelta("Hm."),
+        ContentDelta("Yes."),
+    ]
 
 
 def test_a_stop_string_ends_thoughts_and_calls_too() -> None:
-    assert spell("<think>one two", speller("two")) == [Thought("one")]
-    assert spell('x<tool_call>{"name": "f"', speller('"f"')) == [Said('x<tool_call>{"name": ')]
+    assert spell("<think>one two", stream_parser("two")) == [ReasoningDelta("one")]
+    assert spell('x<tool_call>{"name": "f"', stream_parser('"f"')) == [ContentDelta('x<tool_call>{"name": ')]
 
 
 def test_half_a_character_at_the_end_is_told_as_such() -> None:
-    assert spell("é".encode()[:1], speller()) == [Said("\N{REPLACEMENT CHARACTER}")]
+    assert spell("é".encode()[:1], stream_parser()) == [ContentDelta("\N{REPLACEMENT CHARACTER}")]
 
 
 def test_one_call_is_enough_where_more_are_not_wanted() -> None:
     call = '<tool_call>{"name": "f", "arguments": {}}</tool_call>'
-    taking = speller(most_calls=1)
+    taking = stream_parser(most_calls=1)
     for letter in call + call:
         taking.take(letter.encode())
         if taking.is_over:
@@ -101,19 +104,19 @@ def test_one_call_is_enough_where_more_are_not_wanted() -> None:
 
 
 def test_thinking_tokens_are_counted() -> None:
-    thinking = speller()
+    thinking = stream_parser()
     for piece in ("<think>", "a", "b", "</think>", "c"):
         thinking.take(piece.encode())
-    assert (thinking.token_count, thinking.thought_count) == (5, 3)
+    assert (thinking.token_count, thinking.reasoning_count) == (5, 3)
 
 
 def test_probabilities_come_with_the_text_they_belong_to_and_not_behind_a_stop_string() -> None:
-    taking = speller("STOP", tags=None)
-    chances = [TokenChance(piece.encode(), TokenLogprobs(-1.0), ()) for piece in ("a", "S", "T", "x", "STOP", "b")]
-    told = [taking.take(chance.piece, chance).chances for chance in chances[:4]]
-    assert told == [(chances[0],), (), (), tuple(chances[1:4])]
-    assert taking.take(chances[4].piece, chances[4]).chances == () and taking.is_over
-    assert taking.finish().chances == ()
+    taking = stream_parser("STOP", tags=None)
+    logprobs = [TokenLogprob(piece.encode(), TokenLogprobs(-1.0), ()) for piece in ("a", "S", "T", "x", "STOP", "b")]
+    told = [taking.take(logprob.piece, logprob).logprobs for logprob in logprobs[:4]]
+    assert told == [(logprobs[0],), (), (), tuple(logprobs[1:4])]
+    assert taking.take(logprobs[4].piece, logprobs[4]).logprobs == () and taking.is_over
+    assert taking.finish().logprobs == ()
 
 
 def test_cutting_covers_the_text() -> None:

@@ -6,7 +6,7 @@ It is no JSON: keys are bare, and strings are not escaped, because their delimit
 import json
 import re
 
-from sparkdesk.chat_format.tool_calls.protocol import BROKEN, DONE, MORE, CallReader, Reading
+from sparkdesk.chat_format.tool_calls.protocol import BROKEN, DONE, MORE, Reading, ToolCallReader
 
 _CLOSING = "<tool_call|>"
 _QUOTE = '<|"|>'
@@ -20,8 +20,8 @@ _WORDS: dict[str, object] = {"true": True, "false": False, "null": None, "None":
 class Gemma4Format:
     opening = "<|tool_call>"
 
-    def reader(self, *, is_guided: bool) -> CallReader:
-        return _Call(is_guided)
+    def reader(self, *, is_constrained: bool) -> ToolCallReader:
+        return _Call(is_constrained)
 
     def skip_closing(self, text: str, *, is_last: bool) -> int | None:
         return 0  # a call ends with its closing tag, or with the reply
@@ -30,8 +30,8 @@ class Gemma4Format:
 class _Call:
     """Arguments are told when they are whole: only then can they become JSON."""
 
-    def __init__(self, is_guided: bool) -> None:
-        self._is_guided = is_guided
+    def __init__(self, is_constrained: bool) -> None:
+        self._is_guided = is_constrained
         self._is_named = False
         self._end = _EndScan()
 

@@ -3,8 +3,8 @@
 import json
 import re
 
-from sparkdesk.chat_format.tool_calls.json_scan import JsonScan
-from sparkdesk.chat_format.tool_calls.protocol import BROKEN, DONE, MORE, CallReader, Reading
+from sparkdesk.chat_format.tool_calls.json_scan import JsonScanner
+from sparkdesk.chat_format.tool_calls.protocol import BROKEN, DONE, MORE, Reading, ToolCallReader
 
 _CLOSING = "</tool_call>"
 _HEAD = re.compile(r'\n\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)+")\s*,\s*"arguments"\s*:\s*(?=\{)')
@@ -15,8 +15,8 @@ _ENDING = re.compile(r"\s*\}?\s*")
 class HermesFormat:
     opening = "<tool_call>"
 
-    def reader(self, *, is_guided: bool) -> CallReader:
-        return _Guided() if is_guided else _Whole()
+    def reader(self, *, is_constrained: bool) -> ToolCallReader:
+        return _ConstrainedReader() if is_constrained else _WholeReader()
 
     def skip_closing(self, text: str, *, is_last: bool) -> int | None:
         """The tag, and a brace that was the object's or one too many; models forget either."""
@@ -30,11 +30,11 @@ class HermesFormat:
         return match.end() if rest or is_last else None
 
 
-class _Whole:
+class _WholeReader:
     """Nothing is told before the object is whole and valid."""
 
     def __init__(self) -> None:
-        self._scan = JsonScan()
+        self._scan = JsonScanner()
         self._scanned = 0
 
     def read(self, text: str, *, is_last: bool) -> Reading:
@@ -49,12 +49,12 @@ class _Whole:
         return Reading(BROKEN) if call is None else Reading(DONE, self._scanned, *call)
 
 
-class _Guided:
+class _ConstrainedReader:
     """The name as soon as it is known, the arguments as they come."""
 
     def __init__(self) -> None:
-        self._whole = _Whole()
-        self._arguments: JsonScan | None = None
+        self._whole = _WholeReader()
+        self._arguments: JsonScanner | None = None
 
     def read(self, text: str, *, is_last: bool) -> Reading:
         if self._arguments is None:
@@ -62,7 +62,7 @@ class _Guided:
             name = _text(head[1]) if head else None
             if head is None or name is None:
                 return self._whole.read(text, is_last=is_last)
-            self._arguments = JsonScan()
+            self._arguments = JsonScanner()
             return Reading(MORE, head.end(), name)
         used = self._arguments.scan(text)
         status = BROKEN if self._arguments.is_broken else DONE if self._arguments.is_over else MORE
@@ -89,7 +89,7 @@ def _as_written(source: str, arguments: dict[str, object]) -> str:
     head = _HEAD.match("\n" + source)
     if head is not None:
         rest = source[head.end() - 1 :]
-        written = rest[: JsonScan().scan(rest)]
+        written = rest[: JsonScanner().scan(rest)]
         try:
             if json.loads(written) == arguments:
                 return written

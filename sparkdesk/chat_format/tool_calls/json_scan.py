@@ -3,7 +3,7 @@
 _OUTSIDE = frozenset('{}[]:,"+-.0123456789eEtrufalsn \t\r\n')
 
 
-class JsonScan:
+class JsonScanner:
     """Of one object."""
 
     def __init__(self) -> None:

@@ -1,23 +1,23 @@
 """Finds calls in a reply while it comes in. What turns out to be no call stays text, to the letter."""
 
-from sparkdesk.chat_format.parts import CallArguments, CallOpened, Part, Said
-from sparkdesk.chat_format.stop_strings import held_back
-from sparkdesk.chat_format.tool_calls.protocol import BROKEN, DONE, CallFormat, CallReader, Reading
+from sparkdesk.chat_format.parts import ContentDelta, Part, ToolCallArguments, ToolCallStart
+from sparkdesk.chat_format.stop_strings import partial_match_length
+from sparkdesk.chat_format.tool_calls.protocol import BROKEN, DONE, Reading, ToolCallFormat, ToolCallReader
 
 
-class CallFinder:
+class ToolCallParser:
     """White space around calls is the format's, and left out."""
 
-    def __init__(self, form: CallFormat, *, is_guided: bool = False, opened: str = "") -> None:
-        """`is_guided`: a grammar keeps calls well-formed, so their arguments may be told as they come.
+    def __init__(self, form: ToolCallFormat, *, is_constrained: bool = False, opened: str = "") -> None:
+        """`is_constrained`: a grammar keeps calls well-formed, so their arguments may be told as they come.
 
         `opened` is the beginning of a call that the prompt ends with.
         """
         self._form = form
-        self._is_guided = is_guided
+        self._is_guided = is_constrained
         self._rest = opened
         self._space = ""
-        self._reader: CallReader | None = None
+        self._reader: ToolCallReader | None = None
         self._is_closing = False
         self._opened = False
         self.count = 0
@@ -31,7 +31,7 @@ class CallFinder:
     def finish(self) -> list[Part]:
         parts = self._advance(is_last=True)
         rest, self._rest, self._space = self._space + self._rest, "", ""
-        return [*parts, Said(rest)] if rest and not (self._begun and rest.isspace()) else parts
+        return [*parts, ContentDelta(rest)] if rest and not (self._begun and rest.isspace()) else parts
 
     def _advance(self, *, is_last: bool) -> list[Part]:
         parts: list[Part] = []
@@ -50,9 +50,9 @@ class CallFinder:
         """For the next opening tag."""
         said, opening, rest = self._rest.partition(self._form.opening)
         if opening:
-            self._rest, self._reader, self._opened = rest, self._form.reader(is_guided=self._is_guided), False
+            self._rest, self._reader, self._opened = rest, self._form.reader(is_constrained=self._is_guided), False
         else:
-            shown = len(said) - (0 if is_last else held_back(said, (self._form.opening,)))
+            shown = len(said) - (0 if is_last else partial_match_length(said, (self._form.opening,)))
             self._rest = said[shown:]
             said = said[:shown]
         text = said.rstrip()
@@ -60,14 +60,14 @@ class CallFinder:
             self._space += said
             return []
         space, self._space = self._space, said[len(text) :]
-        return [Said(space + text)]
+        return [ContentDelta(space + text)]
 
-    def _read(self, reader: CallReader, *, is_last: bool) -> list[Part]:
+    def _read(self, reader: ToolCallReader, *, is_last: bool) -> list[Part]:
         reading = reader.read(self._rest, is_last=is_last)
         if reading.status == BROKEN and not self._opened:
             self._reader = None
             space, self._space = self._space, ""
-            return [Said(space + self._form.opening)]  # what follows may hold another one
+            return [ContentDelta(space + self._form.opening)]  # what follows may hold another one
         self._rest = self._rest[reading.used :]
         parts = self._told(reading)
         if reading.status in (DONE, BROKEN):
@@ -80,10 +80,10 @@ class CallFinder:
         parts: list[Part] = []
         if reading.name is not None:
             self._opened, self._space = True, ""
-            parts.append(CallOpened(self._begun, reading.name))
+            parts.append(ToolCallStart(self._begun, reading.name))
             self._begun += 1
         if reading.arguments:
-            parts.append(CallArguments(self._begun - 1, reading.arguments))
+            parts.append(ToolCallArguments(self._begun - 1, reading.arguments))
         return parts
 
     def _close(self, *, is_last: bool) -> None:

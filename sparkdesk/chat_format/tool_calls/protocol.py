@@ -20,7 +20,7 @@ class Reading:
     """The next piece of the arguments' JSON text."""
 
 
-class CallReader(Protocol):
+class ToolCallReader(Protocol):
     """Reads one call. What it decides depends on the text alone, never on the pieces in which it came."""
 
     def read(self, text: str, *, is_last: bool) -> Reading:
@@ -28,12 +28,12 @@ class CallReader(Protocol):
         ...
 
 
-class CallFormat(Protocol):
+class ToolCallFormat(Protocol):
     """How a family of models writes calls."""
 
     opening: str
 
-    def reader(self, *, is_guided: bool) -> CallReader: ...
+    def reader(self, *, is_constrained: bool) -> ToolCallReader: ...
 
     def skip_closing(self, text: str, *, is_last: bool) -> int | None:
         """How much of the text behind a call belongs to its closing; None when that is not yet known."""

@@ -94,7 +94,7 @@ class Model:
 
     @property
     def end_tokens(self) -> tuple[int, ...]:
-        """Every token that ends a turn."""
+        """Every token that llama.cpp takes for the end of a turn, some by their names alone."""
         return tuple(token for token in range(self.vocabulary_size) if C.llama_vocab_is_eog(self._vocabulary, token))
 
     @property
@@ -114,13 +114,13 @@ class Model:
         length = C.llama_model_meta_val_str(self.pointer, key.encode(), buffer, len(buffer))
         return buffer.value.decode("utf-8", "replace") if length >= 0 else None
 
-    def tokenize(self, text: str, *, parse_special: bool) -> tuple[int, ...]:
-        """Token ids of `text`, with the vocabulary's own start token where it asks for one."""
+    def tokenize(self, text: str, *, parse_special: bool, add_special: bool = True) -> tuple[int, ...]:
+        """Token ids of `text`; with `add_special` behind the vocabulary's own start token where it asks for one."""
         data = text.encode("utf-8", "replace")
         room = len(data) + 8
         for _ in range(2):
             tokens = (C.llama_token * room)()
-            count = C.llama_tokenize(self._vocabulary, data, len(data), tokens, room, True, parse_special)
+            count = C.llama_tokenize(self._vocabulary, data, len(data), tokens, room, add_special, parse_special)
             if count >= 0:
                 return tuple(tokens[:count])
             room = -count

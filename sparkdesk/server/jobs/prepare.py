@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from sparkdesk.chat_format.chat_format import Dialect, dialect_of
+from sparkdesk.chat_format.chat_format import ChatFormat, detect_chat_format
 from sparkdesk.chat_format.chat_template import ChatTemplate
-from sparkdesk.chat_format.reasoning import ThoughtSplitter, ThoughtTags
+from sparkdesk.chat_format.reasoning import ReasoningParser, ReasoningTags
 from sparkdesk.chat_format.stop_strings import StopMatcher
 from sparkdesk.chat_format.stream_parser import StreamParser
-from sparkdesk.chat_format.tool_calls.parser import CallFinder
-from sparkdesk.chat_format.tool_calls.protocol import CallFormat
-from sparkdesk.chat_format.tool_grammar import ToolGrammar, guide_for
+from sparkdesk.chat_format.tool_calls.parser import ToolCallParser
+from sparkdesk.chat_format.tool_calls.protocol import ToolCallFormat
+from sparkdesk.chat_format.tool_grammar import ToolGrammar, tool_grammar_for
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import GenerationSettings
 from sparkdesk.errors import EngineError
@@ -25,7 +25,7 @@ from sparkdesk.server.requests.models import ChatRequest, CompletionRequest, Req
 class ToolCallPlan:
     """How calls are looked for in the reply."""
 
-    form: CallFormat
+    form: ToolCallFormat
     guide: ToolGrammar
     most_calls: int = 0
     is_needed: bool = False
@@ -40,24 +40,24 @@ class Prepared:
     settings: GenerationSettings
     stops: tuple[str, ...] = ()
     spells_control: bool = False
-    thought_tags: ThoughtTags | None = None
-    is_thought_opened: bool = False
+    reasoning_tags: ReasoningTags | None = None
+    is_reasoning_opened: bool = False
     calls: ToolCallPlan | None = None
 
     @property
-    def is_guided(self) -> bool:
+    def is_constrained(self) -> bool:
         return self.calls is not None and self.settings.grammar is self.calls.guide.grammar
 
-    def unguided(self) -> "Prepared":
+    def unconstrained(self) -> "Prepared":
         """Calls are then looked for in what the model writes of its own accord."""
         return replace(self, settings=replace(self.settings, grammar=None))
 
     def parser(self) -> StreamParser:
         thoughts = calls = None
-        if self.thought_tags is not None:
-            thoughts = ThoughtSplitter(self.thought_tags, is_opened=self.is_thought_opened)
+        if self.reasoning_tags is not None:
+            thoughts = ReasoningParser(self.reasoning_tags, is_opened=self.is_reasoning_opened)
         if self.calls is not None:
-            calls = CallFinder(self.calls.form, is_guided=self.is_guided, opened=self.calls.guide.opened)
+            calls = ToolCallParser(self.calls.form, is_constrained=self.is_constrained, opened=self.calls.guide.opened)
         most_calls = self.calls.most_calls if self.calls is not None else 0
         return StreamParser(StopMatcher(self.stops), thoughts, calls, most_calls)
 
@@ -77,36 +77,36 @@ def prepare(engine: ServedEngine, request: ChatRequest | CompletionRequest) -> P
 
 
 def _prepare_chat(engine: ServedEngine, model: ModelInfo, request: ChatRequest) -> Prepared:
-    dialect = dialect_of(model.chat_template)
+    dialect = detect_chat_format(model.chat_template)
     text = _render(model, dialect, request)
     calls = _calls(request, dialect)
     opened = calls.guide.opened if calls is not None else ""
     settings = _settings(request.options)
     if calls is not None:
         settings = replace(settings, grammar=calls.guide.grammar)
-    tags = dialect.thought_tags
+    tags = dialect.reasoning_tags
     return Prepared(
         _tokens(engine, model, text + opened),
         settings,
         request.options.stops,
         spells_control=dialect.is_gemma,
-        thought_tags=None if opened or settings.grammar is request.options.grammar is not None else tags,
-        is_thought_opened=text.rstrip().endswith(tags.opening),
+        reasoning_tags=None if opened or settings.grammar is request.options.grammar is not None else tags,
+        is_reasoning_opened=text.rstrip().endswith(tags.opening),
         calls=calls,
     )
 
 
-def _calls(request: ChatRequest, dialect: Dialect) -> ToolCallPlan | None:
+def _calls(request: ChatRequest, dialect: ChatFormat) -> ToolCallPlan | None:
     if not request.may_call:
         return None
     if dialect.call_format is None:
         raise bad_request("This model's chat template has no place for tools.", param="tools")
     return ToolCallPlan(
-        dialect.call_format, guide_for(request, dialect), request.most_calls, is_needed=request.must_call
+        dialect.call_format, tool_grammar_for(request, dialect), request.most_calls, is_needed=request.must_call
     )
 
 
-def _render(model: ModelInfo, dialect: Dialect, request: ChatRequest) -> str:
+def _render(model: ModelInfo, dialect: ChatFormat, request: ChatRequest) -> str:
     """A model without a template continues the text as it stands."""
     if not model.chat_template:
         return "".join(str(message["content"]) for message in request.messages)

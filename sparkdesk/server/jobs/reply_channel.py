@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from sparkdesk.chat_format.parts import Part
-from sparkdesk.chat_format.stream_parser import TokenChance
+from sparkdesk.chat_format.stream_parser import TokenLogprob
 from sparkdesk.server.errors import ApiError
 from sparkdesk.server.jobs.usage import ReplyUsage
 
@@ -27,15 +27,15 @@ class ReplyStarted:
 @dataclass(frozen=True, slots=True)
 class ReplyDelta:
     parts: tuple[Part, ...]
-    chances: tuple[TokenChance, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
     figures: ReplyUsage | None = None
     """Of the reply so far."""
 
     @property
     def size_bytes(self) -> int:
         texts = sum(len(getattr(part, "text", "")) for part in self.parts)
-        chances = sum(1 + len(chance.top_pieces) for chance in self.chances)
-        return texts + _PART_BYTES * (len(self.parts) + chances)
+        logprobs = sum(1 + len(logprob.top_pieces) for logprob in self.logprobs)
+        return texts + _PART_BYTES * (len(self.parts) + logprobs)
 
 
 @dataclass(frozen=True, slots=True)

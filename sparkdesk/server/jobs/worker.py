@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sparkdesk.chat_format.parts import joined
-from sparkdesk.chat_format.stream_parser import ParsedEvent, StreamParser, TokenChance
+from sparkdesk.chat_format.stream_parser import ParsedEvent, StreamParser, TokenLogprob
 from sparkdesk.errors import EngineCrashed, GrammarError, SparkDeskError
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
 from sparkdesk.server.errors import ApiError, bad_request, from_engine
@@ -56,10 +56,10 @@ class _JobRun:
             return self._stream()
         except GrammarError:
             plan = self._prepared.calls
-            if self._has_begun or not self._prepared.is_guided or plan is None or plan.is_needed:
+            if self._has_begun or not self._prepared.is_constrained or plan is None or plan.is_needed:
                 raise
             # Some function's schema cannot become a grammar; the model may do well without one.
-            self._start_over(self._prepared.unguided())
+            self._start_over(self._prepared.unconstrained())
             return self._stream()
 
     def _stream(self) -> JobResult:
@@ -102,7 +102,7 @@ class _JobRun:
             return
         events: list[ParsedEvent] = []
         for index, piece in enumerate(event.pieces):
-            events.append(self._parser.take(piece, _chance(event, index)))
+            events.append(self._parser.take(piece, _token_logprob(event, index)))
             if self._parser.is_over:
                 self._is_enough = True
                 break
@@ -110,9 +110,9 @@ class _JobRun:
 
     def _put(self, events: list[ParsedEvent]) -> None:
         parts = tuple(joined([part for each in events for part in each.parts]))
-        chances = tuple(chance for each in events for chance in each.chances)
-        if parts or chances:
-            self._job.channel.put(ReplyDelta(parts, chances, self._figures(self._parser)))
+        logprobs = tuple(logprob for each in events for logprob in each.logprobs)
+        if parts or logprobs:
+            self._job.channel.put(ReplyDelta(parts, logprobs, self._figures(self._parser)))
 
     def _end(self, stop_reason: str) -> JobResult:
         figures = self._figures(self._parser)
@@ -131,14 +131,14 @@ class _JobRun:
         return JobResult("stopped", figures)
 
     def _figures(self, parser: StreamParser) -> ReplyUsage:
-        return self._usage.figures(completion_tokens=parser.token_count, reasoning_tokens=parser.thought_count)
+        return self._usage.figures(completion_tokens=parser.token_count, reasoning_tokens=parser.reasoning_count)
 
 
-def _chance(event: RoundDone, index: int) -> TokenChance | None:
+def _token_logprob(event: RoundDone, index: int) -> TokenLogprob | None:
     if not event.round.likelihoods:
         return None
     top = event.top_pieces[index] if index < len(event.top_pieces) else ()
-    return TokenChance(event.pieces[index], event.round.likelihoods[index], top)
+    return TokenLogprob(event.pieces[index], event.round.likelihoods[index], top)
 
 
 def _as_api_error(error: Exception, job: Job) -> ApiError:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sparkdesk.chat_format.parts import CallArguments, CallOpened, Part, Said, Thought
-from sparkdesk.chat_format.stream_parser import TokenChance
+from sparkdesk.chat_format.parts import ContentDelta, Part, ReasoningDelta, ToolCallArguments, ToolCallStart
+from sparkdesk.chat_format.stream_parser import TokenLogprob
 from sparkdesk.server.jobs.reply_channel import ReplyDelta, ReplyDone
 from sparkdesk.server.responses.json_io import as_logprob
 from sparkdesk.server.responses.protocol import ResponseHeading, timings_so_far, with_usage
@@ -25,7 +25,7 @@ class ChatResponse:
         yield self._chunk({"role": "assistant", "content": ""})
 
     def chunks(self, event: ReplyDelta) -> Iterator[dict[str, Any]]:
-        logprobs, timings = _logprobs(event.chances), timings_so_far(event) if self._include_timings else {}
+        logprobs, timings = _logprobs(event.logprobs), timings_so_far(event) if self._include_timings else {}
         for part in event.parts:
             yield {**self._chunk(self._delta(part), logprobs=logprobs), **timings}
             logprobs = None
@@ -41,17 +41,17 @@ class ChatResponse:
         yield with_usage({**self._heading.as_json("chat.completion.chunk"), "choices": []}, event)
 
     def add(self, event: ReplyDelta) -> None:
-        self._has_logprob_items = self._has_logprob_items or bool(event.chances)
-        self._logprob_items += map(_chance, event.chances)
+        self._has_logprob_items = self._has_logprob_items or bool(event.logprobs)
+        self._logprob_items += map(_token_logprob, event.logprobs)
         for part in event.parts:
             match part:
-                case Thought(text):
+                case ReasoningDelta(text):
                     self._thoughts.append(text)
-                case Said(text):
+                case ContentDelta(text):
                     self._content.append(text)
-                case CallOpened(_, name):
+                case ToolCallStart(_, name):
                     self._calls.append((name, []))
-                case CallArguments(index, text):
+                case ToolCallArguments(index, text):
                     self._calls[index][1].append(text)
 
     def complete(self, event: ReplyDone) -> dict[str, Any]:
@@ -81,15 +81,15 @@ class ChatResponse:
 
     def _delta(self, part: Part) -> dict[str, Any]:
         match part:
-            case Thought(text):
+            case ReasoningDelta(text):
                 return {"reasoning_content": text}
-            case Said(text):
+            case ContentDelta(text):
                 return {"content": text}
-            case CallOpened(index, name):
+            case ToolCallStart(index, name):
                 function = {"name": name, "arguments": ""}
                 call = {"index": index, "id": self._call_id(index), "type": "function", "function": function}
                 return {"tool_calls": [call]}
-            case CallArguments(index, text):
+            case ToolCallArguments(index, text):
                 return {"tool_calls": [{"index": index, "function": {"arguments": text}}]}
 
     def _call_id(self, index: int) -> str:
@@ -103,14 +103,14 @@ class ChatResponse:
         return {**chunk, "usage": None} if self._include_usage else chunk
 
 
-def _logprobs(chances: Sequence[TokenChance]) -> dict[str, Any] | None:
-    return {"content": [_chance(chance) for chance in chances]} if chances else None
+def _logprobs(logprobs: Sequence[TokenLogprob]) -> dict[str, Any] | None:
+    return {"content": [_token_logprob(logprob) for logprob in logprobs]} if logprobs else None
 
 
-def _chance(chance: TokenChance) -> dict[str, Any]:
-    top = zip(chance.top_pieces, chance.likelihood.top_logprobs, strict=False)
+def _token_logprob(logprob: TokenLogprob) -> dict[str, Any]:
+    top = zip(logprob.top_pieces, logprob.likelihood.top_logprobs, strict=False)
     return {
-        **_token(chance.piece, chance.likelihood.logprob),
+        **_token(logprob.piece, logprob.likelihood.logprob),
         "top_logprobs": [_token(piece, logprob) for piece, logprob in top],
     }
 

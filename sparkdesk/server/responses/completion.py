@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sparkdesk.chat_format.parts import Said
-from sparkdesk.chat_format.stream_parser import TokenChance
+from sparkdesk.chat_format.parts import ContentDelta
+from sparkdesk.chat_format.stream_parser import TokenLogprob
 from sparkdesk.server.jobs.reply_channel import ReplyDelta, ReplyDone
 from sparkdesk.server.responses.json_io import as_logprob
 from sparkdesk.server.responses.protocol import ResponseHeading, timings_so_far, with_usage
@@ -15,7 +15,7 @@ class CompletionResponse:
         self._heading = ResponseHeading("cmpl", model)
         self._include_usage, self._include_timings = include_usage, include_timings
         self._text: list[str] = []
-        self._chances: list[TokenChance] = []
+        self._logprobs: list[TokenLogprob] = []
         self._offset = 0
 
     def opening(self) -> Iterator[dict[str, Any]]:
@@ -23,7 +23,7 @@ class CompletionResponse:
 
     def chunks(self, event: ReplyDelta) -> Iterator[dict[str, Any]]:
         timings = timings_so_far(event) if self._include_timings else {}
-        yield {**self._chunk(_text(event), logprobs=self._logprobs(event.chances)), **timings}
+        yield {**self._chunk(_text(event), logprobs=self._logprobs(event.logprobs)), **timings}
 
     def closing(self, event: ReplyDone) -> Iterator[dict[str, Any]]:
         last = self._chunk("", reason=event.reason)
@@ -35,13 +35,13 @@ class CompletionResponse:
 
     def add(self, event: ReplyDelta) -> None:
         self._text.append(_text(event))
-        self._chances += event.chances
+        self._logprobs += event.logprobs
 
     def complete(self, event: ReplyDone) -> dict[str, Any]:
         choice = {
             "index": 0,
             "text": "".join(self._text),
-            "logprobs": self._logprobs(self._chances),
+            "logprobs": self._logprobs(self._logprobs),
             "finish_reason": event.reason,
         }
         return with_usage({**self._heading.as_json("text_completion"), "choices": [choice]}, event)
@@ -51,28 +51,28 @@ class CompletionResponse:
         chunk = {**self._heading.as_json("text_completion"), "choices": [choice]}
         return {**chunk, "usage": None} if self._include_usage else chunk
 
-    def _logprobs(self, chances: Sequence[TokenChance]) -> dict[str, Any] | None:
-        if not chances:
+    def _logprobs(self, logprobs: Sequence[TokenLogprob]) -> dict[str, Any] | None:
+        if not logprobs:
             return None
-        tokens = [_spelled(chance.piece) for chance in chances]
+        tokens = [_spelled(logprob.piece) for logprob in logprobs]
         offsets = []
         for token in tokens:
             offsets.append(self._offset)
             self._offset += len(token)
         return {
             "tokens": tokens,
-            "token_logprobs": [as_logprob(chance.likelihood.logprob) for chance in chances],
-            "top_logprobs": [_top(chance) for chance in chances],
+            "token_logprobs": [as_logprob(logprob.likelihood.logprob) for logprob in logprobs],
+            "top_logprobs": [_top(logprob) for logprob in logprobs],
             "text_offset": offsets,
         }
 
 
 def _text(event: ReplyDelta) -> str:
-    return "".join(part.text for part in event.parts if isinstance(part, Said))
+    return "".join(part.text for part in event.parts if isinstance(part, ContentDelta))
 
 
-def _top(chance: TokenChance) -> dict[str, float]:
-    pairs = zip(chance.top_pieces, chance.likelihood.top_logprobs, strict=False)
+def _top(logprob: TokenLogprob) -> dict[str, float]:
+    pairs = zip(logprob.top_pieces, logprob.likelihood.top_logprobs, strict=False)
     return {_spelled(piece): as_logprob(logprob) for piece, logprob in pairs}
 
 

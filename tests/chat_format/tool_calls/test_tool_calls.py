@@ -6,42 +6,42 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sparkdesk.chat_format.parts import CallArguments, CallOpened, Part, Said, joined
+from sparkdesk.chat_format.parts import ContentDelta, Part, ToolCallArguments, ToolCallStart, joined
 from sparkdesk.chat_format.tool_calls.gemma4 import Gemma4Format
 from sparkdesk.chat_format.tool_calls.gemma4_grammar import Gemma4Grammar
 from sparkdesk.chat_format.tool_calls.hermes import HermesFormat
-from sparkdesk.chat_format.tool_calls.parser import CallFinder
-from sparkdesk.chat_format.tool_calls.protocol import CallFormat
+from sparkdesk.chat_format.tool_calls.parser import ToolCallParser
+from sparkdesk.chat_format.tool_calls.protocol import ToolCallFormat
 from tests.chat_format.test_stop_strings import cut
 
 HERMES, GEMMA = HermesFormat(), Gemma4Format()
 Found = tuple[str, list[tuple[str, object]]]
 
 
-def find(form: CallFormat, *pieces: str, is_guided: bool = False, opened: str = "") -> list[Part]:
-    finder = CallFinder(form, is_guided=is_guided, opened=opened)
+def find(form: ToolCallFormat, *pieces: str, is_constrained: bool = False, opened: str = "") -> list[Part]:
+    finder = ToolCallParser(form, is_constrained=is_constrained, opened=opened)
     parts = [part for piece in pieces for part in finder.feed(piece)]
     return joined([*parts, *finder.finish()])
 
 
 def calls(parts: list[Part]) -> Found:
     """The text, and the calls with their arguments read."""
-    names = {part.index: part.name for part in parts if isinstance(part, CallOpened)}
+    names = {part.index: part.name for part in parts if isinstance(part, ToolCallStart)}
     arguments = dict.fromkeys(names, "")
     for part in parts:
-        if isinstance(part, CallArguments):
+        if isinstance(part, ToolCallArguments):
             arguments[part.index] += part.text
-    text = "".join(part.text for part in parts if isinstance(part, Said))
+    text = "".join(part.text for part in parts if isinstance(part, ContentDelta))
     return text, [(names[index], json.loads(arguments[index])) for index in sorted(names)]
 
 
-@pytest.mark.parametrize("is_guided", [False, True])
-def test_qwen_writes_calls_as_json_between_tags(is_guided: bool) -> None:
+@pytest.mark.parametrize("is_constrained", [False, True])
+def test_qwen_writes_calls_as_json_between_tags(is_constrained: bool) -> None:
     text = (
         'I look.\n<tool_call>\n{"name": "read", "arguments": {"path": "a.py"}}\n</tool_call>\n'
         '<tool_call>\n{"name": "now", "arguments": {}}\n</tool_call>'
     )
-    assert calls(find(HERMES, text, is_guided=is_guided)) == (
+    assert calls(find(HERMES, text, is_constrained=is_constrained)) == (
         "I look.",
         [("read", {"path": "a.py"}), ("now", {})],
     )
@@ -61,14 +61,14 @@ def test_gemma_writes_calls_in_a_notation_of_its_own() -> None:
 
 
 def test_a_guided_call_is_told_while_it_comes() -> None:
-    finder = CallFinder(HERMES, is_guided=True)
+    finder = ToolCallParser(HERMES, is_constrained=True)
     pieces = ['<tool_call>\n{"name": "write", "argu', 'ments": ', '{"text": "on', "ce upon", '"}', "}\n</tool_call>"]
     assert [finder.feed(piece) for piece in pieces] == [
         [],
         [],
-        [CallOpened(0, "write"), CallArguments(0, '{"text": "on')],
-        [CallArguments(0, "ce upon")],
-        [CallArguments(0, '"}')],
+        [ToolCallStart(0, "write"), ToolCallArguments(0, '{"text": "on')],
+        [ToolCallArguments(0, "ce upon")],
+        [ToolCallArguments(0, '"}')],
         [],
     ]
     assert finder.count == 1 and finder.finish() == []
@@ -76,15 +76,15 @@ def test_a_guided_call_is_told_while_it_comes() -> None:
 
 def test_without_a_grammar_nothing_is_told_before_the_call_is_whole() -> None:
     """What has been told cannot be taken back, and a model may still spoil it."""
-    finder = CallFinder(HERMES)
+    finder = ToolCallParser(HERMES)
     assert finder.feed('<tool_call>\n{"name": "write", "arguments": {"text": "once"}') == []
-    assert finder.feed("}") == [CallOpened(0, "write"), CallArguments(0, '{"text": "once"}')]
+    assert finder.feed("}") == [ToolCallStart(0, "write"), ToolCallArguments(0, '{"text": "once"}')]
 
 
 def test_a_call_the_prompt_began_is_read_from_there() -> None:
     opened = '<tool_call>\n{"name": "read", "arguments": '
-    assert calls(find(HERMES, '{"a"', ": 1}", is_guided=True, opened=opened)) == ("", [("read", {"a": 1})])
-    assert calls(find(GEMMA, "{a:1", "}", is_guided=True, opened="<|tool_call>call:read")) == (
+    assert calls(find(HERMES, '{"a"', ": 1}", is_constrained=True, opened=opened)) == ("", [("read", {"a": 1})])
+    assert calls(find(GEMMA, "{a:1", "}", is_constrained=True, opened="<|tool_call>call:read")) == (
         "",
         [("read", {"a": 1})],
     )
@@ -120,8 +120,8 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("form", "text"), [(form, text) for form, texts in MALFORMED.items() for text in texts])
-def test_a_malformed_call_stays_text_to_the_letter(form: CallFormat, text: str) -> None:
-    assert find(form, f"Well. {text}") == [Said(f"Well. {text}")]
+def test_a_malformed_call_stays_text_to_the_letter(form: ToolCallFormat, text: str) -> None:
+    assert find(form, f"Well. {text}") == [ContentDelta(f"Well. {text}")]
 
 
 def test_a_call_after_a_malformed_one_is_found() -> None:
@@ -176,23 +176,23 @@ def as_gemma(value: object) -> str:
 @settings(max_examples=50)
 @given(CALLS, PLACES, st.booleans())
 def test_hermes_calls_come_back_however_they_are_split(
-    wanted: list[tuple[str, dict[str, object]]], places: list[int], is_guided: bool
+    wanted: list[tuple[str, dict[str, object]]], places: list[int], is_constrained: bool
 ) -> None:
     written = [json.dumps({"name": name, "arguments": arguments}) for name, arguments in wanted]
     text = "Hm.\n" + "\n".join(f"<tool_call>\n{call}\n</tool_call>" for call in written)
-    found = find(HERMES, *cut(text, places), is_guided=is_guided)
+    found = find(HERMES, *cut(text, places), is_constrained=is_constrained)
     assert calls(found) == ("Hm." if wanted else "Hm.\n", wanted)
 
 
 @settings(max_examples=50)
 @given(CALLS, PLACES, st.booleans())
 def test_gemma_calls_come_back_however_they_are_split(
-    wanted: list[tuple[str, dict[str, object]]], places: list[int], is_guided: bool
+    wanted: list[tuple[str, dict[str, object]]], places: list[int], is_constrained: bool
 ) -> None:
     if '<|"|>' in json.dumps(wanted, ensure_ascii=False).replace('\\"', '"'):
         return  # the notation has no way to say its own delimiter
     text = "".join(f"<|tool_call>call:{name}{as_gemma(arguments)}<tool_call|>" for name, arguments in wanted)
-    assert calls(find(GEMMA, *cut(text, places), is_guided=is_guided)) == ("", wanted)
+    assert calls(find(GEMMA, *cut(text, places), is_constrained=is_constrained)) == ("", wanted)
 
 
 SCRAPS = st.lists(
@@ -228,12 +228,14 @@ SCRAPS = st.lists(
 
 @given(SCRAPS, PLACES, st.booleans())
 @example(["<tool_call>", '{"name": "f", "arguments": {', "}", "}"], [5], True)
-def test_any_split_of_any_text_gives_the_same_result(scraps: list[str], places: list[int], is_guided: bool) -> None:
+def test_any_split_of_any_text_gives_the_same_result(
+    scraps: list[str], places: list[int], is_constrained: bool
+) -> None:
     text = "".join(scraps)
     for form in (HERMES, GEMMA):
-        whole = find(form, text, is_guided=is_guided)
-        assert find(form, *cut(text, places), is_guided=is_guided) == whole
-        assert find(form, *text, is_guided=is_guided) == whole
+        whole = find(form, text, is_constrained=is_constrained)
+        assert find(form, *cut(text, places), is_constrained=is_constrained) == whole
+        assert find(form, *text, is_constrained=is_constrained) == whole
 
 
 @given(SCRAPS)
@@ -241,8 +243,8 @@ def test_without_a_call_the_text_is_what_it_was(scraps: list[str]) -> None:
     text = "".join(scraps)
     for form in (HERMES, GEMMA):
         found = find(form, text)
-        if not any(isinstance(part, CallOpened) for part in found):
-            assert found == ([Said(text)] if text else [])
+        if not any(isinstance(part, ToolCallStart) for part in found):
+            assert found == ([ContentDelta(text)] if text else [])
 
 
 @given(SCRAPS)
