@@ -52,7 +52,7 @@ def gemma_vocabulary(tokenizer: Config, settings: Config, model: Config, generat
         pre_tokenizer="gemma4",
         special_ids=(
             *special,
-            *end_ids(tokens, types, dict(special)[names.EOS_ID], generation=generation, model=model),
+            *end_ids(tokens, types, special, generation=generation, model=model),
         ),
         adds_bos=True,  # llama.cpp insists
         suppressed=stated_tokens(generation, "suppress_tokens", len(tokens)),

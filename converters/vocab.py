@@ -56,7 +56,7 @@ def _byte_level_vocabulary(tokenizer: Config, settings: Config, model: Config, g
         pre_tokenizer=_pre_tokenizer(tokenizer),
         special_ids=(
             *special,
-            *end_ids(tokens, types, dict(special)[names.EOS_ID], generation=generation, model=model),
+            *end_ids(tokens, types, special, generation=generation, model=model),
         ),
         adds_bos=settings.flag("add_bos_token", default=False),
         normalizer=_normalizer(tokenizer),

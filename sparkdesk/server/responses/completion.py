@@ -23,7 +23,7 @@ class CompletionResponse:
 
     def chunks(self, event: ReplyDelta) -> Iterator[dict[str, Any]]:
         timings = timings_so_far(event) if self._include_timings else {}
-        yield {**self._chunk(_text(event), logprobs=self._logprobs(event.logprobs)), **timings}
+        yield {**self._chunk(_text(event), logprobs=self._logprobs_json(event.logprobs)), **timings}
 
     def closing(self, event: ReplyDone) -> Iterator[dict[str, Any]]:
         last = self._chunk("", reason=event.reason)
@@ -41,7 +41,7 @@ class CompletionResponse:
         choice = {
             "index": 0,
             "text": "".join(self._text),
-            "logprobs": self._logprobs(self._logprobs),
+            "logprobs": self._logprobs_json(self._logprobs),
             "finish_reason": event.reason,
         }
         return with_usage({**self._heading.as_json("text_completion"), "choices": [choice]}, event)
@@ -51,7 +51,7 @@ class CompletionResponse:
         chunk = {**self._heading.as_json("text_completion"), "choices": [choice]}
         return {**chunk, "usage": None} if self._include_usage else chunk
 
-    def _logprobs(self, logprobs: Sequence[TokenLogprob]) -> dict[str, Any] | None:
+    def _logprobs_json(self, logprobs: Sequence[TokenLogprob]) -> dict[str, Any] | None:
         if not logprobs:
             return None
         tokens = [_spelled(logprob.piece) for logprob in logprobs]
