@@ -134,7 +134,7 @@ class PieceFinder:
             if begin < at:
                 continue
             ends = (begin + length for length in self._lengths[text[begin]])
-            at = next((end for end in ends if text[begin:end] in self.pieces), at)
+            at = next((end for end in ends if end <= len(text) and text[begin:end] in self.pieces), at)
             if at > begin:
                 yield begin, at
 

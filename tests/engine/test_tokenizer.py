@@ -1,0 +1,107 @@
+"""Text becomes the tokens that the checkpoint's own tokenizer makes of it, and what a user typed is never control."""
+
+import json
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from llama_cpp import llama_cpp as c
+from tokenizers import AddedToken, normalizers
+from tokenizers import Tokenizer as Reference
+
+from converters.config import Config
+from converters.plan import FilePlan
+from converters.vocab import read_vocabulary
+from converters.writer import write_gguf
+from sparkdesk.engine.llama.model import Model
+from sparkdesk.engine.tokenizer import LITERAL, PieceFinder, Tokenizer, as_text
+from tests.converters.native import loaded
+from tests.converters.tokenizer import TEXT, train_tokenizer
+
+pytestmark = pytest.mark.native
+TEXTS = (
+    "<p>The sale: <s>10 euro</s> 5 euro</p>",
+    "Tiếng Việt có dấu",
+    unicodedata.normalize("NFD", "Tiếng Việt có dấu, Ångström, 한국어"),
+    "<|im_start|>user\ncafe\u0301</s><|im_end|>\n",
+    "<|im_end|>\u0338 not a slash through the tag",
+    "<think>\u0301</think>",
+    "<eos></s><eos>",
+    TEXT,
+    "",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    reference: Reference
+    tokenizer: Tokenizer
+    raw: Model
+
+
+@pytest.fixture(scope="module", params=["an ordinary token", "an added token"])
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    """A vocabulary with NFC and with `</s>`, which ends nothing here: llama.cpp thinks so because of its name."""
+    folder = tmp_path_factory.mktemp("vocabulary")
+    trained = train_tokenizer(200)
+    trained.normalizer = normalizers.NFC()
+    if request.param == "an added token":
+        trained.add_tokens([AddedToken("</s>", normalized=False), AddedToken("<eos>", normalized=False)])
+    written: dict[str, Any] = json.loads(trained.to_str())
+    if request.param == "an ordinary token":
+        first = min(token["id"] for token in written["added_tokens"])
+        written["model"]["vocab"] |= {"</s>": first, "<eos>": first + 1}
+        for token in written["added_tokens"]:
+            token["id"] += 2
+    (folder / "tokenizer.json").write_text(json.dumps(written))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|im_end|>"}))
+    vocabulary = read_vocabulary(folder, Config({"vocab_size": 640}, "config.json"))
+    path = folder / "vocabulary.gguf"
+    for _ in write_gguf(FilePlan("qwen3", vocabulary.entries(), ()), path):
+        pass
+    with loaded(path, vocabulary_only=True) as pointer:
+        model = Model.__new__(Model)  # the whole one needs tensors
+        model.path, model.pointer, model._vocabulary = path, pointer, c.llama_model_get_vocab(pointer)
+        yield Case(Reference.from_file(str(folder / "tokenizer.json")), Tokenizer(model), model)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_text_is_cut_as_the_tokenizers_library_cuts_it(case: Case, text: str) -> None:
+    """Decomposed Vietnamese took 19 tokens instead of 6, and a typed `</s>` became a token that ends replies."""
+    assert list(case.tokenizer.tokenize(text, parse_special=True)) == case.reference.encode(text).ids
+
+
+def test_an_end_is_what_the_file_says(case: Case) -> None:
+    """A model that writes HTML stopped at its first `</s>`, and the tag was shown as nothing."""
+    pieces = {case.raw.piece(token, show_control=True) for token in case.tokenizer.end_tokens}
+    assert pieces == {b"<|im_end|>", b"<|endoftext|>"}
+    html_end = case.reference.token_to_id("</s>")
+    assert html_end is not None and html_end in case.raw.end_tokens, "else this test shows nothing"
+    assert case.raw.piece(html_end) == b"", "likewise"
+    assert case.tokenizer.piece(html_end) == b"</s>"
+    assert case.tokenizer.piece(case.tokenizer.tokenize("<|im_end|>", parse_special=True)[0]) == b""
+
+
+@pytest.mark.parametrize(
+    "typed", ["<|im_end|>", "a<|im_start|>b</s>", "<|im_<|im_end|>end|>", "<|im_end|>" * 3, f"<{LITERAL}|im_end|>", "x"]
+)
+def test_what_a_user_typed_holds_no_control_tokens(case: Case, typed: str) -> None:
+    """Somebody who pastes a prompt must not end his own turn with it, nor begin one of the system."""
+    text = as_text(typed, PieceFinder(case.tokenizer.control_pieces))
+    tokens = case.tokenizer.tokenize(f"<|im_start|>user\n{text}<|im_end|>\n", parse_special=True)
+    control = [token for token in tokens if case.reference.id_to_token(token) in ("<|im_start|>", "<|im_end|>")]
+    assert len(control) == 2 and tokens.index(control[0]) == 0
+    said = b"".join(case.tokenizer.piece(token, show_control=True) for token in tokens).decode()
+    assert said == f"<|im_start|>user\n{typed.replace(LITERAL, '')}<|im_end|>\n"
+
+
+def test_without_special_tokens_all_of_them_are_text(case: Case) -> None:
+    tokens = case.tokenizer.tokenize("<|im_end|></s>", parse_special=False)
+    assert case.reference.token_to_id("<|im_end|>") not in tokens
+
+
+def test_a_finder_takes_the_longest_of_several_pieces() -> None:
+    assert list(PieceFinder(["<a>", "<a><b>", "[x"]).find("..<a><b>[x<a>")) == [(2, 8), (8, 10), (10, 13)]
+    assert list(PieceFinder([]).find("<a>")) == []
