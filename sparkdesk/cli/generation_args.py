@@ -14,7 +14,12 @@ def add_loading(parser: ArgumentParser) -> None:
     group.add_argument(
         "--ctx", type=values.whole_number(least=0), metavar="N", help="context tokens; 0: the model's own"
     )
-    group.add_argument("--threads", type=values.whole_number(least=0), metavar="N", help="0: the physical cores")
+    group.add_argument(
+        "--threads",
+        type=values.whole_number(least=0),
+        metavar="N",
+        help="0: the fastest number up to the physical cores",
+    )
     group.add_argument(
         "--gpu-layers", type=values.gpu_layers, metavar="auto|N", help="target layers on the GPU; auto: all that fit"
     )

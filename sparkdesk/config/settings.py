@@ -1,6 +1,6 @@
 """The user's settings: what there is to set, and the TOML file they are read from. settings_file.py changes it.
 
-threads = 0              # 0: as many as there are physical cores
+threads = 0              # 0: chosen for this machine
 gpu_layers = "auto"      # or a number of layers; "auto" is as many as there is room for
 draft_gpu_layers = "auto"  # the same for the draft; "auto" is all of it
 saved_states_mb = "auto" # memory for conversations put aside while another is answered; 0: none
@@ -164,7 +164,7 @@ _NEXT_START = "holds from the next start on"
 SETTINGS = (
     Setting(
         "threads",
-        "Threads that compute; 0 is as many as there are physical cores.",
+        "Threads that compute; 0 is the fastest number up to the physical cores.",
         "a whole number, 0 for automatic",
         _count,
         0,

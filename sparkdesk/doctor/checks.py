@@ -9,6 +9,7 @@ from sparkdesk.doctor.facts import DeviceFact, Facts, LlamaFacts
 from sparkdesk.doctor.graphics import graphics
 from sparkdesk.doctor.install import for_this_python, safe_install
 from sparkdesk.doctor.storage import storage
+from sparkdesk.machine.cores import Cores
 from sparkdesk.runner.crash_memory import PACKAGE
 
 LEAST_PYTHON = (3, 11)
@@ -27,6 +28,7 @@ def _checks(facts: Facts) -> Iterator[Check]:
         yield _symbols(facts.llama)
         yield _devices(facts.llama)
         yield graphics(facts)
+    yield _threads(facts)
     yield _amx(facts)
     yield _memory(facts)
     yield from storage(facts)
@@ -99,6 +101,24 @@ def _is_built_without_amx(llama: LlamaFacts) -> bool:
 def _compiler_in_words(build: BuildMachine) -> str:
     compiler = build.compiler
     return f"{compiler.family} {compiler.major}" if compiler.major else "the compiler here"
+
+
+def _threads(facts: Facts) -> Check:
+    cores, chosen = facts.cores, facts.threads_setting
+    if chosen <= cores.usable:
+        using = f"{chosen} by your settings" if chosen else f"at most {cores.usable}, fewer where that is faster"
+        return Check("threads", OK, f"{_cores_in_words(cores)}: {using}")
+    text = f"{_cores_in_words(cores)}, and your settings say {chosen} threads: more than can compute at once"
+    return Check("threads", WARN, text, "Set threads = 0 in the settings (F2), which takes the fastest number.")
+
+
+def _cores_in_words(cores: Cores) -> str:
+    words = f"{cores.physical} physical core{'s' if cores.physical != 1 else ''}"
+    if cores.logical > cores.physical:
+        words += f" ({cores.logical} hardware threads)"
+    if cores.fast < cores.physical:
+        words += f", {cores.fast} of them fast"
+    return words if cores.quota is None else f"{words}, limited by the container to {cores.quota:.3g}"
 
 
 def _memory(facts: Facts) -> Check:

@@ -22,6 +22,7 @@ from sparkdesk.library.files import find_partials
 from sparkdesk.library.model_dirs import find_places, hub_cache
 from sparkdesk.machine import hardware
 from sparkdesk.machine.child_processes import python_command, safe_environment
+from sparkdesk.machine.cores import Cores, read_cores
 from sparkdesk.machine.hardware import GraphicsCard, Memory, Processor
 from sparkdesk.runner.crash_memory import PACKAGE, CrashMemory
 
@@ -77,6 +78,7 @@ class Facts:
     """Of llama-cpp-python; empty when it is not installed."""
     llama: LlamaFacts
     processor: Processor
+    cores: Cores
     memory: Memory
     cards: tuple[GraphicsCard, ...]
     build: BuildMachine
@@ -90,6 +92,7 @@ class Facts:
     toolkits: Toolkits
     hub: HubFacts
     settings_problem: str = ""
+    threads_setting: int = 0
     missing_model_folders: tuple[str, ...] = ()
     leftover_bytes: int = 0
     installation: Installation = field(default_factory=Installation)
@@ -106,6 +109,8 @@ def gather(paths: Paths) -> Facts:
         package_version=_package_version(),
         llama=probe_llama(),
         processor=hardware.read_processor(),
+        cores=read_cores(),
+        threads_setting=settings.threads,
         memory=hardware.read_memory(),
         cards=cards,
         build=this_machine(),

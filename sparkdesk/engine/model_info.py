@@ -25,6 +25,9 @@ class ModelInfo:
     """Where the layers are: "CPU", "NVIDIA GeForce RTX 4090"."""
     gpu_layers: int
     threads: int
+    """Of passes of a few rows."""
+    batch_threads: int = 0
+    """Threads that read prompts: all that are worth computing with."""
     draft_name: str | None = None
     block_size: int = 0
     """Most tokens the draft proposes in one pass; 0 without a draft."""

@@ -1,10 +1,11 @@
 """Opens a target and, where there is one that fits, its draft; closes them in the order llama.cpp needs."""
 
-import os
+import contextlib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from functools import cached_property, partial
 from pathlib import Path
+from time import perf_counter
 from types import TracebackType
 from typing import Any
 
@@ -16,11 +17,12 @@ from sparkdesk.engine.kv_snapshots import KvSnapshots
 from sparkdesk.engine.llama import Context, Model
 from sparkdesk.engine.markov import W1, MarkovHead
 from sparkdesk.engine.model_info import ModelInfo
-from sparkdesk.engine.probe import probe_costs
+from sparkdesk.engine.probe import LEAST_PROBE_SECONDS, PROBE_SECONDS, probe_costs, probe_threads
 from sparkdesk.engine.recommendation import recommended_by
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import AUTOMATIC, GrammarSettings, LoadSettings
 from sparkdesk.engine.target import Target
+from sparkdesk.engine.threads import ThreadTimes, candidates
 from sparkdesk.engine.tie_check import Margin, measure
 from sparkdesk.engine.tokenizer import Tokenizer
 from sparkdesk.engine.vocabulary import Vocabulary
@@ -28,10 +30,14 @@ from sparkdesk.engine.window import plan_window
 from sparkdesk.errors import EngineError
 from sparkdesk.gguf import pairing
 from sparkdesk.gguf.header import GgufFile, read_gguf
+from sparkdesk.machine.cores import read_cores
 from sparkdesk.machine.hardware import read_memory
 
 _SAVED_SHARE, _MOST_SAVED_BYTES = 0.15, 4_000_000_000
 """Of the memory that is free once the pair is loaded."""
+
+_THREADS_SHARE = 0.3
+"""Of the warm-up, that trying numbers of threads takes."""
 
 ProgressCallback = Callable[[str, float], None]
 Recall = Callable[[ModelInfo], Mapping[str, Any] | None]
@@ -49,6 +55,7 @@ class Pair:
         self.markov: MarkovHead | None = None
         self.draft_name: str | None = None
         self.draft_problem = ""
+        self._contexts: list[Context] = []
 
     @classmethod
     def open(
@@ -105,6 +112,7 @@ class Pair:
             devices=_used_devices(self.settings.gpu_layers),
             gpu_layers=_layers_on_gpu(self.settings.gpu_layers, model.layer_count),
             threads=self._threads,
+            batch_threads=self._batch_threads,
             draft_name=self.draft_name,
             block_size=self.drafter.block_size if self.drafter else 0,
             draft_problem=self.draft_problem,
@@ -112,6 +120,14 @@ class Pair:
             uses_safe_buffers=not self.settings.use_extra_buffers,
             recommended=recommended_by(self._file.metadata),
         )
+
+    def state(self) -> dict[str, object]:
+        """What is worth remembering of this pair until the next session, for JSON."""
+        return {
+            **self.tuner.state(),
+            "threads": self._thread_times.state(),
+            "learned_with_threads": self._threads,
+        }
 
     def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
         return self._tokenizer.tokenize(text, parse_special=parse_special)
@@ -141,9 +157,9 @@ class Pair:
     def _load(self, report: ProgressCallback) -> None:
         path = Path(self.settings.target_path)
         self._file = read_gguf(path)
-        self._threads = self.settings.threads or default_threads()
         draft = self._usable_draft()
         self._model = self._open_model(path, gpu_layers=self.settings.gpu_layers, report=report, stage="target")
+        self._choose_threads()
         tokens = self.settings.context_tokens or self._model.trained_context_tokens
         block_size = _block_size(draft) if draft else 0
         self._window = plan_window(
@@ -231,12 +247,13 @@ class Pair:
         other: Context | None = None,
         keeps_whole_window: bool = True,
     ) -> Context:
-        return self._stack.enter_context(
+        context = self._stack.enter_context(
             closing(
                 Context(
                     model,
                     context_tokens=tokens,
                     threads=self._threads,
+                    batch_threads=self._batch_threads,
                     outputs_max=outputs,
                     batch_rows=batch_rows,
                     other=other,
@@ -244,33 +261,52 @@ class Pair:
                 )
             )
         )
+        self._contexts.append(context)
+        return context
+
+    def _choose_threads(self) -> None:
+        """The number to begin with, and those to try."""
+        cores = read_cores().usable
+        most = min(cores, self.settings.most_threads or cores)
+        is_on_card = 0 < self._model.layer_count <= _layers_on_gpu(self.settings.gpu_layers, self._model.layer_count)
+        numbers = (self.settings.threads,) if self.settings.threads else candidates(most, is_on_card=is_on_card)
+        self._thread_times = ThreadTimes(numbers)
+        self._threads, self._batch_threads = numbers[0], self.settings.threads or cores
+
+    def _use_threads(self, number: int) -> None:
+        self._threads = number
+        for context in self._contexts:
+            context.use_threads(number)
 
     def _warm_up(self, report: ProgressCallback, recall: Recall) -> None:
         """Allocates what is allocated late, and shows what steps cost here."""
         report("warm-up", 0.0)
         block_size = self.drafter.block_size if self.drafter else 0
-        self.tuner, tuner = Tuner(block_size), _remembering_tuner(block_size, recall(self.info))
-        for share in probe_costs(self, tuner):
-            report("warm-up", share)
+        state, began = recall(self.info) or {}, perf_counter()
+        self.tuner = Tuner(block_size)
+        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+            self._thread_times.restore(state["threads"])
+        for share in probe_threads(self, self._thread_times, self._use_threads):
+            report("warm-up", _THREADS_SHARE * share)
+        del self.info  # it was made before the number of threads was chosen
+        is_as_learned = state.get("learned_with_threads", self._threads) == self._threads
+        tuner = _remembering_tuner(block_size, state if is_as_learned else {})
+        self.tuner = Tuner(block_size)
+        seconds = max(LEAST_PROBE_SECONDS, PROBE_SECONDS - (perf_counter() - began))
+        for share in probe_costs(self, tuner, seconds=seconds):
+            report("warm-up", _THREADS_SHARE + (1 - _THREADS_SHARE) * share)
         self.tuner = tuner
         report("warm-up", 1.0)
 
 
-def _remembering_tuner(block_size: int, state: Mapping[str, Any] | None) -> Tuner:
+def _remembering_tuner(block_size: int, state: Mapping[str, Any]) -> Tuner:
     tuner = Tuner(block_size)
-    if state is not None:
+    if state:
         try:
             tuner.restore(state)
         except (ValueError, TypeError, KeyError, AttributeError):
             return Tuner(block_size)  # half restored would be worse than nothing known
     return tuner
-
-
-def default_threads() -> int:
-    """Processor cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return max(1, os.cpu_count() or 1)
 
 
 def _block_size(draft: GgufFile) -> int:

@@ -5,7 +5,7 @@ the size of the batch changes.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -16,8 +16,14 @@ from sparkdesk.engine.scheduling.costs import Seen
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
+from sparkdesk.engine.threads import ThreadTimes
 
-PROBE_SECONDS = 1.5
+PROBE_SECONDS, LEAST_PROBE_SECONDS = 1.5, 0.75
+"""Of trying threads and costs together, and what costs have of it at least."""
+_THREAD_SECONDS, _MOST_THREAD_SECONDS = 0.5, 2.0
+"""Of trying numbers of threads: usual, and where a model is so large that one try takes as long."""
+_THREAD_SWEEPS = 4
+_THREAD_LENGTHS = (0, 3)
 LEAST_PASSES = 5
 _FIRST = (7,)
 """Not measured: the first pass of a kind finds cold caches and allocates."""
@@ -57,10 +63,10 @@ class _Samples:
         return _seen({**guessed, **self.target})
 
 
-def probe_costs(pair: PairParts, tuner: Tuner) -> Iterator[float]:
+def probe_costs(pair: PairParts, tuner: Tuner, *, seconds: float = PROBE_SECONDS) -> Iterator[float]:
     """Play the rounds and tell `tuner` what they cost; yields the share done. What `pair` learns of it is rubbish.
 
-    Ends after PROBE_SECONDS or LEAST_PASSES target passes, whichever is later. Remembered costs need only a glance.
+    Ends after `seconds` or LEAST_PASSES target passes, whichever is later. Remembered costs need only a glance.
     """
     drafter = pair.drafter
     block_size = drafter.block_size if drafter else 0
@@ -76,14 +82,52 @@ def probe_costs(pair: PairParts, tuner: Tuner) -> Iterator[float]:
         if passes > len(_FIRST):
             samples.add(event, is_change=event.verified + 1 != rows)
         rows = event.verified + 1
-        is_late = perf_counter() - began > PROBE_SECONDS and passes >= LEAST_PASSES
+        is_late = perf_counter() - began > seconds and passes >= LEAST_PASSES
         control.is_cancelled = is_late or passes >= len(lengths)
         control.speculation = _speculation(lengths[min(passes, len(lengths) - 1)])
         yield passes / len(lengths)
-    pair.target.truncate(0)
-    if drafter is not None:
-        drafter.truncate(0)
+    _clear(pair)
     tuner.costs.seed(samples.steady(), _seen(samples.draft), _seen(samples.absorb), change_ms=samples.change_ms())
+
+
+def probe_threads(pair: PairParts, times: ThreadTimes, use_threads: Callable[[int], None]) -> Iterator[float]:
+    """Try the numbers of threads in turn and tell `times`; yields the share done. Leaves the best number in use.
+
+    Plain steps and, with a draft, whole drafted rounds: the first of each number only finds its threads.
+    """
+    if not times.is_settled:
+        lengths = _THREAD_LENGTHS[: 1 if pair.drafter is None else 2]
+        plan = [(number, length) for _ in range(_THREAD_SWEEPS) for number in times.numbers for length in (0, *lengths)]
+        found: dict[tuple[int, int], float] = {}
+        control = Control(_speculation(0))
+        settings = GenerationSettings(max_tokens=_MOST_TOKENS, sampling=SamplingSettings(temperature=0))
+        passes, began, is_new = 0, perf_counter(), True
+        use_threads(plan[0][0])
+        for event in generate(pair, [0, 1], settings, control):
+            if not isinstance(event, Round) or event.is_first:
+                continue
+            number, length = plan[passes]
+            if not is_new:
+                found[number, length] = min(event.elapsed_ms, found.get((number, length), event.elapsed_ms))
+            passes += 1
+            yield passes / len(plan)
+            elapsed_s, is_swept = perf_counter() - began, passes >= len(plan) // _THREAD_SWEEPS
+            if passes == len(plan) or elapsed_s > (_THREAD_SECONDS if is_swept else _MOST_THREAD_SECONDS):
+                control.is_cancelled = True
+                continue
+            is_new = plan[passes][0] != number
+            use_threads(plan[passes][0])
+            control.speculation = _speculation(min(plan[passes][1], pair.drafter.block_size if pair.drafter else 0))
+        _clear(pair)
+        complete = [number for number in times.numbers if all((number, length) in found for length in lengths)]
+        times.add({number: sum(found[number, length] for length in lengths) for number in complete})
+    use_threads(times.best)
+
+
+def _clear(pair: PairParts) -> None:
+    pair.target.truncate(0)
+    if pair.drafter is not None:
+        pair.drafter.truncate(0)
 
 
 def _seen(samples: dict[int, list[float]]) -> dict[int, Seen]:

@@ -15,7 +15,9 @@ class LoadSettings:
     context_tokens: int = 4096
     """0 asks for the length the target was trained with."""
     threads: int = 0
-    """0 leaves the choice to the engine: the physical cores."""
+    """0 leaves the choice to the engine: at most the physical cores, and what was fastest of a few numbers."""
+    most_threads: int = 0
+    """Where the engine chooses, no more than these; 0 is no such limit."""
     gpu_layers: int = ALL_LAYERS
     """Target layers on the GPU; -1 is all that there are. Ignored by a build without a GPU backend."""
     draft_gpu_layers: int = ALL_LAYERS

@@ -1,6 +1,5 @@
 """Which pair to open: the user's own files, or Spark Tiny, which is converted on first use."""
 
-import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,8 +33,8 @@ class ChosenPair:
     """Prompts worth trying."""
     prepare: Callable[[], Generator[Progress, None, PairFiles]]
     """Makes the files if they must be made, and returns where they are."""
-    threads: int = 0
-    """What suits this pair where the user does not say; 0 leaves it to the engine."""
+    most_threads: int = 0
+    """Where the user does not say how many, the engine chooses from no more than these; 0 is no such limit."""
 
 
 def own_pair(target: Path, draft: Path | None) -> ChosenPair:
@@ -96,7 +95,7 @@ def _checked(chosen: ChosenPair) -> Generator[Progress, None, PairFiles]:
 
 
 def demo_pair() -> ChosenPair:
-    return ChosenPair(DEMO_NAME, DEMO_EXAMPLES, _prepare_demo, threads=min(_DEMO_MOST_THREADS, os.cpu_count() or 1))
+    return ChosenPair(DEMO_NAME, DEMO_EXAMPLES, _prepare_demo, most_threads=_DEMO_MOST_THREADS)
 
 
 def chosen_pair(target: str | None, draft: str | None, name: str | None = None) -> ChosenPair:

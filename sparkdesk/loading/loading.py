@@ -38,7 +38,7 @@ def open_pair(
         how,
         target_path=str(files.target),
         draft_path=str(files.draft) if files.draft is not None else None,
-        threads=how.threads or pair.threads,
+        most_threads=how.most_threads or pair.most_threads,
     )
     for event in engine.load(settings):
         if isinstance(event, Loaded):

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkdesk.machine.control_groups import group_folders, read_text
+
 _NO_LIMIT = 1 << 60  # version 1 says "none" with a very large number
 
 
@@ -49,42 +51,19 @@ _V1 = _Version(
 
 
 def _limits(system: Path, version: _Version) -> Iterator[ContainerMemory]:
-    top = system / version.folder
-    own = top / _own_group(system, version).lstrip("/")
-    # Inside a container the path is often that of the host, and only the top is to be seen.
-    for folder in (own, *own.parents):
+    for folder in group_folders(system, version.folder, version.controller):
         limit = _number(folder / version.limit)
         if limit is not None and limit < _NO_LIMIT:
             used = (_number(folder / version.used) or 0) - _sum(folder / "memory.stat", version.reclaimable)
             yield ContainerMemory(limit, max(0, used))
-        if folder == top:
-            return
-
-
-def _own_group(system: Path, version: _Version) -> str:
-    """ "/user.slice/x" out of lines such as "4:memory:/user.slice/x", or "0::/user.slice/x" for version 2."""
-    for line in _text(system / "proc/self/cgroup").splitlines():
-        number, _, rest = line.partition(":")
-        controllers, _, group = rest.partition(":")
-        is_wanted = version.controller in controllers.split(",") if version.controller else number == "0"
-        if is_wanted and ".." not in group:
-            return group
-    return "/"
 
 
 def _sum(path: Path, names: tuple[str, ...]) -> int:
-    lines = (line.partition(" ") for line in _text(path).splitlines())
+    lines = (line.partition(" ") for line in read_text(path).splitlines())
     return sum(int(value) for key, _, value in lines if key in names and value.isdigit())
 
 
 def _number(path: Path) -> int | None:
     """None for "max" and for a file that is not there."""
-    text = _text(path)
+    text = read_text(path)
     return int(text) if text.isdigit() else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace").strip()
-    except OSError:
-        return ""

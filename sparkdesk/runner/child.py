@@ -45,7 +45,7 @@ class LlamaEngine:
 
         assert isinstance(pair, Pair)
         yield from generate(pair, tokens, settings, control)
-        self._learnt.remember(pair.settings, pair.info, pair.tuner.state())
+        self._learnt.remember(pair.settings, pair.info, pair.state())
 
 
 def main(engine: PairEngine) -> NoReturn:

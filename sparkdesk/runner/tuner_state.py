@@ -1,6 +1,6 @@
 """Remembers, across sessions, what the engine learnt about a pair on this machine; figures only, never text.
 
-One small file for each pair of model files, device, number of threads and build of llama.cpp: another card, another
+One small file for each pair of model files, device, threads to be had and build of llama.cpp: another card, another
 quantization or another release begins anew.
 """
 
@@ -62,7 +62,7 @@ def circumstances(settings: LoadSettings, model: ModelInfo) -> dict[str, object]
         "draft": _file(settings.draft_path) if model.draft_name is not None else None,
         "devices": list(model.devices),
         "gpu_layers": model.gpu_layers,
-        "threads": model.threads,
+        "threads": settings.threads or ["automatic", settings.most_threads, model.batch_threads],
         "repacked_weights": not model.uses_safe_buffers,
         "build": build_fingerprint(),
     }

@@ -18,6 +18,7 @@ from sparkdesk.doctor.free_memory import room_of
 from sparkdesk.doctor.install import Installation, Toolkits, find_installation, for_this_python, graphics_install
 from sparkdesk.doctor.toolkits import cuda_release
 from sparkdesk.fit import FreeMemory
+from sparkdesk.machine.cores import Cores
 from sparkdesk.machine.hardware import GraphicsCard, Memory, Processor
 from tests.cli.command_line import sparkdesk
 
@@ -33,6 +34,7 @@ HEALTHY = Facts(
     package_version="0.3.36",
     llama=LLAMA,
     processor=Processor("Some processor", "x86_64", 8),
+    cores=Cores(8, 4, 4),
     memory=Memory(16_000_000_000, 12_000_000_000),
     cards=(),
     build=BuildMachine("x86_64", frozenset(), GCC_12),
@@ -60,6 +62,7 @@ def test_a_healthy_machine_has_nothing_to_mend() -> None:
     ("facts", "name", "verdict", "said", "fix"),
     [
         (replace(HEALTHY, python=(3, 10, 1)), "versions", FAIL, "too old", "3.11"),
+        (replace(HEALTHY, threads_setting=8), "threads", WARN, "4 physical cores (8 hardware threads)", "threads = 0"),
         (replace(HEALTHY, package_version=""), "llama.cpp", FAIL, "not installed", "pip install"),
         (replace(HEALTHY, llama=LlamaFacts(problem="it died")), "llama.cpp", FAIL, "it died", "build_flags"),
         (replace(HEALTHY, package_version="0.3.40"), "llama.cpp", WARN, "0.3.40 is not the tested", "==0.3.36"),
@@ -126,6 +129,14 @@ WITH_AMX_KERNELS = replace(LLAMA, system_info="AMX_INT8 = 1")
         (replace(HEALTHY, cards=(CARD,), llama=GPU_BUILD), "graphics", "llama.cpp uses RTX 4090"),
         (replace(HEALTHY, build=WITH_AMX), "AMX", "built without it"),
         (replace(HEALTHY, build=SOUND_BUILD, llama=WITH_AMX_KERNELS), "AMX", "no compiler"),
+        (HEALTHY, "threads", "at most 4, fewer where"),
+        (replace(HEALTHY, threads_setting=3), "threads", "3 by your settings"),
+        (
+            replace(HEALTHY, cores=Cores(20, 14, 6)),
+            "threads",
+            "(20 hardware threads), 6 of them fast",
+        ),
+        (replace(HEALTHY, cores=Cores(4, 4, 4, 1.5)), "threads", "limited by the container to 1.5: at most 1"),
         (replace(HEALTHY, no_color=True), "colours", "monochrome"),
         (replace(HEALTHY, memory=Memory(0, 0)), "memory", "does not say"),
         (replace(HEALTHY, memory=Memory(8 * 10**9, 6 * 10**9, is_limited=True)), "memory", "this container"),

@@ -1,5 +1,6 @@
 """The engine over llama.cpp: the same text as plain decoding, the same distribution, caches that stay usable."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from sparkdesk.engine.sampling import filtered, overlap
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from sparkdesk.errors import ContextFull, ModelLoadError
+from sparkdesk.machine.cores import read_cores
 from tests.engine.chi_square import upper_quantile
 from tests.engine.scripted import Run, collect
 
@@ -265,3 +267,24 @@ def test_a_broken_target_is_refused_in_one_sentence(tiny_load_settings: LoadSett
     cut.write_bytes(Path(tiny_load_settings.target_path).read_bytes()[:-1000])
     with pytest.raises(ModelLoadError, match="cut short"):
         Pair.open(replace(tiny_load_settings, target_path=str(cut)))
+
+
+def test_where_the_user_does_not_say_the_number_of_threads_is_tried_and_remembered(
+    tiny_load_settings: LoadSettings,
+) -> None:
+    settings = replace(tiny_load_settings, threads=0, most_threads=2)
+    usable = read_cores().usable
+    with Pair.open(settings) as first:
+        assert 1 <= first.info.threads <= min(2, usable) and first.info.batch_threads == usable
+        state = json.loads(json.dumps(first.state()))
+        text = answer(first, ask(first, QUESTIONS[0]), length=3).tokens
+    assert state["threads"]["loads"] == (min(2, usable) > 1)
+    with Pair.open(settings, recall=lambda info: state) as second:
+        assert second.info.threads == first.info.threads or usable > 1
+        assert answer(second, ask(second, QUESTIONS[0]), length=3).tokens == text
+
+
+def test_a_number_of_the_users_own_is_used_for_everything(tiny_load_settings: LoadSettings) -> None:
+    with Pair.open(replace(tiny_load_settings, threads=1)) as pair:
+        assert (pair.info.threads, pair.info.batch_threads) == (1, 1)
+        assert pair.state()["threads"] == {"least_ms": {}, "loads": 0}

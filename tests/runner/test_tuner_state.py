@@ -30,12 +30,30 @@ def test_what_was_learnt_comes_back(tmp_path: Path, settings: LoadSettings) -> N
 
 @pytest.mark.parametrize(
     "other",
-    [{"threads": 4}, {"devices": ("A GPU",)}, {"gpu_layers": 20}, {"uses_safe_buffers": True}, {"draft_name": None}],
+    [
+        {"batch_threads": 4},
+        {"devices": ("A GPU",)},
+        {"gpu_layers": 20},
+        {"uses_safe_buffers": True},
+        {"draft_name": None},
+    ],
     ids=str,
 )
 def test_other_circumstances_begin_anew(tmp_path: Path, settings: LoadSettings, other: dict[str, object]) -> None:
     TunerState(tmp_path / "learnt").remember(settings, INFO, Tuner(7).state())
     assert TunerState(tmp_path / "learnt").recall(settings, replace(INFO, **other)) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("other", [{"threads": 3}, {"most_threads": 1}], ids=str)
+def test_other_threads_begin_anew(tmp_path: Path, settings: LoadSettings, other: dict[str, int]) -> None:
+    TunerState(tmp_path / "learnt").remember(settings, INFO, Tuner(7).state())
+    assert TunerState(tmp_path / "learnt").recall(replace(settings, **other), INFO) is None  # type: ignore[arg-type]
+
+
+def test_the_number_that_won_is_no_circumstance(tmp_path: Path, settings: LoadSettings) -> None:
+    """It is chosen after the memory was asked."""
+    TunerState(tmp_path / "learnt").remember(settings, replace(INFO, threads=7), Tuner(7).state())
+    assert TunerState(tmp_path / "learnt").recall(settings, replace(INFO, threads=8)) is not None
 
 
 def test_another_file_of_the_same_name_begins_anew(tmp_path: Path, settings: LoadSettings) -> None:

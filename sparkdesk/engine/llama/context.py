@@ -17,6 +17,8 @@ from sparkdesk.errors import ContextFull, EngineError, OutOfMemory
 
 _DECODE = C.LLAMA_PROCESS_TYPE_DECODE
 _BYTES: Any = ctypes.POINTER(ctypes.c_uint8)
+_FEW_ROWS = 32
+"""More than any verify pass has; fewer than any step of a prompt but its last."""
 
 
 class Context:
@@ -28,12 +30,15 @@ class Context:
         *,
         context_tokens: int,
         threads: int,
+        batch_threads: int = 0,
         outputs_max: int,
         batch_rows: int = BATCH_ROWS,
         other: "Context | None" = None,
         keeps_whole_window: bool = True,
     ) -> None:
         """`other` is the target's context, from which a draft borrows embeddings and output head.
+
+        Passes of a few rows, such as a verify pass, run on `threads`; a prompt on `batch_threads`, 0 for as many.
 
         A pass has at most `batch_rows` rows, and logits of at most `outputs_max` of them.
 
@@ -48,6 +53,8 @@ class Context:
         params.n_seq_max = 1
         params.n_outputs_max = outputs_max
         params.swa_full = keeps_whole_window
+        self._threads = self._used_threads = threads
+        self._batch_threads = batch_threads or threads
         params.n_threads = params.n_threads_batch = threads
         if other is not None:
             params.ctx_other = other.pointer
@@ -80,10 +87,23 @@ class Context:
     def context_tokens(self) -> int:
         return int(C.llama_n_ctx(self.pointer))
 
+    def use_threads(self, threads: int) -> None:
+        """For passes of a few rows, from now on."""
+        C.llama_set_n_threads(self.pointer, threads, threads)
+        self._threads = self._used_threads = threads
+
+    def _set_threads(self, rows: int) -> None:
+        """To llama.cpp every pass of more than one row is a batch; to us, what verifies or drafts is not."""
+        wanted = self._threads if rows <= _FEW_ROWS else self._batch_threads
+        if wanted != self._used_threads:
+            C.llama_set_n_threads(self.pointer, self._threads, wanted)
+            self._used_threads = wanted
+
     def decode(self, tokens: Sequence[int], start: int, *, all_rows: bool) -> None:
         """Run `tokens` at positions start, start + 1, ...; logits for every row, or for the last one only."""
         if all_rows and len(tokens) > self._outputs_max:  # llama.cpp would end the process
             raise ValueError(f"logits of {len(tokens)} rows; there is room for {self._outputs_max}")
+        self._set_threads(len(tokens))
         self._batch.fill(tokens, start, all_rows=all_rows)
         _check(C.llama_decode(self.pointer, self._batch.struct))
 
@@ -92,6 +112,7 @@ class Context:
         rows, add, place = self._rows, C.llama_batch_ext_add_embd, C.llama_batch_ext_set_pos
         C.llama_batch_ext_clear(rows)
         width, first = features.shape[1], features.ctypes.data
+        self._set_threads(len(features))
         position, where = self._position, ctypes.byref(self._position)
         for i in range(len(features)):
             row = ctypes.cast(first + i * width * 4, FLOATS)
@@ -103,6 +124,7 @@ class Context:
     def process_tokens(self, tokens: Sequence[int], start: int) -> None:
         """Run a draft's noise block; logits for every row."""
         rows = self._rows
+        self._set_threads(len(tokens))
         C.llama_batch_ext_clear(rows)
         for i, token in enumerate(tokens):
             index = C.llama_batch_ext_add_token(rows, 0, token)

@@ -59,7 +59,7 @@ async def test_each_setting_says_what_holds_where_it_comes_from_and_what_it_mean
         assert row(sitting, "threads") == "• threads 2 file"
         assert row(sitting, "context_tokens") == "- context_tokens 512 command line"
         assert row(sitting, "draft_length") == "draft_length auto"
-        assert "0 is as many as there are physical cores" in sitting.picture()
+        assert "0 is the fastest number up to the physical cores" in sitting.picture()
         await go_to(sitting, "context_tokens")
         assert "the file says 4096" in sitting.picture()
         await go_to(sitting, "chat.live")
