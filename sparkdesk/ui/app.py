@@ -30,7 +30,7 @@ EXIT_AFTER_FIRST_PAINT = "SPARKDESK_EXIT_AFTER_FIRST_PAINT"
 
 class SparkDeskApp(App[None]):
     TITLE = "SparkDesk"
-    CSS_PATH = "desk.tcss"
+    CSS_PATH = ["app.tcss", "chat/chat.tcss"]  # noqa: RUF012  Textual declares it so
     # Textual declares these as instance variables, so ClassVar would be refused.
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-middling"), (40, "-tall")]  # noqa: RUF012

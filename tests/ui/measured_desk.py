@@ -94,7 +94,7 @@ class MeasuredScreen(ChatScreen):
 
 
 class MeasuredApp(SparkDeskApp):
-    CSS_PATH = str(Path(sparkdesk.ui.app.__file__).with_name("desk.tcss"))
+    CSS_PATH = [str(Path(sparkdesk.ui.app.__file__).parent / name) for name in SparkDeskApp.CSS_PATH]  # noqa: RUF012
 
     def get_default_screen(self) -> Screen[None]:
         return MeasuredScreen(self.desk)

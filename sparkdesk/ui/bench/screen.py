@@ -60,7 +60,7 @@ _LOOK_S = 0.2
 
 
 class BenchScreen(Screen[None]):
-    CSS_PATH = "../bench.tcss"
+    CSS_PATH = "bench.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", tooltip="Stop the measuring; else back to the chat", id="bench.leave"),
         *(

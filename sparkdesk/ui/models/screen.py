@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 
 class ModelsScreen(WorkingScreen):
+    CSS_PATH = "models.tcss"
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "turn(-1)", "Section before", show=False, tooltip="Show the section before", id="models.left"),
         Binding("right", "turn(1)", "Section", tooltip="Show the next section", id="models.right"),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 class SettingsScreen(Screen[None]):
+    CSS_PATH = "settings.tcss"
+
     if TYPE_CHECKING:
         app: SparkDeskApp
 

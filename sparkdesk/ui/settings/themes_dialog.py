@@ -12,6 +12,8 @@ from textual.widgets.option_list import Option
 
 
 class ThemesScreen(ModalScreen[str | None]):
+    CSS_PATH = "settings.tcss"
+
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Keep what was", show=False, id="themes.close")]
 
     def __init__(self) -> None:

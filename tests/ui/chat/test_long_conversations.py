@@ -90,7 +90,7 @@ async def test_lines_move_by_what_was_scrolled_while_older_messages_become_known
     """Heights above the view are estimates at first; when they become known, the reader must not be moved."""
     async with at_open_desk(size=NARROW) as sitting:
         await sitting.transcript.show_messages(said(COUNT))
-        await sitting.pilot.pause()
+        await sitting.until(lambda: "faster than either alone" in sitting.picture())
         sitting.talk.scroll_relative(y=-5)
         await sitting.until(lambda: sitting.chat.query_one(ScrollPosition).display)  # it takes a line of the view
         for _ in range(40):
