@@ -117,7 +117,7 @@ class LocalModels:
 
     def resume(self, partial: "Partial") -> Journey[JobResult]:
         from sparkdesk.hub.client import Hub
-        from sparkdesk.hub.lookup import LookUp
+        from sparkdesk.hub.lookup import Lookup
         from sparkdesk.hub.pull import MODEL, fetch_models
         from sparkdesk.hub.resume import find_begun
         from sparkdesk.library.model_dirs import repository_of
@@ -126,7 +126,7 @@ class LocalModels:
         if not name:
             raise UsageError("This is no download, so there is nothing to go on with.", "Build the pair again.")
         hub = Hub()
-        source = yield from find_begun(LookUp(hub), name, partial.path.name)
+        source = yield from find_begun(Lookup(hub), name, partial.path.name)
         yield from fetch_models(hub, {MODEL: source})
         return JobResult(f"{name} is downloaded.")
 
@@ -193,9 +193,9 @@ class LocalModels:
         self, hub: "Hub", order: BuildJob, quantization: str
     ) -> "Generator[Report, None, tuple[Selection, dict[str, ModelSource]]]":
         from sparkdesk.builder.pulling import find_models_wanted
-        from sparkdesk.hub.lookup import LookUp
+        from sparkdesk.hub.lookup import Lookup
 
-        return (yield from find_models_wanted(LookUp(hub), None, order.name, quantization))
+        return (yield from find_models_wanted(Lookup(hub), None, order.name, quantization))
 
     def _planning(self, hub: "Hub", order: BuildJob) -> "Planning":
         from sparkdesk.builder.plan import BuildRequest

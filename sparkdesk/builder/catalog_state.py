@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sparkdesk import hub_layout
 from sparkdesk.library.model_dirs import HUB
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def _parts(model: ModelEntry, library: Library) -> tuple[bool, bool]:
         if place.kind != HUB:
             continue
         for repository in (*(source.repository for source in model.gguf), model.checkpoint):
-            folder = place.folder / "--".join(("models", *repository.split("/")))
-            is_begun = is_begun or any(folder.glob("blobs/*.incomplete"))
-            is_here = is_here or any(any(folder.glob(f"snapshots/*/*.{ending}")) for ending in ("gguf", "safetensors"))
+            if not hub_layout.is_repository(repository):
+                continue
+            folder = hub_layout.repository_folder(place.folder, repository)
+            is_begun = is_begun or bool(hub_layout.partials(folder))
+            is_here = is_here or hub_layout.has_weights(folder)
     return is_here and not is_begun, is_begun or is_here

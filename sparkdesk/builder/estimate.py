@@ -27,7 +27,7 @@ from sparkdesk.hub.choose import gguf_choices, in_gb
 from sparkdesk.hub.client import Hub
 from sparkdesk.hub.download import missing_bytes
 from sparkdesk.hub.header_peek import config_in, read_config, read_header
-from sparkdesk.hub.lookup import LookUp
+from sparkdesk.hub.lookup import Lookup
 from sparkdesk.hub.model import CHECKPOINT, GGUF, ModelSource
 from sparkdesk.hub.retry import RetryPolicy
 from sparkdesk.hub.space import Need, check_space
@@ -133,24 +133,24 @@ class Forecast:
 
 
 def estimate(
-    hub: Hub, wanted: Selection, *, room: FreeMemory, context_tokens: int, patience: RetryPolicy | None = None
+    hub: Hub, wanted: Selection, *, room: FreeMemory, context_tokens: int, retry: RetryPolicy | None = None
 ) -> Generator[Report, None, Forecast | None]:
     """None where nothing can be said. A `context_tokens` of 0 is as many as the model was trained with.
 
     Raises DownloadError, and DiskFull before anything is looked at.
     """
-    patience, download_bytes = patience or RetryPolicy(), _download_bytes(hub, wanted)
+    retry, download_bytes = retry or RetryPolicy(), _download_bytes(hub, wanted)
     check_space([Need("the download", hub.cache_folder, download_bytes)])
     found = None
     if wanted.shape:
-        found = yield from _shaped(hub, wanted, patience)
+        found = yield from _shaped(hub, wanted, retry)
     if found is None:
-        found = yield from _size(hub, wanted.target, wanted.target_type, wanted.made_file("target"), patience)
+        found = yield from _size(hub, wanted.target, wanted.target_type, wanted.made_file("target"), retry)
     if found is None or found.tapped_layers:  # a draft alone runs nowhere
         return None
     draft = None
     if wanted.draft is not None:
-        draft = yield from _size(hub, wanted.draft, wanted.draft_type, wanted.made_file("draft"), patience)
+        draft = yield from _size(hub, wanted.draft, wanted.draft_type, wanted.made_file("draft"), retry)
         if draft is None:
             return None
     sizes = _options(wanted, found)
@@ -172,31 +172,31 @@ def estimate(
     )
 
 
-def _shaped(hub: Hub, wanted: Selection, patience: RetryPolicy) -> Generator[Report, None, ModelSize | None]:
+def _shaped(hub: Hub, wanted: Selection, retry: RetryPolicy) -> Generator[Report, None, ModelSize | None]:
     """From the original's config.json and the size of the file."""
     if wanted.target.wanted is None or wanted.target.kind != GGUF or wanted.made_file("target") is not None:
         return None
     try:
-        repository = yield from LookUp(hub, patience).repository(wanted.shape)
-        config = yield from read_config(hub, repository, patience=patience)
+        repository = yield from Lookup(hub, retry).repository(wanted.shape)
+        config = yield from read_config(hub, repository, retry=retry)
         return size_from_config(config, wanted.target.size_bytes) if config is not None else None
     except (DownloadError, KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
 def _size(
-    hub: Hub, source: ModelSource, type_: str, made: Path | None, patience: RetryPolicy
+    hub: Hub, source: ModelSource, type_: str, made: Path | None, retry: RetryPolicy
 ) -> Generator[Report, None, ModelSize | None]:
     """Of the file that will be loaded in the end."""
     local = made or (source.local if source.kind == GGUF else None)
     if local is not None:
         return _of_file(local)
     if source.kind == GGUF:
-        return (yield from _of_hub_file(hub, source, patience))
+        return (yield from _of_hub_file(hub, source, retry))
     if source.wanted is None:
         config = config_in(source.local) if source.local is not None else None
     else:
-        config = yield from read_config(hub, source.wanted.repository, patience=patience)
+        config = yield from read_config(hub, source.wanted.repository, retry=retry)
     try:
         return _of_config(config, type_, source) if config is not None else None
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -210,12 +210,12 @@ def _of_file(path: Path) -> ModelSize | None:
         return None
 
 
-def _of_hub_file(hub: Hub, source: ModelSource, patience: RetryPolicy) -> Generator[Report, None, ModelSize | None]:
+def _of_hub_file(hub: Hub, source: ModelSource, retry: RetryPolicy) -> Generator[Report, None, ModelSize | None]:
     assert source.wanted is not None
     if source.size_bytes < _SURE_TO_FIT_BYTES:
         return None
     header: GgufFile | None
-    header = yield from read_header(hub, source.wanted.repository, source.wanted.files[0], patience=patience)
+    header = yield from read_header(hub, source.wanted.repository, source.wanted.files[0], retry=retry)
     if header is None:
         return None
     size = size_from_header(header)

@@ -9,7 +9,7 @@ from sparkdesk.convert import OUTPUT_TYPES
 from sparkdesk.errors import UsageError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.choose import DEFAULT_QUANTIZATION
-from sparkdesk.hub.lookup import LookUp
+from sparkdesk.hub.lookup import Lookup
 from sparkdesk.hub.model import CHECKPOINT, GGUF, ModelSource, find_model
 from sparkdesk.hub.pair import find_draft, find_target
 from sparkdesk.hub.pull import named_pair
@@ -42,13 +42,13 @@ class BuildRequest:
         return replace(self, target_type=target_type)
 
 
-def plan_pair(look_up: LookUp, catalog: Catalog, wish: BuildRequest) -> Generator[Progress | Notice, None, Plan]:
+def plan_pair(lookup: Lookup, catalog: Catalog, wish: BuildRequest) -> Generator[Progress | Notice, None, Plan]:
     """Asks the hub what there is; downloads nothing."""
     if not _is_folder_name(wish.name):
         raise UsageError(f"{wish.name!r} cannot be the name of a folder.", "Use letters, digits, dots and dashes.")
     entry = _entry(catalog, wish)
-    target = yield from _target(look_up, entry, wish)
-    draft = yield from _draft(look_up, entry, wish)
+    target = yield from _target(lookup, entry, wish)
+    draft = yield from _draft(lookup, entry, wish)
     target_type = target.quantization if target.kind == GGUF else (wish.target_type or DEFAULT_QUANTIZATION).upper()
     plan = Plan(wish.name, target, draft, target_type, (wish.draft_type or DRAFT_TYPE).upper(), _notes(entry))
     for model, type_ in ((plan.target, plan.target_type), (plan.draft, plan.draft_type)):
@@ -68,21 +68,21 @@ def _entry(catalog: Catalog, wish: BuildRequest) -> PairEntry | None:
 
 
 def _target(
-    look_up: LookUp, entry: PairEntry | None, wish: BuildRequest
+    lookup: Lookup, entry: PairEntry | None, wish: BuildRequest
 ) -> Generator[Progress | Notice, None, ModelSource]:
     if wish.target:
-        return (yield from find_model(look_up, wish.target, quantization=wish.target_type))
+        return (yield from find_model(lookup, wish.target, quantization=wish.target_type))
     assert entry is not None
-    return (yield from find_target(look_up, entry.target, quantization=wish.target_type))
+    return (yield from find_target(lookup, entry.target, quantization=wish.target_type))
 
 
 def _draft(
-    look_up: LookUp, entry: PairEntry | None, wish: BuildRequest
+    lookup: Lookup, entry: PairEntry | None, wish: BuildRequest
 ) -> Generator[Progress | Notice, None, ModelSource]:
     if wish.draft:
-        return (yield from find_model(look_up, wish.draft, is_draft=True))
+        return (yield from find_model(lookup, wish.draft, is_draft=True))
     assert entry is not None
-    return (yield from find_draft(look_up, entry.draft))
+    return (yield from find_draft(lookup, entry.draft))
 
 
 def _notes(entry: PairEntry | None) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Report
 from sparkdesk.fit import FreeMemory
 from sparkdesk.hub.client import Hub
-from sparkdesk.hub.lookup import LookUp
+from sparkdesk.hub.lookup import Lookup
 from sparkdesk.hub.model import CHECKPOINT, find_model
 from sparkdesk.hub.repository import FoundModel
 
@@ -43,7 +43,7 @@ def look_at_model(
     if not base:
         return None
     try:
-        model = yield from find_model(LookUp(hub), found.name)
+        model = yield from find_model(Lookup(hub), found.name)
     except SparkDeskError:  # several files, none of which is the usual one
         return None
     if model.kind == CHECKPOINT:

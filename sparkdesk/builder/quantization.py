@@ -10,8 +10,7 @@ from sparkdesk.events import Notice, Report
 from sparkdesk.fit import FreeMemory
 from sparkdesk.hub.choose import in_gb
 from sparkdesk.hub.client import Hub
-from sparkdesk.hub.download import missing_bytes
-from sparkdesk.hub.header_peek import MOST_BYTES
+from sparkdesk.hub.download import is_begun
 from sparkdesk.hub.model import GGUF
 
 Find = Callable[[str], Generator[Report, None, Selection]]
@@ -40,8 +39,7 @@ def _is_begun(hub: Hub, wanted: Selection) -> bool:
         return wanted.made_file("target") is not None or source.kind == GGUF
     if source.kind != GGUF or source.wanted is None:
         return False
-    missing = missing_bytes(hub, [source.wanted])
-    return not missing or source.size_bytes - missing > MOST_BYTES  # less may be a header that was looked at
+    return is_begun(hub, source.wanted)
 
 
 def _instead(forecast: Forecast, smaller: Option) -> str:

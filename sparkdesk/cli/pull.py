@@ -60,12 +60,12 @@ def _found(
     hub: "Hub", entry: "PairEntry | None", options: Namespace
 ) -> "tuple[dict[str, ModelSource], Forecast | None]":
     from sparkdesk.builder.pulling import find_models_wanted
-    from sparkdesk.hub.lookup import LookUp
+    from sparkdesk.hub.lookup import Lookup
 
-    look_up, models = LookUp(hub), {}
+    lookup, models = Lookup(hub), {}
 
     def find(quantization: str) -> "Generator[Report, None, Selection]":
-        wanted, found = yield from find_models_wanted(look_up, entry, options.name, quantization)
+        wanted, found = yield from find_models_wanted(lookup, entry, options.name, quantization)
         models.update(found)
         return wanted
 

@@ -1,28 +1,40 @@
-"""The gate to huggingface_hub: asks, and translates answers, tokens and errors. Retries nothing itself.
+"""The gate to the hub: asks, and translates answers, tokens and errors. Retries nothing itself.
 
-The library reads its HF_* variables when it is imported, which is here, when a Hub is made. Files are read over plain
-HTTP with ranges: the library's own download starts from nothing after every cut, and checks no hash.
+huggingface_hub gives the token, the cache's folder and the lock other programs take; it reads its HF_* variables when
+it is imported, which is here, when a Hub is made. Answers are read by transport.py and answers.py, which bound them;
+files over plain HTTP with ranges: the library's own download starts from nothing after every cut, and checks no hash.
 """
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from json import JSONDecodeError
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import quote
 
-from sparkdesk.errors import BrokenDownload, DownloadError
+from sparkdesk.errors import DownloadError, HubUnreachable, UsageError
 from sparkdesk.hub import explain
 from sparkdesk.hub.repository import FoundModel, HubFile, Repository
+from sparkdesk.hub_layout import is_repository
 
-if TYPE_CHECKING:
-    import httpx2
-
-_ANSWER_TIMEOUT_S = 10.0
-_EXPANDED: Any = ["config", "gguf", "tags", "downloads", "gated"]
-_PARTIAL_CONTENT = 206
+_OK, _PARTIAL_CONTENT, _RANGE_REFUSED = 200, 206, 416
+_ELSEWHERE = (301, 302, 303, 307, 308)
+_LONGEST_ANSWER_BYTES = 32 << 20
+"""A repository of ten thousand files is described in a few megabytes."""
+_ANSWER_DEADLINE_S = 60.0
+"""For the whole of an answer that does get on."""
+_EXPANDED = ("config", "gguf", "tags", "downloads", "gated")
 _ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\]")
+_RATE_LIMIT = re.compile(r'"\w{1,40}"\s{0,9};\s{0,9}r\s{0,9}=\s{0,9}0\s{0,9};\s{0,9}t\s{0,9}=\s{0,9}([0-9]{1,9})')
+_SECONDS, _LENGTH = re.compile(r"[0-9]{1,9}"), re.compile(r"[0-9]{1,19}")
+_RANGE_START = re.compile(r"bytes ([0-9]{1,19})-")
+
+
+class RangeRefused(HubUnreachable):
+    """The hub has nothing from that byte on: what is here is begun again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +50,19 @@ class Hub:
     """One hub, as the environment names it where nothing else is said."""
 
     def __init__(self, endpoint: str = "", cache_folder: Path | None = None) -> None:
-        import httpx2
-        import huggingface_hub
-        from huggingface_hub import constants, utils
+        try:
+            import huggingface_hub
+            from huggingface_hub import constants, utils
+        except ValueError as error:  # a variable of its own that is no number
+            raise UsageError(f"A variable HF_* has a value that cannot be used ({error}).", "Unset it.") from None
 
-        self._http, self._library = httpx2, huggingface_hub
+        from sparkdesk.hub.transport import Transport
+
+        self._library = huggingface_hub
         self._utils: Any = utils
         self._utils.logging.set_verbosity_error()  # what it would warn of, we say ourselves
-        self.endpoint = endpoint or constants.ENDPOINT
-        self._api = huggingface_hub.HfApi(endpoint=self.endpoint, library_name="sparkdesk")
-        self._read_timeout_s = float(constants.HF_HUB_DOWNLOAD_TIMEOUT)
+        self.endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
+        self._transport = Transport(max(1.0, float(constants.HF_HUB_DOWNLOAD_TIMEOUT)))
         self.is_offline = constants.HF_HUB_OFFLINE
         self.cache_folder = cache_folder or Path(constants.HF_HUB_CACHE)
 
@@ -60,40 +75,56 @@ class Hub:
 
     def repository(self, name: str) -> Repository:
         """Raises DownloadError, also for a name the hub would never have."""
-        with self._translated(name), self._making_sense():
-            info = self._api.model_info(name, files_metadata=True, timeout=_ANSWER_TIMEOUT_S)
-            files = tuple(_hub_file(sibling) for sibling in info.siblings or ())
-        if not info.sha:
-            raise BrokenDownload(f"The hub names no revision of {name}.")
-        return Repository(info.id, info.sha, files, is_gated=bool(info.gated))
+        from sparkdesk.hub.answers import read_repository
+
+        if not is_repository(name):
+            raise DownloadError(f"{name!r} is not a name the hub could have.", "Names look like this: Qwen/Qwen3-8B.")
+        with self._translated(name):
+            return read_repository(self._answer(name, f"api/models/{name}", [("blobs", "true")]), name)
+
+    def search(self, text: str, *, tag: str | None, most: int) -> tuple[FoundModel, ...]:
+        from sparkdesk.hub.answers import read_search
+
+        query = [("search", text)] if text else []
+        query += [("filter", tag)] if tag else []
+        query += [("limit", str(most)), ("sort", "downloads"), *(("expand", name) for name in _EXPANDED)]
+        with self._translated(text):
+            return read_search(self._answer(text, "api/models", query), most)
 
     def check_access(self, repository: Repository, file: HubFile) -> None:
         """A gated repository tells everybody what it holds; only asking for a file shows whether it is given out."""
-        with self._translated(repository.name, file.path):
-            url = self._address(repository, file)
-            self._library.get_hf_file_metadata(url, timeout=_ANSWER_TIMEOUT_S)
+        address = self._address(repository, file)
+        with (
+            self._translated(repository.name),
+            self._transport.ask("HEAD", address, headers=self._headers(), leaves_host=False) as answer,
+        ):
+            if answer.status not in _ELSEWHERE:
+                self._check(answer.status, answer.headers, repository.name, file.path)
 
     @contextmanager
     def read(self, repository: Repository, file: HubFile, *, start: int) -> Iterator[Body]:
-        """The bytes of `file` from `start` on. What fails while they are read is translated, too."""
-        url = self._address(repository, file)
-        headers = self._utils.build_hf_headers(library_name="sparkdesk") | {"Accept-Encoding": "identity"}
-        if start:
-            headers["Range"] = f"bytes={start}-"
-        with (
-            self._translated(repository.name, file.path),
-            # A redirect to another host leaves the token behind: the client sees to that.
-            self._utils.get_session().stream("GET", url, headers=headers, timeout=self._read_timeout_s) as response,
-        ):
-            self._utils.hf_raise_for_status(response)
-            yield Body(start if response.status_code == _PARTIAL_CONTENT else 0, response.iter_bytes())
+        """The bytes of `file` from `start` on. What fails while they are read is translated, too.
 
-    def search(self, text: str, *, tag: str | None, most: int) -> tuple[FoundModel, ...]:
-        with self._translated(text), self._making_sense():
-            found = self._api.list_models(
-                search=text or None, filter=tag, limit=most, sort="downloads", expand=_EXPANDED
-            )
-            return tuple(_found_model(info) for info in found)
+        Raises RangeRefused where the hub does not go on from there.
+        """
+        headers = self._headers() | ({"Range": f"bytes={start}-"} if start else {})
+        with (
+            self._translated(repository.name),
+            self._transport.ask("GET", self._address(repository, file), headers=headers) as answer,
+        ):
+            if answer.status == _RANGE_REFUSED and start:
+                raise RangeRefused(f"The hub does not go on with {file.name}; it is begun again.", "Try again later.")
+            self._check(answer.status, answer.headers, repository.name, file.path)
+            begins = _start(answer.headers) if answer.status == _PARTIAL_CONTENT else 0
+            if begins not in (0, start):
+                raise RangeRefused(f"The hub sent another part of {file.name}; it is begun again.", "Try again later.")
+            announced = answer.headers.get("Content-Length", "")
+            if not answer.is_packed and _LENGTH.fullmatch(announced) and begins + int(announced) != file.size_bytes:
+                raise HubUnreachable(
+                    f"What came is not {file.name}: {begins + int(announced):,} bytes instead of {file.size_bytes:,}.",
+                    "A network's login page or a proxy may answer instead of the hub; try again later.",
+                )
+            yield Body(begins, answer.body)
 
     @contextmanager
     def lock(self, path: Path, *, timeout_s: float) -> Iterator[bool]:
@@ -112,70 +143,89 @@ class Hub:
         finally:
             lock.__exit__(None, None, None)
 
+    def _answer(self, what: str, path: str, query: list[tuple[str, str]]) -> bytes:
+        from sparkdesk.hub.transport import NoSense, Stalled
+
+        began_s, answer = time.monotonic(), bytearray()
+        url = f"{self.endpoint}/{path}"
+        with self._transport.ask("GET", url, headers=self._headers(), query=query) as got:
+            self._check(got.status, got.headers, what)
+            for piece in got.body:
+                answer += piece
+                if len(answer) > _LONGEST_ANSWER_BYTES:
+                    raise NoSense("it is too long")
+                if time.monotonic() - began_s > _ANSWER_DEADLINE_S:
+                    raise Stalled
+        return bytes(answer)
+
+    def _headers(self) -> dict[str, str]:
+        headers: dict[str, str] = self._utils.build_hf_headers(library_name="sparkdesk")
+        return headers
+
     def _address(self, repository: Repository, file: HubFile) -> str:
-        url: str = self._library.hf_hub_url(
-            repository.name, file.path, revision=repository.revision, endpoint=self.endpoint
+        return f"{self.endpoint}/{repository.name}/resolve/{repository.revision}/{quote(file.path)}"
+
+    def _check(self, status: int, headers: Any, repository: str, file: str = "") -> None:
+        """Raises DownloadError for anything but the answer that was asked for; its body is not looked at."""
+        if status in (_OK, _PARTIAL_CONTENT):
+            return
+        raise explain.explain(
+            _refusal(status, headers),
+            repository=repository,
+            page=self.page(repository),
+            has_token=self.has_token,
+            file=file,
         )
-        return url
 
     @contextmanager
-    def _translated(self, repository: str, file: str = "") -> Iterator[None]:
-        errors = self._library.errors
+    def _translated(self, what: str) -> Iterator[None]:
+        import httpx2
+
+        from sparkdesk.hub.transport import NoSense, Stalled
+
+        if self.is_offline:
+            raise explain.offline(what)
         try:
             yield
-        except errors.OfflineModeIsEnabled:
-            raise explain.offline(f"{repository}/{file}".rstrip("/")) from None
-        except errors.HFValidationError:
+        except Stalled:
+            raise explain.unreachable(self.endpoint, reason="its answer does not get on") from None
+        except NoSense as error:
             raise DownloadError(
-                f"{repository!r} is not a name the hub could have.", "Names look like this: Qwen/Qwen3-8B."
+                f"{self.endpoint} does not answer like a hub: {error}.",
+                "Check HF_ENDPOINT and the network's login page.",
             ) from None
-        except errors.HfHubHTTPError as error:
-            raise explain.explain(
-                self._refusal(error.response),
-                repository=repository,
-                page=self.page(repository),
-                has_token=self.has_token,
-                file=file,
-            ) from None
-        except self._http.TransportError as error:
+        except httpx2.TransportError as error:
             raise explain.unreachable(self.endpoint, reason=_reason(error)) from None
-        except (self._http.HTTPError, self._http.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise DownloadError(f"The answer of {self.endpoint} makes no sense: {_reason(error)}.") from None
-
-    @contextmanager
-    def _making_sense(self) -> Iterator[None]:
-        """A proxy's login page, or a server that is no hub."""
-        try:
-            yield
-        except (JSONDecodeError, KeyError, TypeError, AttributeError):
+        except UnicodeError:
             raise DownloadError(
-                f"{self.endpoint} does not answer like a hub.", "Check HF_ENDPOINT and the network's login page."
+                f"{self.endpoint} cannot be asked: the address or the access token has characters it may not have.",
+                "Check HF_ENDPOINT and HF_TOKEN.",
             ) from None
 
-    def _refusal(self, response: "httpx2.Response") -> explain.Refusal:
-        said = response.headers
-        limit = self._utils.parse_ratelimit_headers(said)
-        wait = float(limit.reset_in_seconds) if limit is not None and limit.remaining == 0 else _seconds(said)
-        is_bad_token = said.get("X-Error-Message", "").startswith("Invalid credentials")
-        return explain.Refusal(response.status_code, said.get("X-Error-Code", ""), wait, is_bad_token)
+
+def _refusal(status: int, headers: Any) -> explain.Refusal:
+    limit = _RATE_LIMIT.search(headers.get("RateLimit", "")[:1000])
+    wait_s = float(limit[1]) if limit else _seconds(headers.get("Retry-After", "").strip())
+    is_bad_token = headers.get("X-Error-Message", "").startswith("Invalid credentials")
+    return explain.Refusal(status, headers.get("X-Error-Code", ""), wait_s, is_bad_token)
 
 
-def _hub_file(sibling: Any) -> HubFile:
-    lfs = sibling.lfs
-    digest = lfs.sha256 if lfs is not None else sibling.blob_id
-    size = lfs.size if lfs is not None else sibling.size
-    return HubFile(sibling.rfilename, size or 0, digest or "")
+def _seconds(given: str) -> float | None:
+    """Of Retry-After: a number of seconds, or a date; None where it is neither."""
+    if _SECONDS.fullmatch(given):
+        return float(given)
+    try:
+        return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())
+    except (ValueError, TypeError, IndexError, OverflowError, OSError):
+        return None
 
 
-def _found_model(info: Any) -> FoundModel:
-    gguf, config = info.gguf or {}, info.config or {}
-    architectures = (gguf["architecture"],) if "architecture" in gguf else tuple(config.get("architectures") or ())
-    return FoundModel(info.id, architectures, tuple(info.tags or ()), info.downloads or 0, bool(info.gated))
-
-
-def _seconds(headers: Any) -> float | None:
-    given = headers.get("Retry-After", "").strip()
-    return float(given) if given.isdigit() else None
+def _start(headers: Any) -> int:
+    """-1 where it is not said."""
+    found = _RANGE_START.match(headers.get("Content-Range", ""))
+    return int(found[1]) if found else -1
 
 
 def _reason(error: Exception) -> str:

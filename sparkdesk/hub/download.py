@@ -29,17 +29,17 @@ class FileSelection:
 
 
 def download(
-    hub: Hub, wanted: Sequence[FileSelection], *, later: Sequence[Need] = (), patience: RetryPolicy | None = None
+    hub: Hub, wanted: Sequence[FileSelection], *, later: Sequence[Need] = (), retry: RetryPolicy | None = None
 ) -> Generator[Progress | Notice, None, None]:
     """All of it, or a DownloadError with what has come kept. `later` is room that is needed once it is here."""
-    cache, patience = HubCache(hub.cache_folder), patience or RetryPolicy()
+    cache, retry = HubCache(hub.cache_folder), retry or RetryPolicy()
     missing_bytes = sum(cache.missing_bytes(one.repository, file) for one in wanted for file in one.files)
     check_space((Need(_THE_DOWNLOAD, cache.root, missing_bytes), *later))
-    yield from _check_access(hub, cache, wanted, patience)
+    yield from _check_access(hub, cache, wanted, retry)
     shown = _Shown(wanted)
     for one in wanted:
         for file in one.files:
-            yield from shown.file(file, fetch(hub, cache, one.repository, file, patience=patience))
+            yield from shown.file(file, fetch(hub, cache, one.repository, file, retry=retry))
         if not one.repository.is_from_cache:
             cache.note_newest(one.repository)
 
@@ -49,14 +49,22 @@ def missing_bytes(hub: Hub, wanted: Sequence[FileSelection]) -> int:
     return sum(cache.missing_bytes(one.repository, file) for one in wanted for file in one.files)
 
 
+def is_begun(hub: Hub, wanted: FileSelection) -> bool:
+    """Something of it was downloaded, more than a look at a header."""
+    cache = HubCache(hub.cache_folder)
+    return any(
+        cache.has(wanted.repository, file) or cache.is_begun(wanted.repository.name, file) for file in wanted.files
+    )
+
+
 def _check_access(
-    hub: Hub, cache: HubCache, wanted: Sequence[FileSelection], patience: RetryPolicy
+    hub: Hub, cache: HubCache, wanted: Sequence[FileSelection], retry: RetryPolicy
 ) -> Generator[Progress | Notice, None, None]:
     """Before gigabytes of one repository are fetched, it should be known whether the other is given out at all."""
     for one in wanted:
         missing = [file for file in one.files if not cache.has(one.repository, file)]
         if one.repository.is_gated and missing:
-            yield from asking(partial(hub.check_access, one.repository, missing[0]), patience)
+            yield from asking(partial(hub.check_access, one.repository, missing[0]), retry)
 
 
 class _Shown:

@@ -9,13 +9,15 @@ from typing import BinaryIO
 
 from sparkdesk.errors import BrokenDownload, DiskFull, DownloadError, HubBusy, HubUnreachable
 from sparkdesk.events import Notice, Progress
-from sparkdesk.hub.cache import HubCache, size_of
-from sparkdesk.hub.client import Hub
+from sparkdesk.hub.cache import HubCache, append_to, drop_strange, size_of
+from sparkdesk.hub.client import Hub, RangeRefused
 from sparkdesk.hub.digest import Digest
 from sparkdesk.hub.repository import HubFile, Repository
 from sparkdesk.hub.retry import RetryPolicy, waiting
 
 _LOCK_MOMENT_S = 1.0
+_GETS_ON_BYTES = 1 << 16
+"""A try that brings less is a failure among the others: after some of them it is given up."""
 _FULL = (28, 122, 112)  # ENOSPC, EDQUOT, Windows' ERROR_DISK_FULL
 
 
@@ -39,25 +41,25 @@ Step = Arrived | Checking | Notice | Progress
 
 
 def fetch(
-    hub: Hub, cache: HubCache, repository: Repository, file: HubFile, *, patience: RetryPolicy
+    hub: Hub, cache: HubCache, repository: Repository, file: HubFile, *, retry: RetryPolicy
 ) -> Generator[Step, None, Path]:
     """Closing it keeps what has come. Raises DownloadError."""
     if cache.has(repository, file):
         return cache.place(repository, file)
     with disk_errors(cache.root):
-        yield from _with_lock(hub, cache, repository, file, patience)
+        yield from _with_lock(hub, cache, repository, file, retry)
         return cache.publish(repository, file)
 
 
 def _with_lock(
-    hub: Hub, cache: HubCache, repository: Repository, file: HubFile, patience: RetryPolicy
+    hub: Hub, cache: HubCache, repository: Repository, file: HubFile, retry: RetryPolicy
 ) -> Generator[Step, None, None]:
     is_said = False
     while True:
         with hub.lock(cache.lock(repository.name, file), timeout_s=_LOCK_MOMENT_S) as is_ours:
             if is_ours:
                 if not cache.blob(repository.name, file).exists() and not cache.take_twin(repository.name, file):
-                    yield from _Download(hub, cache, repository, file, patience).run()
+                    yield from _Download(hub, cache, repository, file, retry).run()
                 return
         if not is_said:
             is_said = True
@@ -68,15 +70,24 @@ def _with_lock(
 class _Download:
     """The tries it takes to get one file."""
 
-    def __init__(self, hub: Hub, cache: HubCache, repository: Repository, file: HubFile, patience: RetryPolicy) -> None:
-        self._hub, self._repository, self._file, self._patience = hub, repository, file, patience
+    def __init__(self, hub: Hub, cache: HubCache, repository: Repository, file: HubFile, retry: RetryPolicy) -> None:
+        self._hub, self._repository, self._file, self._retry = hub, repository, file, retry
+        self._cache = cache
         self._blob = cache.blob(repository.name, file)
         self._partial = cache.partial(repository.name, file)
         self._digest = Digest(file)
         self._new_bytes = 0
 
     def run(self) -> Generator[Step, None, None]:
-        self._partial.parent.mkdir(parents=True, exist_ok=True)
+        self._cache.prepare(self._repository.name, self._partial.parent)
+        drop_strange(self._partial)
+        peek = self._cache.peek(self._repository.name, self._file)
+        drop_strange(peek)
+        if peek.exists():
+            if self._partial.exists():
+                peek.unlink()
+            else:
+                os.replace(peek, self._partial)
         try:
             yield from self._to_the_end()
         finally:
@@ -112,30 +123,35 @@ class _Download:
         self._digest.start_again()
 
     def _until_complete(self) -> Generator[Step, None, None]:
-        failures = 0
-        self._partial.touch()
+        failures, farthest = 0, self._digest.done_bytes
+        append_to(self._partial).close()  # an empty file has nothing to be downloaded
         while self._digest.done_bytes < self._file.size_bytes:
-            before = self._new_bytes
             try:
                 yield from self._one_try()
-                if self._new_bytes == before:
-                    raise HubUnreachable(f"The hub sent nothing of {self._file.name}.", "Try again later.")
             except (HubBusy, HubUnreachable) as failure:
-                failures = 1 if self._new_bytes > before else failures + 1
-                yield from waiting(failure, failures, self._patience)
+                if isinstance(failure, RangeRefused):
+                    self._start_again()
+                failures += 1
+                if self._digest.done_bytes - farthest >= _GETS_ON_BYTES:
+                    failures, farthest = 1, self._digest.done_bytes
+                yield from waiting(failure, failures, self._retry)
 
     def _one_try(self) -> Generator[Step, None, None]:
         with self._hub.read(self._repository, self._file, start=self._digest.done_bytes) as body:
             if body.start != self._digest.done_bytes:
                 self._start_again()
-            with self._partial.open("ab") as partial:
+            with append_to(self._partial) as partial:
                 yield Arrived(self._digest.done_bytes, self._new_bytes)
                 for piece in body.chunks:
-                    # Never more than was announced: what follows cannot be right.
+                    # Never more than was announced: what follows cannot be right, and may never end.
                     self._keep(piece[: self._file.size_bytes - self._digest.done_bytes], partial)
                     yield Arrived(self._digest.done_bytes, self._new_bytes)
+                    if self._digest.done_bytes == self._file.size_bytes:
+                        break
                 partial.flush()
                 os.fsync(partial.fileno())
+        if self._digest.done_bytes < self._file.size_bytes:
+            raise HubUnreachable(f"The hub sent only a part of {self._file.name}.", "Try again later.")
 
     def _keep(self, piece: bytes, partial: BinaryIO) -> None:
         partial.write(piece)

@@ -18,17 +18,17 @@ _MOST_SEARCHED = 50
 
 
 @dataclass(frozen=True, slots=True)
-class LookUp:
+class Lookup:
     """Asks one hub, and remembers nothing."""
 
     hub: Hub
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     def repository(self, name: str) -> Generator[Progress | Notice, None, Repository]:
         if self.hub.is_offline:
             return self._on_disk(name, offline(name))
         try:
-            return (yield from asking(partial(self.hub.repository, name), self.patience))
+            return (yield from asking(partial(self.hub.repository, name), self.retry))
         except HubUnreachable as unreachable:
             repository = self._on_disk(name, unreachable)
             yield Notice(f"{unreachable.message} Taking what is on the disk of {name}.")

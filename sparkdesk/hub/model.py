@@ -10,7 +10,7 @@ from sparkdesk.gguf.header import read_gguf
 from sparkdesk.hub.cache import HubCache
 from sparkdesk.hub.choose import checkpoint_files, choose_gguf, gguf_choices, has_gguf, quantization_of
 from sparkdesk.hub.download import FileSelection
-from sparkdesk.hub.lookup import LookUp
+from sparkdesk.hub.lookup import Lookup
 from sparkdesk.hub.source import HubSource, LocalSource, read_source
 from sparkdesk.library import quantization as library_quantization
 
@@ -58,7 +58,7 @@ class ModelSource:
 
 
 def find_model(
-    look_up: LookUp, given: str, *, quantization: str = "", is_draft: bool = False
+    lookup: Lookup, given: str, *, quantization: str = "", is_draft: bool = False
 ) -> Generator[Progress | Notice, None, ModelSource]:
     """Whatever the user named: GGUF where the repository has it, else the checkpoint."""
     source = read_source(given)
@@ -66,7 +66,7 @@ def find_model(
         return _local(source.path)
     if source.quantization and quantization and source.quantization.upper() != quantization.upper():
         raise UsageError(f"{given} asks for {source.quantization}, and --quant for {quantization}.", "Say it once.")
-    repository = yield from look_up.repository(source.repository)
+    repository = yield from lookup.repository(source.repository)
     if source.file:
         return _named_file(source, FileSelection(repository, repository.files))
     wanted_quantization = source.quantization or quantization

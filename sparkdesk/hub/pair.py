@@ -6,32 +6,32 @@ from sparkdesk.catalog.entry import ModelEntry
 from sparkdesk.errors import HubUnreachable, NotOnHub, SparkDeskError, UsageError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.choose import DEFAULT_QUANTIZATION
-from sparkdesk.hub.lookup import LookUp
+from sparkdesk.hub.lookup import Lookup
 from sparkdesk.hub.model import ModelSource, find_model
 
 
 def find_target(
-    look_up: LookUp, entry: ModelEntry, *, quantization: str = ""
+    lookup: Lookup, entry: ModelEntry, *, quantization: str = ""
 ) -> Generator[Progress | Notice, None, ModelSource]:
     wanted = (quantization or DEFAULT_QUANTIZATION).upper()
-    return (yield from _find(look_up, entry, wanted, is_draft=False))
+    return (yield from _find(lookup, entry, wanted, is_draft=False))
 
 
-def find_draft(look_up: LookUp, entry: ModelEntry) -> Generator[Progress | Notice, None, ModelSource]:
-    return (yield from _find(look_up, entry, "", is_draft=True))
+def find_draft(lookup: Lookup, entry: ModelEntry) -> Generator[Progress | Notice, None, ModelSource]:
+    return (yield from _find(lookup, entry, "", is_draft=True))
 
 
 def _find(
-    look_up: LookUp, entry: ModelEntry, quantization: str, *, is_draft: bool
+    lookup: Lookup, entry: ModelEntry, quantization: str, *, is_draft: bool
 ) -> Generator[Progress | Notice, None, ModelSource]:
     """A ready-made file saves downloading the whole checkpoint; a repository that lost its files is passed over."""
     failure: SparkDeskError | None = None
     for source in entry.gguf:
         try:
-            return (yield from find_model(look_up, source.repository, quantization=quantization, is_draft=is_draft))
+            return (yield from find_model(lookup, source.repository, quantization=quantization, is_draft=is_draft))
         except (NotOnHub, UsageError, HubUnreachable) as error:  # without a network the next one may be on the disk
             failure = error
     if entry.checkpoint:
-        return (yield from find_model(look_up, entry.checkpoint, is_draft=is_draft))
+        return (yield from find_model(lookup, entry.checkpoint, is_draft=is_draft))
     assert failure is not None
     raise failure

@@ -10,7 +10,7 @@ from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.cache import HubCache
 from sparkdesk.hub.client import Hub
 from sparkdesk.hub.download import download
-from sparkdesk.hub.lookup import LookUp
+from sparkdesk.hub.lookup import Lookup
 from sparkdesk.hub.model import ModelSource, find_model
 from sparkdesk.hub.pair import find_draft, find_target
 from sparkdesk.hub.source import read_source
@@ -43,14 +43,14 @@ def named_pair(catalog: Catalog, given: str) -> PairEntry | None:
 
 
 def find_models(
-    look_up: LookUp, entry: PairEntry | None, given: str, *, quantization: str = ""
+    lookup: Lookup, entry: PairEntry | None, given: str, *, quantization: str = ""
 ) -> Generator[Progress | Notice, None, dict[str, ModelSource]]:
     """By their roles: both of a pair, or the one model that `given` names. Raises DownloadError or UsageError."""
     if entry is None:
         read_source(given)  # before anybody is asked
-        return {MODEL: (yield from find_model(look_up, given, quantization=quantization))}
-    target = yield from find_target(look_up, entry.target, quantization=quantization)
-    draft = yield from find_draft(look_up, entry.draft)
+        return {MODEL: (yield from find_model(lookup, given, quantization=quantization))}
+    target = yield from find_target(lookup, entry.target, quantization=quantization)
+    draft = yield from find_draft(lookup, entry.draft)
     return {TARGET: target, DRAFT: draft}
 
 

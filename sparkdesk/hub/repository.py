@@ -1,13 +1,12 @@
 """What the hub says about a repository: its commit and its files."""
 
-import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import PurePosixPath
 
 from sparkdesk.errors import BrokenDownload
+from sparkdesk.hub_layout import is_digest, is_file_path, is_repository, is_revision
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_GIT_SHA1 = re.compile(r"[0-9a-f]{40}")
+_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +19,12 @@ class HubFile:
 
     def __post_init__(self) -> None:
         """Both become names on this disk, and come from elsewhere."""
-        path = PurePosixPath(self.path)
-        if path.is_absolute() or ".." in path.parts or PureWindowsPath(self.path).drive or "\\" in self.path:
-            raise BrokenDownload(f"The hub names a file {self.path!r}, which would lie outside its folder.")
-        if not (_SHA256.fullmatch(self.digest) or _GIT_SHA1.fullmatch(self.digest)):
+        if not is_file_path(self.path):
+            raise BrokenDownload(
+                f"The hub names a file {self.path[:_SHOWN]!r}, which cannot be one of its folder.",
+                "Nothing of this repository is downloaded.",
+            )
+        if not is_digest(self.digest):
             raise BrokenDownload(f"The hub gives no checksum for {self.path}, so it could not be verified.")
 
     @property
@@ -46,6 +47,13 @@ class Repository:
     """Its makers ask for something before files are given out."""
     is_from_cache: bool = False
     """The hub was not asked: these are the files that are on the disk already."""
+
+    def __post_init__(self) -> None:
+        """Both become names on this disk, and come from elsewhere."""
+        if not is_repository(self.name):
+            raise BrokenDownload(f"The hub names a repository {self.name[:_SHOWN]!r}, which cannot be a folder.")
+        if not is_revision(self.revision):
+            raise BrokenDownload(f"The hub names a revision {self.revision[:_SHOWN]!r}, which is not a commit.")
 
     @property
     def size_bytes(self) -> int:

@@ -6,14 +6,14 @@ from sparkdesk.errors import NotOnHub
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.choose import checkpoint_files, gguf_choices, quantization_of
 from sparkdesk.hub.download import FileSelection
-from sparkdesk.hub.lookup import LookUp
+from sparkdesk.hub.lookup import Lookup
 from sparkdesk.hub.model import CHECKPOINT, GGUF, ModelSource
 
 
-def find_begun(look_up: LookUp, repository: str, partial_name: str) -> Generator[Progress | Notice, None, ModelSource]:
+def find_begun(lookup: Lookup, repository: str, partial_name: str) -> Generator[Progress | Notice, None, ModelSource]:
     """The model that the file belongs to, with all its files. Raises DownloadError."""
     digest = partial_name.partition(".")[0]
-    found = yield from look_up.repository(repository)
+    found = yield from lookup.repository(repository)
     file = next((file for file in found.files if file.digest == digest), None)
     if file is None:
         raise NotOnHub(

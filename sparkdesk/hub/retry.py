@@ -30,7 +30,7 @@ class RetryPolicy:
         return asked_s if asked_s is not None else min(_LONGEST_S, self.first_wait_s * 2 ** (failures - 1))
 
 
-def asking(ask: Callable[[], Result], patience: RetryPolicy) -> Generator[Progress | Notice, None, Result]:
+def asking(ask: Callable[[], Result], retry: RetryPolicy) -> Generator[Progress | Notice, None, Result]:
     """Ask until the hub has time. Where there is no network at all, say so at once."""
     failures = 0
     while True:
@@ -38,14 +38,14 @@ def asking(ask: Callable[[], Result], patience: RetryPolicy) -> Generator[Progre
             return ask()
         except HubBusy as busy:
             failures += 1
-            yield from waiting(busy, failures, patience)
+            yield from waiting(busy, failures, retry)
 
 
 def waiting(
-    failure: HubBusy | HubUnreachable, failures: int, patience: RetryPolicy
+    failure: HubBusy | HubUnreachable, failures: int, retry: RetryPolicy
 ) -> Generator[Progress | Notice, None, None]:
     """Raises `failure` when it is enough."""
-    wait_s = patience.wait_s(failure, failures)
+    wait_s = retry.wait_s(failure, failures)
     if wait_s is None:
         raise failure
     if wait_s >= _LEAST_SAID_S:

@@ -26,15 +26,13 @@ class Hit:
     """Ready to run; a draft's checkpoint is converted by `sparkdesk build`."""
 
 
-def search(
-    hub: Hub, text: str, *, patience: RetryPolicy | None = None
-) -> Generator[Progress | Notice, None, list[Hit]]:
+def search(hub: Hub, text: str, *, retry: RetryPolicy | None = None) -> Generator[Progress | Notice, None, list[Hit]]:
     """The most downloaded first."""
-    patience, words = patience or RetryPolicy(), text.lower().split()
-    targets = yield from asking(partial(hub.search, text, tag=_GGUF, most=_MOST_ASKED), patience)
+    retry, words = retry or RetryPolicy(), text.lower().split()
+    targets = yield from asking(partial(hub.search, text, tag=_GGUF, most=_MOST_ASKED), retry)
     hits = {model.name: Hit(TARGET, model, True) for model in targets if _is_target(model)}
     for kind in _DRAFT_WORDS:
-        drafts = yield from asking(partial(hub.search, kind, tag=None, most=_MOST_ASKED), patience)
+        drafts = yield from asking(partial(hub.search, kind, tag=None, most=_MOST_ASKED), retry)
         for model in drafts:
             if _is_draft(model) and all(word in model.name.lower() for word in words):
                 hits[model.name] = Hit(DRAFT, model, _GGUF in model.tags)

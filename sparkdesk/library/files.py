@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkdesk import hub_layout
 from sparkdesk.library.model import Partial
 from sparkdesk.library.model_dirs import HUB, OURS, Place
 
 STALE_SECONDS = 3600.0
-"""An unfinished file this old belongs to a process that died."""
+"""An unfinished file this old belongs to a process that died, where nothing tells who writes to it."""
 _MOST_DEPTH = 8
 _PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
-_UNFINISHED = {OURS: "**/*.part", HUB: "models--*/blobs/*.incomplete"}
+_UNFINISHED = {OURS: "**/*.part", HUB: hub_layout.ALL_PARTIALS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def find_partials(places: Iterable[Place], *, now_s: float | None = None) -> tup
 
 
 def _gguf_files(place: Place) -> Iterator[FoundFile]:
-    tops = place.folder.glob("models--*/snapshots") if place.kind == HUB else [place.folder]
+    tops = place.folder.glob(hub_layout.ALL_SNAPSHOTS) if place.kind == HUB else [place.folder]
     for path in (path for top in sorted(tops) for path in _walk(top)):
         if path.name.lower().endswith(".gguf"):
             try:
@@ -115,7 +116,8 @@ def _partials(place: Place, *, now_s: float) -> Iterator[Partial]:
         except OSError:
             continue
         inside.append(path)
-        yield Partial(path, size_bytes, place, now_s - written_s < STALE_SECONDS)
+        is_locked = hub_layout.is_being_written(path)
+        yield Partial(path, size_bytes, place, now_s - written_s < STALE_SECONDS if is_locked is None else is_locked)
 
 
 def _size_and_time(path: Path) -> tuple[int, float]:

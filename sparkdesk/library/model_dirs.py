@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkdesk import hub_layout
+
 OURS, HUB, LM_STUDIO, FOLDER = "ours", "hub", "lm studio", "folder"
 
 
@@ -58,4 +60,4 @@ def repository_of(path: Path, place: Place) -> str:
     if place.kind != HUB:
         return ""
     top = path.relative_to(place.folder).parts[0]
-    return top.removeprefix("models--").replace("--", "/")
+    return hub_layout.repository_of(top)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkdesk import hub_layout
 from sparkdesk.errors import SparkDeskError, UsageError
 from sparkdesk.library.model import Library, Model, Pair, Partial
 from sparkdesk.library.model_dirs import HUB, LM_STUDIO, OURS, Place
@@ -121,7 +122,7 @@ def _names(path: Path, place: Place, library: Library) -> Iterator[Path]:
     real = path.resolve()
     yield path
     if place.kind == HUB:
-        snapshots = _repository(path, place) / "snapshots"
+        snapshots = _repository(path, place) / hub_layout.SNAPSHOTS
         yield from (link for link in sorted(snapshots.rglob(path.name)) if link.resolve() == real)
     if any(each.folder.resolve() in real.parents for each in library.places):
         yield real
@@ -132,9 +133,10 @@ def _emptied_repository(place: Place, paths: tuple[Path, ...]) -> Path | None:
     if place.kind != HUB:
         return None
     repository = _repository(paths[0], place)
-    left = [path for path in repository.glob("snapshots/**/*") if not path.is_dir() and path not in paths]
-    unfinished = list(repository.glob("blobs/*.incomplete"))
-    return repository if not left and not unfinished else None
+    left = [
+        path for path in (repository / hub_layout.SNAPSHOTS).glob("**/*") if not path.is_dir() and path not in paths
+    ]
+    return repository if not left and not hub_layout.partials(repository) else None
 
 
 def _repository(path: Path, place: Place) -> Path:

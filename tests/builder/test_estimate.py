@@ -24,7 +24,7 @@ from sparkdesk.events import Notice
 from sparkdesk.fit import FreeMemory, need_of, size_from_header
 from sparkdesk.gguf.header import read_gguf
 from sparkdesk.hub.client import Hub as HubClient
-from sparkdesk.hub.lookup import LookUp
+from sparkdesk.hub.lookup import Lookup
 from sparkdesk.hub.model import find_model
 from sparkdesk.hub.pull import fetch_models
 from sparkdesk.hub.repository import FoundModel
@@ -116,7 +116,7 @@ def test_what_was_looked_at_is_not_downloaded_again(
     """Larger than the first look, so that a part of it is left."""
     model = hub.add("Maker/Large-GGUF", {"Large-Q4_K_M.gguf": _gguf(tmp_path / "l.gguf", 3_000_000, padding=2_000_000)})
     file = "Large-Q4_K_M.gguf"
-    _, source = told(find_model(LookUp(client), model.name))
+    _, source = told(find_model(Lookup(client), model.name))
     _, forecast = told(estimate(client, Selection(source, None, "Q4_K_M"), room=PLENTY, context_tokens=512))
     assert forecast is not None
     looked = hub.sent_bytes(file)
@@ -145,7 +145,7 @@ def test_a_download_that_was_begun_goes_on_although_memory_is_short(
     client: HubClient, planning: Planning, hub: Hub
 ) -> None:
     room = _room_for(client, planning, "Q3_K_M")
-    _, source = told(find_model(LookUp(client), "Maker/Tiny-GGUF"))
+    _, source = told(find_model(Lookup(client), "Maker/Tiny-GGUF"))
     told(fetch_models(client, {"model": source}))
     said, (wanted, forecast) = settled(client, planning, room)
     assert wanted.target_type == "Q4_K_M" and forecast is not None and not forecast.fits
@@ -211,9 +211,9 @@ def test_a_cut_look_goes_on(client: HubClient, hub: Hub, tmp_path: Path) -> None
     name = "Large-Q4_K_M.gguf"
     hub.add("Maker/Large-GGUF", {name: _gguf(tmp_path / "l.gguf", 100_000, padding=2_000_000)})
     hub.fail(name, Fault(cut_after=1_500_000))
-    _, source = told(find_model(LookUp(client), "Maker/Large-GGUF"))
+    _, source = told(find_model(Lookup(client), "Maker/Large-GGUF"))
     _, forecast = told(
-        estimate(client, Selection(source, None, "Q4_K_M"), room=PLENTY, context_tokens=512, patience=IMPATIENT)
+        estimate(client, Selection(source, None, "Q4_K_M"), room=PLENTY, context_tokens=512, retry=IMPATIENT)
     )
     assert forecast is not None
     first, second = hub.ranges(name)
@@ -222,7 +222,7 @@ def test_a_cut_look_goes_on(client: HubClient, hub: Hub, tmp_path: Path) -> None
 
 def test_a_file_that_is_no_gguf_is_refused_before_gigabytes_come(client: HubClient, hub: Hub) -> None:
     hub.add("Maker/Wrong-GGUF", {"Wrong-Q4_K_M.gguf": b"<html>" * 1000})
-    _, source = told(find_model(LookUp(client), "Maker/Wrong-GGUF"))
+    _, source = told(find_model(Lookup(client), "Maker/Wrong-GGUF"))
     with pytest.raises(BrokenDownload, match="no GGUF"):
         told(estimate(client, Selection(source, None, "Q4_K_M"), room=PLENTY, context_tokens=512))
 

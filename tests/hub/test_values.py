@@ -39,15 +39,15 @@ def test_what_exists_is_a_path(tmp_path: Path) -> None:
 
 
 def test_waits_grow_and_end() -> None:
-    patience, down = RetryPolicy(tries=4, first_wait_s=1.0), HubUnreachable("down")
-    assert [patience.wait_s(down, failures) for failures in (1, 2, 3, 4)] == [1.0, 2.0, 4.0, None]
+    retry, down = RetryPolicy(tries=4, first_wait_s=1.0), HubUnreachable("down")
+    assert [retry.wait_s(down, failures) for failures in (1, 2, 3, 4)] == [1.0, 2.0, 4.0, None]
 
 
 def test_a_pause_that_was_asked_for_is_kept_unless_it_is_absurd() -> None:
-    patience = RetryPolicy(longest_asked_s=600)
-    assert patience.wait_s(HubBusy("", wait_s=0.0), 1) == 0.0
-    assert patience.wait_s(HubBusy("", wait_s=30.0), 3) == 30.0
-    assert patience.wait_s(HubBusy("", wait_s=601.0), 1) is None
+    retry = RetryPolicy(longest_asked_s=600)
+    assert retry.wait_s(HubBusy("", wait_s=0.0), 1) == 0.0
+    assert retry.wait_s(HubBusy("", wait_s=30.0), 3) == 30.0
+    assert retry.wait_s(HubBusy("", wait_s=601.0), 1) is None
 
 
 def test_who_is_logged_in_is_not_told_to_log_in() -> None:

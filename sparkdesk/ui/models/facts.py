@@ -10,6 +10,7 @@ from sparkdesk.builder.catalog_state import READY, Listed
 from sparkdesk.catalog.entry import RELEASED, ModelEntry
 from sparkdesk.hub.search import DRAFT as DRAFT_HIT
 from sparkdesk.hub.search import Hit
+from sparkdesk.hub_layout import PARTIAL_SUFFIX
 from sparkdesk.library.model import Library, Model, Pair, Partial
 from sparkdesk.sizes import parameters_in_words, size_in_words
 from sparkdesk.ui.models.rows import Bundled, Row, name_of
@@ -171,7 +172,7 @@ def _of_partial(partial: Partial) -> Iterator[Fact]:
     yield Fact("", name_of(partial))
     if partial.is_in_use:
         yield Fact("state", "somebody is writing to it just now")
-    elif partial.path.name.endswith(".incomplete"):
+    elif partial.path.name.endswith(PARTIAL_SUFFIX):
         yield Fact("state", "a download that was cut: Enter goes on with it, Del clears it")
     else:
         yield Fact("state", "left over from a conversion: Del clears it; building the pair again starts it anew")
