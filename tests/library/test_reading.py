@@ -5,9 +5,11 @@ import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from sparkdesk.gguf.glance import glance_gguf
 from sparkdesk.gguf.header import read_gguf
+from sparkdesk.hub_layout import lock_of
 from sparkdesk.library.last_used import mark_used
 from sparkdesk.library.model_dirs import HUB, Place, find_places, hub_cache, repository_of
 from sparkdesk.library.quantization import quantization_of
@@ -128,12 +130,17 @@ def test_unfinished_files_are_listed_with_whether_they_are_in_use(home: Home) ->
     fresh.write_bytes(b"123")
     for path in (left / ".t.gguf.part", left):
         os.utime(path, (1, 1))
-    download = home.snapshot("Org/T").parents[1] / "blobs" / "abc.incomplete"
-    download.parent.mkdir(parents=True)
-    download.write_bytes(b"1")
+    killed, running = (home.snapshot("Org/T").parents[1] / "blobs" / f"{name}.incomplete" for name in ("abc", "def"))
+    killed.parent.mkdir(parents=True)
+    for download in (killed, running):
+        download.write_bytes(b"1")
     (home.folder / "stranger.part").write_bytes(b"1")
-    found = {each.path: (each.size_bytes, each.is_in_use) for each in home.read().partials}
-    assert found == {left: (5, False), fresh: (3, True), download: (1, True)}
+    lock = lock_of(running)
+    assert lock is not None
+    with FileLock(lock, timeout=5):  # as the hub's own programs take it; a killed one leaves the file, not the lock
+        found = {each.path: (each.size_bytes, each.is_in_use) for each in home.read().partials}
+    assert found == {left: (5, False), fresh: (3, True), killed: (1, False), running: (1, True)}
+    assert not any(each.is_in_use for each in home.read().partials if each.path == running)
 
 
 def test_a_glance_sees_what_a_reader_sees(tmp_path: Path) -> None:
