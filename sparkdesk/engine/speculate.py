@@ -233,10 +233,12 @@ class _Reply:
         """What the scheduler is told; what it has no use for is not looked up."""
         drafter, settings = self.pair.drafter, self.control.speculation
         length = self.pair.target.length
-        if drafter is None or not settings.is_enabled:
+        if not settings.is_enabled:
             return Situation(GREEDY, 0, length)
         room = self.room()
         echo = self.echoes.find(min(room, MOST_ROWS - 1)) if settings.is_tuned else None
+        if drafter is None:
+            return Situation(self.rule(), 0, length, echo=echo)
         return Situation(self.rule(), min(room, drafter.block_size), length, drafter.waiting, echo)
 
     def rule(self) -> str:

@@ -79,6 +79,16 @@ def test_the_scheduler_keeps_the_distribution(settings: SamplingSettings) -> Non
     assert len({length for source, length in played if source == DRAFT}) > 3
 
 
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_prompt_lookup_without_a_draft_keeps_the_distribution(settings: SamplingSettings) -> None:
+    pair = scheduled_pair()
+    pair.drafter = pair.markov = None
+    statistic, freedom = chi_square(settings, 0, seed=9, pair=pair, speculation=SpeculationSettings())
+    assert statistic < upper_quantile(freedom, FALSE_ALARM)
+    assert isinstance(pair.tuner, ClockedTuner)
+    assert {played.choice.source for played in pair.tuner.rounds} == {CONTEXT, PLAIN}
+
+
 def test_the_test_notices_a_scheduler_that_peeks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Causality: a length that depends on which token was drawn shifts the distribution, and must not pass."""
     sampled = proposal.sampled

@@ -167,6 +167,16 @@ def test_a_pair_without_a_draft_decodes_plainly() -> None:
     assert done.outcome.stats.accepted_length == 1.0
 
 
+def test_a_pair_without_a_draft_repeats_the_context_when_tuned_and_only_then() -> None:
+    tuned = SpeculationSettings()
+    for speculation, has_lookups in ((tuned, True), (SpeculationSettings(is_enabled=False), False)):
+        pair = cycle_pair()
+        pair.drafter = pair.markov = None
+        done = run(pair, [1, 2], length=0, max_tokens=200, speculation=speculation)
+        assert done.tokens == run(cycle_pair(), [1, 2], length=0, max_tokens=200).tokens
+        assert bool(done.outcome.stats.from_context) == has_lookups
+
+
 def test_penalties_apply_inside_a_block_as_they_do_in_plain_decoding() -> None:
     """A drafted token must count as said for the row after it."""
     sampling = SamplingSettings(temperature=0, repeat_penalty=3.0, presence_penalty=2.0, frequency_penalty=0.5)

@@ -60,6 +60,11 @@ def long_pair(right: NDArray[np.bool_], machine: Machine = JAGGED) -> ScriptedPa
     return ScriptedPair(target, drafter, TableMarkov(np.zeros((1, 1), np.float32)), tuner=ClockedTuner(machine))
 
 
+def without_draft(pair: ScriptedPair) -> ScriptedPair:
+    pair.drafter = pair.markov = None
+    return pair
+
+
 def shares(*phases: tuple[float, int], seed: int = 0) -> NDArray[np.bool_]:
     """Which tokens the draft is right after: stretches of (share, tokens), over and over."""
     random = np.random.default_rng(seed)
@@ -122,6 +127,18 @@ def test_text_that_repeats_the_prompt_is_verified_without_a_draft() -> None:
     assert done.outcome.stats.from_context == sum(round_.accepted for round_ in taken)
     assert done.outcome.stats.accepted_by_position == () or done.outcome.stats.acceptance < 1.0
     assert not any(round_.drafted for round_ in taken[3:]), "nothing is drafted where the context knows"
+
+
+@pytest.mark.parametrize("machine", [JAGGED, STEEP, SMOOTH], ids=lambda machine: str(machine.name))
+def test_a_target_without_a_draft_gains_where_text_repeats_and_loses_nothing_elsewhere(machine: Machine) -> None:
+    repeating = without_draft(long_pair(shares((0.0, 64)), machine))
+    done = play(repeating, 200, prompt=(*range(100, 320), *range(90, 108)))
+    assert clock(repeating).speed() > {"steep": 1.05}.get(str(machine.name), 1.8)
+    assert done.outcome.stats.from_context > (150 if machine is not STEEP else 0)
+    assert not any(round_.drafted for round_ in done.rounds)
+    free = without_draft(long_pair(shares((0.0, 64)), machine))
+    play(free, 400)
+    assert clock(free).speed() > 0.99
 
 
 def test_the_draft_goes_on_where_the_repetition_ends() -> None:
