@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sparkdesk.engine import constrained_sampling
 from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.interfaces import ConstraintPart
+from sparkdesk.engine.block import ConstraintPart
 from sparkdesk.engine.proposal import NOTHING, Proposal
 from sparkdesk.engine.sampling import Distribution, Sampler, is_accepted, residual
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkdesk.engine.interfaces import ConstraintPart
+from sparkdesk.engine.block import ConstraintPart
 from sparkdesk.engine.sampling import Distribution, Floats, Ids, at_least_largest
 from sparkdesk.engine.settings import SamplingSettings
 from sparkdesk.errors import GrammarError

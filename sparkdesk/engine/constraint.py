@@ -1,8 +1,8 @@
 """From what the caller asks a reply to look like to what follows it token by token."""
 
+from sparkdesk.engine.block import ConstraintPart
 from sparkdesk.engine.gbnf import check as gbnf_check
 from sparkdesk.engine.grammar_prefilter import GrammarPrefilter
-from sparkdesk.engine.interfaces import ConstraintPart
 from sparkdesk.engine.lazy_grammar import LazyGrammar
 from sparkdesk.engine.llama import Grammar, Model, gbnf_of_schema
 from sparkdesk.engine.settings import GrammarSettings

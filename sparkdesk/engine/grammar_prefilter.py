@@ -7,7 +7,7 @@ asked first, and then only those that begin with an allowed one; of a letter tha
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkdesk.engine.interfaces import ConstraintPart
+from sparkdesk.engine.block import ConstraintPart
 from sparkdesk.engine.vocabulary import Vocabulary
 
 _MANY = 2048

@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.block import ConstraintPart
+from sparkdesk.engine.picker import Picker
+from sparkdesk.engine.proposal import Proposal
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import GrammarSettings
 
@@ -18,18 +21,6 @@ DRAFT_STEP_ROWS = 128
 VERIFIED_ROWS = 17
 """Most rows of one pass of the target whose logits are asked for, while no block is longer: room is reserved for so
 many. An anchor and what may be verified after it, and one to spare."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """What the draft's graph says about the next k positions."""
-
-    logits: FloatArray
-    """(k, vocabulary): row i carries the Markov bias of the greedy token of row i - 1. A view until the next pass."""
-    confidences: tuple[float, ...]
-    """(k,) probability of each position to be accepted, given that those before it are; empty without such a head."""
-    logit_cap: float = 0.0
-    """Soft cap that belongs on the logits before the Markov bias, and that the graph left out; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,43 +77,38 @@ class TargetPart(Protocol):
 
 
 class DrafterPart(Protocol):
+    """What drafts: it follows the target's timeline and proposes tokens. The loop does not know which kind it has."""
+
     block_size: int
+    """Most tokens of one proposal."""
+    is_sequential: bool
+    """Whether each token takes a pass of its own, conditioned on the tokens really drawn; all of them are verified."""
 
     @property
-    def length(self) -> int: ...
+    def length(self) -> int:
+        """Positions of the timeline it knows of, absorbed or waiting."""
+        ...
+
     @property
-    def waiting(self) -> int: ...
-    def keep(self, features: FloatArray) -> None: ...
-    def absorb(self) -> None: ...
-    def propose(self, anchor: int, length: int) -> Block: ...
+    def waiting(self) -> int:
+        """Positions kept in memory and not absorbed yet."""
+        ...
+
+    def keep(self, target: TargetPart, rows: int) -> None:
+        """Take what it needs of the first `rows` rows of the target's last pass, which are the next positions."""
+        ...
+
+    def absorb(self) -> None:
+        """Write what waits into the draft's cache."""
+        ...
+
+    def propose(self, anchor: int, length: int, picker: Picker) -> Proposal:
+        """Up to `length` tokens after `anchor`, at least one unless `picker` finds none."""
+        ...
+
     def truncate(self, length: int) -> None: ...
     def save(self) -> DraftState: ...
     def restore(self, state: DraftState) -> None: ...
-
-
-class MarkovPart(Protocol):
-    def bias(self, previous: int, ids: NDArray[np.intp]) -> NDArray[np.float32]:
-        """(len(ids),) bias after `previous`."""
-        ...
-
-    def difference(self, previous: int, instead_of: int, ids: NDArray[np.intp]) -> NDArray[np.float32]:
-        """(len(ids),) bias after `previous` minus bias after `instead_of`."""
-        ...
-
-
-class ConstraintPart(Protocol):
-    """What a reply may go on with; it follows the committed tokens, and a copy of it the drafted ones."""
-
-    def allowed(self, ids: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """(len(ids),) which of these tokens may come next. Asking costs time for every one of them."""
-        ...
-
-    def accept(self, token: int) -> None:
-        """Go on after `token`, which must be allowed."""
-        ...
-
-    def copy(self) -> "ConstraintPart": ...
-    def close(self) -> None: ...
 
 
 class SavedPart(Protocol):
@@ -137,8 +123,6 @@ class PairParts(Protocol):
     def target(self) -> TargetPart: ...
     @property
     def drafter(self) -> DrafterPart | None: ...
-    @property
-    def markov(self) -> MarkovPart | None: ...
     @property
     def tuner(self) -> Tuner: ...
     @property

@@ -7,7 +7,7 @@ token whose rest it would not take is not allowed.
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkdesk.engine.interfaces import ConstraintPart
+from sparkdesk.engine.block import ConstraintPart
 from sparkdesk.engine.vocabulary import Vocabulary
 
 

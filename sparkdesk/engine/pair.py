@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Any
 
 from sparkdesk.engine import llama
+from sparkdesk.engine.block import ConstraintPart
 from sparkdesk.engine.constraint import constraint_of
-from sparkdesk.engine.drafter import CONFIDENCE_WEIGHT, LOGIT_CAP, Drafter
-from sparkdesk.engine.interfaces import BATCH_ROWS, DRAFT_STEP_ROWS, VERIFIED_ROWS, ConstraintPart
+from sparkdesk.engine.drafters.dspark import CONFIDENCE_WEIGHT, LOGIT_CAP, DSparkDrafter
+from sparkdesk.engine.interfaces import BATCH_ROWS, DRAFT_STEP_ROWS, VERIFIED_ROWS
 from sparkdesk.engine.kv_snapshots import KvSnapshots
 from sparkdesk.engine.llama import Context, Model
 from sparkdesk.engine.markov import W1, MarkovHead
@@ -51,8 +52,7 @@ class Pair:
         self.settings = settings
         self.tuner = Tuner(0)
         self.saved = KvSnapshots(0)
-        self.drafter: Drafter | None = None
-        self.markov: MarkovHead | None = None
+        self.drafter: DSparkDrafter | None = None
         self.draft_name: str | None = None
         self.draft_problem = ""
         self._contexts: list[Context] = []
@@ -213,15 +213,15 @@ class Pair:
         except EngineError as error:
             self.draft_problem = f"The draft cannot be loaded: {error}"
             return ()
-        self.drafter = Drafter(
+        self.drafter = DSparkDrafter(
             draft_context,
             block_size=block_size,
             mask_token=model.mask_token,
             has_confidences=CONFIDENCE_WEIGHT in file.tensors,
             logit_cap=float(str(file.metadata.get(LOGIT_CAP, 0.0))),
             samples_from_anchor=pairing.samples_from_anchor(file),
+            markov=MarkovHead(file) if W1 in file.tensors else None,
         )
-        self.markov = MarkovHead(file) if W1 in file.tensors else None
         self.draft_name = file.name
         return model.target_layers
 

@@ -68,7 +68,7 @@ def run(
         step_s = perf_counter() - step_began
         step, decoding_s = _next_step(len(part), step_s), decoding_s + step_s
         if drafter is not None:
-            drafter.keep(target.features(len(part)))
+            drafter.keep(target, len(part))
             if absorbs and drafter.waiting >= BATCH_ROWS and absorbing_s <= _MOST_SHARE * decoding_s:
                 absorb_began = perf_counter()
                 drafter.absorb()

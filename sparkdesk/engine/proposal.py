@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.interfaces import Block, ConstraintPart, MarkovPart
+from sparkdesk.engine.block import Block, ConstraintPart, MarkovPart
 from sparkdesk.engine.sampling import Distribution, Floats, Ids, Sampler, at_least_largest, certain, restricted
 
 KEPT_MASS = 0.999
 """Share of the draft's probability its candidates are chosen to hold."""
 _CANDIDATES_PER_TOP_K = 8
-_NEGLIGIBLE_NATS = 14.0
+NEGLIGIBLE_NATS = 14.0
 _CAPPED_CANDIDATES, _SMALL_VOCABULARY = 512, 4096
 """A cap brings tokens closer together, and the Markov bias may then put another one on top."""
-_ASKED_TOKENS = 256
+ASKED_TOKENS = 256
 """How far down a draft is looked for tokens that a constraint allows."""
 
 
@@ -70,10 +70,10 @@ def sampled(
     past = sampler.recent(history)
     for i, row in enumerate(block.logits):
         if chain.is_as_assumed(i):
-            q = sampler.distribution(row, past, reach_nats=_NEGLIGIBLE_NATS)
+            q = sampler.distribution(row, past, reach_nats=NEGLIGIBLE_NATS)
         else:
             ids = _candidates_under_cap(row) if block.logit_cap else likely(row, sampler)
-            q = _restricted(ids, chain.logits(i, ids), past=past, sampler=sampler)
+            q = restricted_to(ids, chain.logits(i, ids), past=past, sampler=sampler)
         token = q.draw(sampler.uniform())
         chain.tokens.append(token)
         distributions.append(q)
@@ -92,7 +92,7 @@ def constrained_greedy(
     for i, row in enumerate(block.logits):
         ids = row.argmax(keepdims=True)
         if not (chain.is_as_assumed(i) and constraint.allowed(ids)[0]):
-            ids = _most_likely(row)
+            ids = most_likely(row)
             ids = ids[constraint.allowed(ids)]
         logits = chain.logits(i, ids)
         if not np.isfinite(logits).any():  # none of them is allowed, or none is possible
@@ -119,15 +119,15 @@ def constrained_sampled(
     distributions: list[Distribution] = []
     past = sampler.recent(history)
     for i, row in enumerate(block.logits):
-        ids = likely(row, sampler)[:_ASKED_TOKENS]
+        ids = likely(row, sampler)[:ASKED_TOKENS]
         ids = ids[constraint.allowed(ids)]
         if not len(ids):
-            ids = _most_likely(row)
+            ids = most_likely(row)
             ids = ids[constraint.allowed(ids)]
         logits = chain.logits(i, ids)
         if not np.isfinite(logits).any():
             break
-        q = _restricted(ids, logits, past=past, sampler=sampler)
+        q = restricted_to(ids, logits, past=past, sampler=sampler)
         token = q.draw(sampler.uniform())
         chain.tokens.append(token)
         distributions.append(q)
@@ -186,7 +186,7 @@ def capped(logits: Floats, cap: float) -> Floats:
     return result
 
 
-def _restricted(ids: Ids, logits: Floats, *, past: Sequence[int], sampler: Sampler) -> Distribution:
+def restricted_to(ids: Ids, logits: Floats, *, past: Sequence[int], sampler: Sampler) -> Distribution:
     """The sampler's distribution over the candidates `ids` alone."""
     if sampler.has_penalties:
         place = {int(token): i for i, token in enumerate(ids)}
@@ -201,15 +201,15 @@ def _candidates_under_cap(row: Floats) -> Ids:
     return at_least_largest(row, _CAPPED_CANDIDATES)
 
 
-def _most_likely(row: Floats) -> Ids:
-    return at_least_largest(row, min(_ASKED_TOKENS, len(row)))
+def most_likely(row: Floats) -> Ids:
+    return at_least_largest(row, min(ASKED_TOKENS, len(row)))
 
 
 def likely(row: Floats, sampler: Sampler) -> Ids:
     """Ids of the tokens that hold KEPT_MASS of the row, at the temperature or at 1, whichever is wider."""
     temperature = max(1.0, sampler.settings.temperature)
     best = row.max()
-    near = np.flatnonzero(row > best - temperature * _NEGLIGIBLE_NATS)
+    near = np.flatnonzero(row > best - temperature * NEGLIGIBLE_NATS)
     weights = np.exp((row[near] - best) / temperature)
     order = np.argsort(-weights)
     cumulated = weights[order].cumsum()

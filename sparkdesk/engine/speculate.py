@@ -6,16 +6,18 @@ target's cache than the drafter knows; the next prefill cuts both back to what t
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 from sparkdesk.engine import prefill, proposal
 from sparkdesk.engine.accept import Verdict, accept
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.interfaces import Block, DrafterPart, PairParts
+from sparkdesk.engine.interfaces import DrafterPart, PairParts
 from sparkdesk.engine.logprobs import likelihoods
+from sparkdesk.engine.picker import Picker
 from sparkdesk.engine.proposal import NOTHING, Proposal
 from sparkdesk.engine.round import Prefilled, Round, TokenLogprobs
 from sparkdesk.engine.sampling import Sampler
@@ -213,7 +215,7 @@ class _Reply:
         drafter, settings = self.pair.drafter, self.control.speculation
         chooser, situation = chooser_for(settings, self.pair.tuner), self.situation()
         plan = chooser.plan(situation)
-        draft = self.draft(drafter, plan.length) if drafter is not None and plan.length else _Draft()
+        draft = self.draft(drafter, situation, plan.length) if drafter is not None and plan.length else _Draft()
         # Told of every place, also of those a constraint left empty: whether a place is verified must depend on no
         # token drawn for it or after it.
         choice = chooser.choose(situation, draft.rows, draft.whole.confidences)
@@ -239,36 +241,33 @@ class _Reply:
         echo = self.echoes.find(min(room, MOST_ROWS - 1)) if settings.is_tuned else None
         if drafter is None:
             return Situation(self.rule(), 0, length, echo=echo)
-        return Situation(self.rule(), min(room, drafter.block_size), length, drafter.waiting, echo)
+        most = min(room, drafter.block_size)
+        return Situation(self.rule(), most, length, drafter.waiting, echo, is_sequential=drafter.is_sequential)
 
     def rule(self) -> str:
         if self.sampler.is_greedy:
             return GREEDY
         return EXACT if self.control.speculation.drafts_greedily else SAMPLED
 
-    def draft(self, drafter: DrafterPart, length: int) -> _Draft:
+    def draft(self, drafter: DrafterPart, situation: Situation, length: int) -> _Draft:
         began, waiting = perf_counter(), drafter.waiting
         drafter.absorb()
         absorb_ms, began = _since(began), perf_counter()
-        block = drafter.propose(self.committed[-1], length)
-        draft_ms, began = _since(began), perf_counter()
-        whole = self.chain(block)
-        return _Draft(whole, length, waiting, absorb_ms, draft_ms, _since(began))
-
-    def chain(self, block: Block) -> Proposal:
-        """The block's tokens, one conditioned on the other."""
-        anchor, markov, sampler = self.committed[-1], self.pair.markov, self.sampler
-        is_drawn = self.rule() == SAMPLED
-        if self.constraint is None:
-            if is_drawn:
-                return proposal.sampled(block, anchor, history=self.committed, sampler=sampler, markov=markov)
-            return proposal.greedy(block, anchor, markov=markov)
-        with closing(self.constraint.copy()) as constraint:
-            if is_drawn:
-                return proposal.constrained_sampled(
-                    block, anchor, constraint, history=self.committed, sampler=sampler, markov=markov
-                )
-            return proposal.constrained_greedy(block, anchor, constraint, markov=markov)
+        chooser = chooser_for(self.control.speculation, self.pair.tuner)
+        with ExitStack() as stack:
+            constraint = self.constraint and stack.enter_context(closing(self.constraint.copy()))
+            picker = Picker(
+                self.committed,
+                self.sampler,
+                is_drawn=self.rule() == SAMPLED,
+                constraint=constraint,
+                goes_on=partial(chooser.goes_on, situation),
+            )
+            whole = drafter.propose(self.committed[-1], length, picker)
+        draft_ms = _since(began) - picker.elapsed_ms
+        # A constraint may leave the last places of a block empty; a sequential draft ends where its tokens do.
+        rows = len(whole.tokens) if drafter.is_sequential else length
+        return _Draft(whole, rows, waiting, absorb_ms, draft_ms, picker.elapsed_ms)
 
     def learn(self, offer: _Offer, verdict: Verdict, elapsed_ms: float) -> None:
         draft = offer.draft
@@ -316,7 +315,7 @@ class _Reply:
         target, drafter = self.pair.target, self.pair.drafter
         rows = 1 + min(verdict.accepted, kept_count)  # the anchor, and the accepted tokens that became text
         if drafter is not None:
-            drafter.keep(target.features(rows))
+            drafter.keep(target, rows)
             if drafter.waiting >= MOST_WAITING:
                 drafter.absorb()
         target.truncate(len(self.committed) - kept_count - 1 + rows)

@@ -1,15 +1,18 @@
 """A target and a draft made of tables: every distribution is known exactly, and no model is needed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.block import Block
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.interfaces import Block, DraftState, TargetState
+from sparkdesk.engine.interfaces import DraftState, TargetPart, TargetState
 from sparkdesk.engine.kv_snapshots import KvSnapshots
+from sparkdesk.engine.picker import Picker
+from sparkdesk.engine.proposal import Proposal
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import GenerationSettings, GrammarSettings, SamplingSettings, SpeculationSettings
@@ -65,8 +68,11 @@ class TableTarget:
 class TableDrafter:
     """Base logits by block position plus a bias by the previous token, chained greedily like the real graph."""
 
+    is_sequential = False
+
     def __init__(self, base: FloatArray, bias: FloatArray, *, block_size: int = 7) -> None:
         self.base, self.bias, self.block_size = base, bias, block_size
+        self.markov: TableMarkov | None = TableMarkov(bias)
         self.positions: list[float] = []
         self.absorbed = 0
         self.proposed: list[tuple[int, int]] = []
@@ -83,14 +89,17 @@ class TableDrafter:
     def waiting(self) -> int:
         return len(self.positions) - self.absorbed
 
-    def keep(self, features: FloatArray) -> None:
-        self.positions.extend(features[:, 0].tolist())
+    def keep(self, target: TargetPart, rows: int) -> None:
+        self.positions.extend(target.features(rows)[:, 0].tolist())
         assert self.positions == list(range(len(self.positions))), "a feature row is missing or at the wrong place"
 
     def absorb(self) -> None:
         self.absorbed = len(self.positions)
 
-    def propose(self, anchor: int, length: int) -> Block:
+    def propose(self, anchor: int, length: int, picker: Picker) -> Proposal:
+        return picker.block(self.block(anchor, length), self.markov)
+
+    def block(self, anchor: int, length: int) -> Block:
         assert self.waiting == 0, "the draft has not seen all features"
         self.proposed.append((anchor, length))
         rows, previous = [], anchor
@@ -112,6 +121,24 @@ class TableDrafter:
     def restore(self, state: DraftState) -> None:
         self.positions = [float(i) for i in range(state.start + sum(map(len, state.waiting)))]
         self.absorbed = state.start
+
+
+class SequentialTableDrafter(TableDrafter):
+    """The same, a token at a time, each conditioned on the one really drawn before it."""
+
+    is_sequential = True
+
+    def propose(self, anchor: int, length: int, picker: Picker) -> Proposal:
+        assert self.waiting == 0, "the draft has not seen all features"
+        previous: int | None = anchor
+        for i in range(length):
+            assert previous is not None
+            previous = picker.pick((self.base[i] + self.bias[previous]).astype(np.float32))
+            if previous is None or not picker.goes_on:
+                break
+        found = picker.proposal()
+        self.proposed.append((anchor, len(found.tokens)))
+        return found
 
 
 class TableMarkov:
@@ -155,7 +182,6 @@ class TableConstraint:
 class ScriptedPair:
     target: TableTarget
     drafter: TableDrafter | None
-    markov: TableMarkov | None
     tuner: Tuner = field(default_factory=lambda: Tuner(7))
     saved: KvSnapshots = field(default_factory=lambda: KvSnapshots(0))
     may_follow: NDArray[np.bool_] | None = None
@@ -178,7 +204,6 @@ def cycle_pair(vocabulary: int = 16, *, wrong: Sequence[int] = (), context_token
     return ScriptedPair(
         TableTarget(successor, context_tokens),
         TableDrafter(np.zeros((7, vocabulary), np.float32), bias),
-        TableMarkov(bias),
     )
 
 
@@ -189,7 +214,14 @@ def random_pair(seed: int, vocabulary: int = 6, *, likeness: float = 0.7) -> Scr
     noise = random.normal(0, 1.5, (vocabulary, vocabulary)).astype(np.float32)
     bias = (likeness * table + (1 - likeness) * noise).astype(np.float32)
     base = random.normal(0, 0.3, (7, vocabulary)).astype(np.float32)
-    return ScriptedPair(TableTarget(table), TableDrafter(base, bias), TableMarkov(bias))
+    return ScriptedPair(TableTarget(table), TableDrafter(base, bias))
+
+
+def step_by_step(pair: ScriptedPair) -> ScriptedPair:
+    """The same pair with a draft that takes a pass for every token."""
+    assert pair.drafter is not None
+    drafter = SequentialTableDrafter(pair.drafter.base, pair.drafter.bias, block_size=pair.drafter.block_size)
+    return replace(pair, drafter=drafter)
 
 
 @dataclass(frozen=True, slots=True)

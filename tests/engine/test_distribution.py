@@ -17,7 +17,7 @@ from sparkdesk.engine.scheduling.lengths import CONTEXT, DRAFT, PLAIN, Choice, P
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from tests.engine.chi_square import upper_quantile
 from tests.engine.clocked import ClockedTuner
-from tests.engine.scripted import ScriptedPair, random_pair, run
+from tests.engine.scripted import ScriptedPair, random_pair, run, step_by_step
 
 SETTINGS = [
     SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
@@ -80,9 +80,48 @@ def test_the_scheduler_keeps_the_distribution(settings: SamplingSettings) -> Non
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("length", [1, 3])
+def test_a_sequential_draft_of_fixed_length_keeps_the_distribution(settings: SamplingSettings, length: int) -> None:
+    statistic, freedom = chi_square(settings, length, seed=4, pair=step_by_step(random_pair(5)))
+    assert statistic < upper_quantile(freedom, FALSE_ALARM)
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_a_sequential_draft_that_stops_between_steps_keeps_the_distribution(settings: SamplingSettings) -> None:
+    pair = step_by_step(scheduled_pair())
+    statistic, freedom = chi_square(settings, 0, seed=10, pair=pair, speculation=SpeculationSettings())
+    assert statistic < upper_quantile(freedom, FALSE_ALARM)
+    assert isinstance(pair.tuner, ClockedTuner)
+    assert len({played.choice.length for played in pair.tuner.rounds if played.choice.source == DRAFT}) > 2
+
+
+def test_the_test_notices_a_sequential_draft_cut_by_what_was_drawn() -> None:
+    """All that was drafted must be verified: leaving out tokens that were unlikely is peeking."""
+    pair = step_by_step(random_pair(5))
+    pair.tuner = Picky(SMOOTH)
+    settings = SamplingSettings(temperature=1.0, top_k=0, top_p=1.0)
+    statistic, freedom = chi_square(settings, 0, seed=8, pair=pair, speculation=SpeculationSettings())
+    assert statistic > upper_quantile(freedom, MISSED_ALARM)
+
+
+class Picky(ClockedTuner):
+    """Verifies only what comes before the draft's first doubt, which hangs on what was drawn."""
+
+    def plan(self, situation: Situation) -> Plan:
+        return Plan(min(3, situation.most))
+
+    def choose(self, situation: Situation, drafted: int, confidences: Sequence[float]) -> Choice:
+        length = next((i for i, said in enumerate(confidences[1:]) if said < 0.45), drafted)
+        return Choice(DRAFT, length) if length else Choice()
+
+    def goes_on(self, situation: Situation, confidences: Sequence[float]) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_prompt_lookup_without_a_draft_keeps_the_distribution(settings: SamplingSettings) -> None:
     pair = scheduled_pair()
-    pair.drafter = pair.markov = None
+    pair.drafter = None
     statistic, freedom = chi_square(settings, 0, seed=9, pair=pair, speculation=SpeculationSettings())
     assert statistic < upper_quantile(freedom, FALSE_ALARM)
     assert isinstance(pair.tuner, ClockedTuner)

@@ -96,13 +96,13 @@ def test_the_engine_reads_the_rows_that_predict(tmp_path: Path, make: Make, from
         pair.target.truncate(0)
         pair.drafter.truncate(0)
         pair.target.decode(known, all_rows=False)
-        pair.drafter.keep(pair.target.features(len(known)))
+        pair.drafter.keep(pair.target, len(known))
         pair.drafter.absorb()
-        block = pair.drafter.propose(anchor, length)
+        block = pair.drafter.block(anchor, length)
         can = np.isfinite(expected.logits)
         # The cache holds 16-bit floats here.
         assert relative_error(block.logits[can], expected.logits[can]) < 5e-3
         if block.confidences:
             assert relative_error(np.array(block.confidences), expected.confidences) < 5e-3
         with pytest.raises(ValueError, match="the block has"):
-            pair.drafter.propose(anchor, length + 1)
+            pair.drafter.block(anchor, length + 1)

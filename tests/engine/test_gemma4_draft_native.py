@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sparkdesk.engine import proposal
+from sparkdesk.engine.block import Block
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.interfaces import Block
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.sampling import Sampler
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
@@ -33,9 +33,9 @@ def block_after(pair: Pair) -> Block:
     drafter = pair.drafter
     assert drafter is not None
     pair.target.decode(TOKENS, all_rows=False)
-    drafter.keep(pair.target.features(len(TOKENS)))
+    drafter.keep(pair.target, len(TOKENS))
     drafter.absorb()
-    found = drafter.propose(ANCHOR, GEMMA4_BLOCK)
+    found = drafter.block(ANCHOR, GEMMA4_BLOCK)
     return Block(found.logits.copy(), found.confidences, found.logit_cap)
 
 
@@ -55,7 +55,8 @@ def test_the_greedy_chain_is_the_capped_models_own(tmp_path: Path, cap: float) -
         block = block_after(pair)
         expected = expected_chain(target, draft, pair, cap)
         assert block.logit_cap == cap
-        assert proposal.greedy(block, ANCHOR, markov=pair.markov).tokens == tuple(expected.tokens)
+        assert pair.drafter is not None
+        assert proposal.greedy(block, ANCHOR, markov=pair.drafter.markov).tokens == tuple(expected.tokens)
         assert tuple(block.logits.argmax(axis=1).tolist()) != tuple(expected.tokens), "the cap changed nothing"
 
 
@@ -66,7 +67,10 @@ def test_what_is_drawn_from_is_capped_too(tmp_path: Path, cap: float) -> None:
     with opened(tmp_path, target, draft) as pair:
         expected = expected_chain(target, draft, pair, cap).logits[0]
         expected[list(pair._model.suppressed_tokens)] = -np.inf
-        drawn = proposal.sampled(block_after(pair), ANCHOR, history=[], sampler=Sampler(settings), markov=pair.markov)
+        assert pair.drafter is not None
+        drawn = proposal.sampled(
+            block_after(pair), ANCHOR, history=[], sampler=Sampler(settings), markov=pair.drafter.markov
+        )
     q = drawn.distributions[0]
     best = np.argsort(-expected)[:20]
     assert set(q.ids.tolist()) == set(best.tolist())

@@ -187,9 +187,9 @@ def _overlap_after(pair: Pair, tokens: tuple[int, ...], sampling: SamplingSettin
     if pair.target.length < len(tokens) - 1:
         part = tokens[pair.target.length : -1]
         pair.target.decode(part, all_rows=False)
-        pair.drafter.keep(pair.target.features(len(part)))
+        pair.drafter.keep(pair.target, len(part))
     pair.drafter.absorb()
-    q = filtered(pair.drafter.propose(tokens[-1], 1).logits[0].copy(), sampling)
+    q = filtered(pair.drafter.block(tokens[-1], 1).logits[0].copy(), sampling)
     p = filtered(pair.target.decode(tokens[-1:], all_rows=True)[0], sampling)
     pair.target.truncate(len(tokens) - 1)
     return overlap(p, q)

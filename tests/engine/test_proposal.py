@@ -18,8 +18,8 @@ def test_every_token_is_drawn_from_the_chain_of_the_tokens_really_drawn() -> Non
     assert pair.drafter is not None
     changed = 0
     for anchor in range(6):
-        block = pair.drafter.propose(anchor, 7)
-        drawn = sampled(block, anchor, history=[], sampler=Sampler(settings), markov=pair.markov)
+        block = pair.drafter.block(anchor, 7)
+        drawn = sampled(block, anchor, history=[], sampler=Sampler(settings), markov=pair.drafter.markov)
         previous, assumed = anchor, anchor
         for i, token in enumerate(drawn.tokens):
             exact = filtered(pair.drafter.base[i] + pair.drafter.bias[previous], settings)
@@ -33,7 +33,7 @@ def test_every_token_is_drawn_from_the_chain_of_the_tokens_really_drawn() -> Non
 def test_a_greedy_proposal_is_the_graphs_own_chain() -> None:
     pair = random_pair(3)
     assert pair.drafter is not None
-    block = pair.drafter.propose(2, 4)
+    block = pair.drafter.block(2, 4)
     assert greedy(block).tokens == tuple(block.logits.argmax(axis=1).tolist())
     assert greedy(block).first(2).tokens == greedy(block).tokens[:2]
 
@@ -41,7 +41,7 @@ def test_a_greedy_proposal_is_the_graphs_own_chain() -> None:
 def test_a_draft_without_a_markov_head_still_proposes() -> None:
     pair = random_pair(3)
     assert pair.drafter is not None
-    block = pair.drafter.propose(2, 4)
+    block = pair.drafter.block(2, 4)
     drawn = sampled(block, 2, history=[], sampler=Sampler(SamplingSettings(temperature=1, seed=2)), markov=None)
     assert len(drawn.tokens) == len(drawn.distributions) == 4
 
@@ -53,7 +53,7 @@ def test_a_proposal_counts_its_own_tokens_for_penalties() -> None:
     assert pair.drafter is not None
     pair.drafter.base[:], pair.drafter.bias[:] = 0, flat
     settings = SamplingSettings(temperature=1, presence_penalty=50.0, seed=4, **ALL)  # type: ignore[arg-type]
-    block = pair.drafter.propose(0, 5)
+    block = pair.drafter.block(0, 5)
     drawn = sampled(block, 0, history=[0], sampler=Sampler(settings), markov=TableMarkov(flat))
     assert len({0, *drawn.tokens}) == 6
 
@@ -75,14 +75,14 @@ def test_a_soft_cap_comes_before_the_markov_bias(cap: float) -> None:
     pair, changed = capped_pair(cap), 0
     assert pair.drafter is not None
     for anchor in range(6):
-        block = pair.drafter.propose(anchor, 7)
+        block = pair.drafter.block(anchor, 7)
         exact, previous = [], anchor
         for i in range(7):
             exact.append(int((capped(pair.drafter.base[i], cap) + pair.drafter.bias[previous]).argmax()))
             previous = exact[-1]
-        assert greedy(block, anchor, markov=pair.markov).tokens == tuple(exact)
+        assert greedy(block, anchor, markov=pair.drafter.markov).tokens == tuple(exact)
         changed += tuple(exact) != tuple(block.logits.argmax(axis=1).tolist())
-        drawn = sampled(block, anchor, history=[], sampler=Sampler(settings), markov=pair.markov)
+        drawn = sampled(block, anchor, history=[], sampler=Sampler(settings), markov=pair.drafter.markov)
         previous = anchor
         for i, token in enumerate(drawn.tokens):
             row = capped(pair.drafter.base[i], cap) + pair.drafter.bias[previous]
@@ -97,7 +97,7 @@ def test_without_a_markov_head_the_cap_still_flattens_the_odds() -> None:
     pair = capped_pair(5.0)
     assert pair.drafter is not None
     pair.drafter.bias[:] = 0
-    block = pair.drafter.propose(0, 3)
+    block = pair.drafter.block(0, 3)
     drawn = sampled(block, 0, history=[], sampler=Sampler(settings), markov=None)
     wanted = filtered(capped(pair.drafter.base[0], 5.0), settings)
     assert drawn.distributions[0].at(wanted.ids) == pytest.approx(wanted.probabilities, abs=1e-4)
@@ -110,6 +110,6 @@ def test_a_cap_does_not_make_impossible_tokens_possible() -> None:
     pair.drafter.base[:, 2] = -np.inf
     settings = SamplingSettings(temperature=5.0, seed=1, **ALL)  # type: ignore[arg-type]
     for anchor in range(6):
-        block = pair.drafter.propose(anchor, 7)
-        drawn = sampled(block, anchor, history=[], sampler=Sampler(settings), markov=pair.markov)
-        assert 2 not in drawn.tokens and 2 not in greedy(block, anchor, markov=pair.markov).tokens
+        block = pair.drafter.block(anchor, 7)
+        drawn = sampled(block, anchor, history=[], sampler=Sampler(settings), markov=pair.drafter.markov)
+        assert 2 not in drawn.tokens and 2 not in greedy(block, anchor, markov=pair.drafter.markov).tokens

@@ -10,7 +10,7 @@ from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, Spec
 from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.stats import Outcome
 from sparkdesk.errors import ContextFull, EngineError
-from tests.engine.scripted import ScriptedPair, collect, cycle_pair, run
+from tests.engine.scripted import ScriptedPair, collect, cycle_pair, run, step_by_step
 
 GREEDY = SamplingSettings(temperature=0)
 
@@ -27,6 +27,15 @@ def test_greedy_output_equals_plain_decoding(length: int, wrong: tuple[int, ...]
     plain = run(cycle_pair(), [1, 2], length=0).tokens
     assert run(cycle_pair(wrong=wrong), [1, 2], length=length).tokens == plain
     assert plain == tuple((3 + i) % 16 for i in range(40))
+
+
+@pytest.mark.parametrize("length", range(1, 8))
+@pytest.mark.parametrize("wrong", [(), (3, 9), tuple(range(16))], ids=["right", "mostly right", "wrong"])
+def test_a_draft_token_by_token_gives_the_same_text(length: int, wrong: tuple[int, ...]) -> None:
+    done = run(step_by_step(cycle_pair(wrong=wrong)), [1, 2], length=length)
+    assert done.tokens == run(cycle_pair(), [1, 2], length=0).tokens
+    block = run(cycle_pair(wrong=wrong), [1, 2], length=length)
+    assert [r.accepted for r in done.rounds] == [r.accepted for r in block.rounds]
 
 
 def test_each_token_says_where_it_came_from() -> None:
@@ -161,7 +170,7 @@ def test_speculation_can_be_switched_in_mid_reply_without_a_new_prefill() -> Non
 
 def test_a_pair_without_a_draft_decodes_plainly() -> None:
     pair = cycle_pair()
-    pair.drafter = pair.markov = None
+    pair.drafter = None
     done = run(pair, [1, 2], length=3)
     assert done.tokens == run(cycle_pair(), [1, 2], length=0).tokens
     assert done.outcome.stats.accepted_length == 1.0
@@ -171,7 +180,7 @@ def test_a_pair_without_a_draft_repeats_the_context_when_tuned_and_only_then() -
     tuned = SpeculationSettings()
     for speculation, has_lookups in ((tuned, True), (SpeculationSettings(is_enabled=False), False)):
         pair = cycle_pair()
-        pair.drafter = pair.markov = None
+        pair.drafter = None
         done = run(pair, [1, 2], length=0, max_tokens=200, speculation=speculation)
         assert done.tokens == run(cycle_pair(), [1, 2], length=0, max_tokens=200).tokens
         assert bool(done.outcome.stats.from_context) == has_lookups

@@ -26,6 +26,8 @@ class Situation:
     """Feature rows to absorb before drafting."""
     echo: "PromptLookup | None" = None
     """Tokens of the context that may be verified in the place of drafted ones."""
+    is_sequential: bool = False
+    """Whether the draft takes a pass for every token, and all it drafts has to be verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,10 @@ class LengthChooser(Protocol):
         """After drafting `drafted` tokens, perhaps none; `confidences` is empty where the draft has no such head."""
         ...
 
+    def goes_on(self, situation: Situation, confidences: Sequence[float]) -> bool:
+        """Between two steps of a sequential draft: whether one more is worth it, after tokens of these confidences."""
+        ...
+
 
 class FixedLength:
     """Always the same number of tokens, all of them verified."""
@@ -73,3 +79,6 @@ class FixedLength:
 
     def choose(self, situation: Situation, drafted: int, confidences: Sequence[float]) -> Choice:
         return Choice(DRAFT, drafted) if drafted else Choice()
+
+    def goes_on(self, situation: Situation, confidences: Sequence[float]) -> bool:
+        return True

@@ -13,7 +13,7 @@ from sparkdesk.engine.scheduling.costs import ABSORB_ROWS, MOST_ROWS, StepCosts
 from sparkdesk.engine.scheduling.lengths import CONTEXT, DRAFT, Choice, Plan, Situation
 from sparkdesk.engine.scheduling.parking import Parking
 from sparkdesk.engine.scheduling.prompt_lookup import PromptLookup
-from sparkdesk.engine.scheduling.scheduler import Forecast, Prices, forecast, worth_of_verifying
+from sparkdesk.engine.scheduling.scheduler import Forecast, Prices, forecast, survival, worth_of_verifying
 
 FloatVector = NDArray[np.float64]
 
@@ -107,11 +107,26 @@ class Tuner:
             return Choice(CONTEXT, self._echo.length, self._echo.chances) if self._echo else Choice()
         assert self._prices is not None, "nothing is drafted without a plan"
         chances = self._calibration(situation.rule).chances(logits_of(confidences, drafted))
+        if situation.is_sequential:  # what was drawn decided how much there is: to verify less of it would be peeking
+            return Choice(DRAFT, drafted, tuple(chances.tolist()))
         worth = worth_of_verifying(chances, self._prices)
         length = int(worth.argmax())
         if self._echo and self._echo.worth > worth[length]:
             return Choice(CONTEXT, self._echo.length, self._echo.chances)
         return Choice(DRAFT, length, tuple(chances[:length].tolist())) if length else Choice()
+
+    def goes_on(self, situation: Situation, confidences: Sequence[float]) -> bool:
+        """Whether any longer draft is worth its passes and rows, given how sure the draft was of its tokens so far."""
+        prices, drafted = self._prices_of_plan(), len(confidences)
+        most = min(situation.most, self.block_size)
+        if drafted >= most:
+            return False
+        seen, weights = self._blocks.expected(self._now)
+        logits = np.concatenate((logits_of(confidences, drafted), weights @ seen[:, drafted:most]))
+        gained = survival(self._calibration(situation.rule).chances(logits))[drafted:].cumsum()
+        cost_ms = prices.verify_ms[drafted + 1 : most + 1] - prices.verify_ms[drafted]
+        cost_ms += prices.draft_ms[drafted:most] - prices.draft_ms[drafted - 1]
+        return bool((gained > prices.tokens_per_ms * cost_ms).any())
 
     def learn(self, situation: Situation, played: RoundOutcome) -> None:
         """After every round, also after those that somebody else decided on."""

@@ -8,15 +8,15 @@ import pytest
 from numpy.typing import NDArray
 
 from sparkdesk.bench.lab.simulation import JAGGED, SMOOTH, STEEP, Machine
+from sparkdesk.engine.block import Block
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.interfaces import Block
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.scheduling.lengths import CONTEXT, DRAFT, GREEDY, SAMPLED, Situation
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from tests.engine.clocked import ClockedTuner
-from tests.engine.scripted import Run, ScriptedPair, TableDrafter, TableMarkov, TableTarget, collect
+from tests.engine.scripted import Run, ScriptedPair, TableDrafter, TableMarkov, TableTarget, collect, step_by_step
 
 VOCABULARY = 4000
 TUNED = SpeculationSettings(is_enabled=True, draft_length=None)
@@ -28,8 +28,8 @@ class SureDrafter(TableDrafter):
     right: NDArray[np.bool_]
     says = True
 
-    def propose(self, anchor: int, length: int) -> Block:
-        block = super().propose(anchor, length)
+    def block(self, anchor: int, length: int) -> Block:
+        block = super().block(anchor, length)
         chain = [anchor, *block.logits.argmax(axis=1).tolist()][:length]
         confidences = tuple(0.93 if self.right[token] else 0.1 for token in chain) if self.says else ()
         return Block(block.logits, confidences)
@@ -50,6 +50,18 @@ class Successor:
         return rows[0] if isinstance(tokens, int) else rows
 
 
+class Unsure(Successor):
+    """Guesses where it is not right, and its logits say so."""
+
+    def __init__(self, following: NDArray[np.int64], right: NDArray[np.bool_]) -> None:
+        super().__init__(np.where(right, following, np.roll(following, -7)))
+        self.heights = np.where(right, 12.0, 5.0)
+
+    def __getitem__(self, tokens: int | list[int]) -> NDArray[np.float32]:
+        row: NDArray[np.float32] = super().__getitem__(tokens) / 9.0 * self.heights[tokens]
+        return row
+
+
 def long_pair(right: NDArray[np.bool_], machine: Machine = JAGGED) -> ScriptedPair:
     """Target: t -> t + 1 through a long vocabulary. Draft: the same after the tokens in `right`."""
     following = np.roll(np.arange(VOCABULARY), -1)
@@ -57,11 +69,12 @@ def long_pair(right: NDArray[np.bool_], machine: Machine = JAGGED) -> ScriptedPa
     drafter = SureDrafter(np.zeros((7, VOCABULARY), np.float32), Successor(drafted))  # type: ignore[arg-type]
     drafter.right = right
     target = TableTarget(Successor(following), context_tokens=8192)  # type: ignore[arg-type]
-    return ScriptedPair(target, drafter, TableMarkov(np.zeros((1, 1), np.float32)), tuner=ClockedTuner(machine))
+    drafter.markov = TableMarkov(np.zeros((1, 1), np.float32))
+    return ScriptedPair(target, drafter, tuner=ClockedTuner(machine))
 
 
 def without_draft(pair: ScriptedPair) -> ScriptedPair:
-    pair.drafter = pair.markov = None
+    pair.drafter = None
     return pair
 
 
@@ -139,6 +152,21 @@ def test_a_target_without_a_draft_gains_where_text_repeats_and_loses_nothing_els
     free = without_draft(long_pair(shares((0.0, 64)), machine))
     play(free, 400)
     assert clock(free).speed() > 0.99
+
+
+@pytest.mark.parametrize("machine", [JAGGED, SMOOTH], ids=lambda machine: str(machine.name))
+def test_a_sequential_draft_stops_where_it_is_unsure(machine: Machine) -> None:
+    """Right in easy stretches, wrong in hard ones; its own logits say so, and passes are saved."""
+    right = shares((0.97, 200), (0.05, 200))
+    pair = step_by_step(long_pair(right, machine))
+    assert pair.drafter is not None
+    pair.drafter.bias = Unsure(np.roll(np.arange(VOCABULARY), -1), right)  # type: ignore[assignment]
+    done = play(pair, 1600)
+    drafted = [
+        [r.drafted for r in done.rounds[50:] if r.drafted and (r.tokens[0] // 200) % 2 == hard] for hard in (0, 1)
+    ]
+    assert np.mean(drafted[0]) > 1.5 * np.mean(drafted[1])
+    assert clock(pair).speed() > 1.1
 
 
 def test_the_draft_goes_on_where_the_repetition_ends() -> None:

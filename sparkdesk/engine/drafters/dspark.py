@@ -1,21 +1,28 @@
-"""The draft's context: absorbs the target's features, proposes a block of tokens.
+"""DSpark and DFlash drafts: absorb the target's layer inputs, propose a block of tokens in one pass.
+
+A round: absorb the features of the committed rows; DECODE [anchor, mask, mask, ...], whose row i is the next token
+after i drafted ones with the Markov bias of the greedy predecessor; redo that chain with the tokens really drawn.
 
 Source: the DSpark paper (DeepSeek, June 2026) for the block; llama.cpp's dflash graph for the order of calls.
 """
 
 from collections.abc import Sequence
 
-from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.block import Block, MarkovPart
 from sparkdesk.engine.features import PendingFeatures
-from sparkdesk.engine.interfaces import DRAFT_STEP_ROWS, Block, DraftState
+from sparkdesk.engine.interfaces import DRAFT_STEP_ROWS, DraftState, TargetPart
 from sparkdesk.engine.llama import Context
+from sparkdesk.engine.picker import Picker
+from sparkdesk.engine.proposal import Proposal
 
 CONFIDENCE_WEIGHT = "conf_proj.weight"
 LOGIT_CAP = "dflash.final_logit_softcapping"
 
 
-class Drafter:
+class DSparkDrafter:
     """Follows the target's timeline through features, without ever seeing its tokens' logits."""
+
+    is_sequential = False
 
     def __init__(
         self,
@@ -26,9 +33,10 @@ class Drafter:
         has_confidences: bool = True,
         logit_cap: float = 0.0,
         samples_from_anchor: bool = True,
+        markov: MarkovPart | None = None,
     ) -> None:
         """`samples_from_anchor`: whether the anchor's own row predicts; where it does not, only the masks' rows do."""
-        self._context = context
+        self._context, self.markov = context, markov
         self._mask_token, self._has_confidences = mask_token, has_confidences
         self._silent_rows = 0 if samples_from_anchor else 1
         self.block_size, self._logit_cap = block_size - self._silent_rows, logit_cap
@@ -45,9 +53,9 @@ class Drafter:
         """Feature rows kept in memory and not absorbed yet."""
         return self._pending.count
 
-    def keep(self, features: FloatArray) -> None:
-        """Remember (n, layers * width) features of the next n positions of the timeline."""
-        self._pending.append(features)
+    def keep(self, target: TargetPart, rows: int) -> None:
+        """Remember the features of the first `rows` rows of the target's last pass: the next positions."""
+        self._pending.append(target.features(rows))
 
     def absorb(self) -> None:
         """Write the KV cache from all remembered features."""
@@ -57,8 +65,12 @@ class Drafter:
         for i in range(0, len(rows), DRAFT_STEP_ROWS):
             self._context.process_features(rows[i : i + DRAFT_STEP_ROWS], start + i)
 
-    def propose(self, anchor: int, length: int) -> Block:
-        """One pass over [anchor, mask, mask, ...]: `length` positions, 1..block_size.
+    def propose(self, anchor: int, length: int, picker: Picker) -> Proposal:
+        """Up to `length` tokens, 1..block_size, drawn by `picker`."""
+        return picker.block(self.block(anchor, length), self.markov)
+
+    def block(self, anchor: int, length: int) -> Block:
+        """What the graph says of the next `length` positions, 1..block_size: one pass over [anchor, mask, mask, ...].
 
         Beyond the block size the graph would silently leave out the Markov head.
         """
