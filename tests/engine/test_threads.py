@@ -99,7 +99,7 @@ def test_the_probe_finds_the_fastest_and_leaves_it_in_use(seconds: dict[int, flo
         used.append(number)
         target.threads = number
 
-    shares = list(probe_threads(ScriptedPair(target, None, None), times, use))
+    shares = list(probe_threads(ScriptedPair(target, None), times, use))
     assert times.best == best == used[-1]
     assert set(used) == {4, 3, 2} and shares == sorted(shares)
     assert target.length == 0, "what was decoded for it is rubbish"
