@@ -4,7 +4,9 @@ from pathlib import Path
 
 from converters import names
 from converters.config import read_optional_config
+from converters.errors import BadCheckpoint
 from converters.metadata import Entry, text
+from converters.regular_file import read_regular_text
 
 
 def chat_template_entries(folder: Path) -> tuple[Entry, ...]:
@@ -14,8 +16,12 @@ def chat_template_entries(folder: Path) -> tuple[Entry, ...]:
 
 def _read_template(folder: Path) -> str:
     file = folder / "chat_template.jinja"
-    if file.is_file():
-        return file.read_text(encoding="utf-8")
+    if file.exists():
+        try:
+            return read_regular_text(file)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise BadCheckpoint(f"{file} cannot be read: {reason}.") from error
     settings = read_optional_config(folder / "tokenizer_config.json")
     stated = settings.raw("chat_template")
     if isinstance(stated, list):  # several by name; one is the default

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from converters.errors import BadCheckpoint
+from converters.regular_file import read_regular_text
 
+_MOST_BYTES = 128 << 20
+"""The largest tokenizer.json, of 262,144 tokens, takes 33 MiB."""
 _F32_MAX = 3.4e38  # what a GGUF keeps numbers in
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -98,7 +101,7 @@ class Config:
 def read_config(path: Path) -> Config:
     """The JSON object in a file."""
     try:
-        content = path.read_text(encoding="utf-8")
+        content = read_regular_text(path, _MOST_BYTES)
         fields = json.loads(content)
         if _HALF_CHARACTER.search(content):  # escapes can spell text that no file can hold
             json.dumps(fields, ensure_ascii=False).encode("utf-8")
@@ -106,6 +109,9 @@ def read_config(path: Path) -> Config:
         raise BadCheckpoint(
             f"{path.name} is missing from {path.parent}.", hint="Download the whole checkpoint again."
         ) from None
+    except OSError as error:
+        reason = f"{path} cannot be read: {error.strerror or error}."
+        raise BadCheckpoint(reason, hint="Check what it is and who may read it, or download it again.") from error
     except (ValueError, RecursionError):
         raise BadCheckpoint(f"{path.name} is not valid JSON.", hint="Download the file again.") from None
     if not isinstance(fields, dict):

@@ -3,13 +3,17 @@
 import re
 from pathlib import Path
 
+from converters.regular_file import read_regular
+
 _FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.DOTALL | re.MULTILINE)
 
 
 def read(path: Path) -> str:
-    if not path.is_file():
+    try:
+        text = read_regular(path).decode("utf-8", "replace")
+    except OSError:  # a card is no reason to fail
         return ""
-    found = _FRONT_MATTER.search(path.read_text(encoding="utf-8", errors="replace"))
+    found = _FRONT_MATTER.search(text)
     return found.group(1) if found else ""
 
 

@@ -2,7 +2,6 @@
 
 import math
 import mmap
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,9 +10,11 @@ from numpy.typing import NDArray
 
 from converters import names
 from converters.errors import BadCheckpoint
-from converters.gguf_header import GgufHeader, TensorPlace, parse_header
+from converters.gguf_entries import entries
+from converters.gguf_header import BadHeader, GgufHeader, TensorPlace, parse_header
 from converters.metadata import Entry
 from converters.origin import Origin, gguf_origin
+from converters.regular_file import open_regular
 
 _UNQUANTIZED = ("F32", "F16", "BF16")
 
@@ -35,13 +36,13 @@ class GgufTarget:
 
     @property
     def vocab_size(self) -> int:
-        return self._tensor(names.TOKEN_EMBEDDINGS).shape[0]
+        return self._tensor(names.TOKEN_EMBEDDINGS).shape[1]
 
     @property
     def is_exact(self) -> bool:
         from gguf import GGMLQuantizationType
 
-        numbers = {self._tensor(name).type_number for name in (names.TOKEN_EMBEDDINGS, self._head_name)}
+        numbers = {self._tensor(name).ggml_type for name in (names.TOKEN_EMBEDDINGS, self._head_name)}
         return numbers <= {GGMLQuantizationType[name].value for name in _UNQUANTIZED}
 
     @property
@@ -49,8 +50,10 @@ class GgufTarget:
         return gguf_origin(self._header, self._path)
 
     def tokenizer_entries(self) -> tuple[Entry, ...]:
-        entries = self._header.entries.items()
-        return tuple(entry for key, entry in entries if key.startswith(names.TOKENIZER_PREFIX))
+        try:
+            return tuple(entries(self._mapped, self._header, names.TOKENIZER_PREFIX))
+        except BadHeader as error:
+            raise _unreadable(self._path, error) from error
 
     def embedding_rows(self, ids: Sequence[int]) -> NDArray[np.float32]:
         return self._rows(names.TOKEN_EMBEDDINGS, ids)
@@ -67,14 +70,15 @@ class GgufTarget:
 
         place = self._tensor(name)
         try:
-            type_ = GGMLQuantizationType(place.type_number)
+            type_ = GGMLQuantizationType(place.ggml_type)
             block_values, block_bytes = GGML_QUANT_SIZES[type_]
-            shape = place.shape[0], place.shape[1] // block_values * block_bytes  # (vocab, bytes of a row)
-            stored = np.ndarray(shape, np.uint8, self._mapped, place.start)
+            columns, rows_in_file = place.shape
+            shape = rows_in_file, columns // block_values * block_bytes  # (vocab, bytes of a row)
+            stored = np.ndarray(shape, np.uint8, self._mapped, place.offset)
             with np.errstate(invalid="ignore"):  # damaged scales
                 rows: NDArray[np.float32] = dequantize(stored[list(ids)], type_)
         except (ValueError, TypeError, NotImplementedError, OverflowError) as error:
-            raise _unreadable(self._path) from error
+            raise _unreadable(self._path, error) from error
         return rows
 
     def _tensor(self, name: str) -> TensorPlace:
@@ -84,8 +88,8 @@ class GgufTarget:
         return place
 
     def _shape_value(self, template: str) -> int:
-        key = names.key(template, str(self._header.value("general.architecture")))
-        value = self._header.value(key)
+        key = names.key(template, str(self._header.metadata.get("general.architecture")))
+        value = self._header.metadata.get(key)
         if not isinstance(value, int):
             raise BadCheckpoint(f"{self._path} does not say {key!r}; it is not a whole target model.")
         return value
@@ -93,15 +97,16 @@ class GgufTarget:
 
 def _open(path: Path) -> tuple[mmap.mmap, GgufHeader]:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return mapped, parse_header(memoryview(mapped))
-    except (OSError, ValueError, KeyError, struct.error, OverflowError) as error:
-        raise _unreadable(path) from error
+        return mapped, parse_header(mapped)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Path) -> BadCheckpoint:
+def _unreadable(path: Path, error: Exception) -> BadCheckpoint:
+    reason = f"it {error}" if isinstance(error, BadHeader) else getattr(error, "strerror", None) or str(error)
     return BadCheckpoint(
-        f"{path} is not a GGUF file this converter can read: it is damaged, unfinished or too new.",
+        f"{path} is not a GGUF file this converter can read: {reason}.",
         hint="Give the target's checkpoint folder instead, or download the file again.",
     )

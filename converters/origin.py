@@ -7,6 +7,7 @@ from pathlib import Path
 from converters import front_matter, names
 from converters.checkpoint import Checkpoint
 from converters.gguf_header import GgufHeader
+from converters.regular_file import read_regular_text
 
 _HUB = "https://huggingface.co/"
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -44,7 +45,7 @@ def checkpoint_origin(checkpoint: Checkpoint, *, is_draft: bool = False) -> Orig
 
 def gguf_origin(header: GgufHeader, path: Path) -> Origin:
     def said(key: str) -> str:
-        value = header.value(key)
+        value = header.metadata.get(key)
         return value if isinstance(value, str) else ""
 
     return Origin(name=said(names.NAME) or path.stem, repository=said(names.SOURCE_REPOSITORY))
@@ -73,7 +74,7 @@ def _revision(folder: Path) -> str:
     if folder.parent.name == "snapshots":
         return folder.name if _REVISION.fullmatch(folder.name) else ""
     try:
-        first = (folder / _DOWNLOADED).read_text(encoding="utf-8", errors="replace").split("\n", 1)[0].strip()
-    except OSError:
+        first = read_regular_text(folder / _DOWNLOADED).split("\n", 1)[0].strip()
+    except (OSError, UnicodeDecodeError):
         return ""
     return first if _REVISION.fullmatch(first) else ""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.errors import BadCheckpoint, UnsupportedModel
+from converters.regular_file import check_regular, open_regular
 
 _LENGTH_BYTES = 8
 _MAX_HEADER_BYTES = 100_000_000  # the format's own limit
@@ -58,7 +59,7 @@ def open_tensors(path: Path) -> dict[str, StoredTensor]:
     header_bytes, infos = read_header(path)
     if path.stat().st_size == header_bytes:  # an empty mapping is an error on some systems
         return {info.name: _stored(info, b"", 0, path) for info in infos}
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     if hasattr(mmap, "MADV_SEQUENTIAL"):  # larger reads ahead: a third faster from a cold disk
         mapped.madvise(mmap.MADV_SEQUENTIAL)
@@ -67,8 +68,10 @@ def open_tensors(path: Path) -> dict[str, StoredTensor]:
 
 def read_header(path: Path) -> tuple[int, list[TensorInfo]]:
     """The number of bytes before the data, and what the data holds."""
-    file_bytes = path.stat().st_size
-    with path.open("rb") as file:
+    found = path.stat()
+    check_regular(path, found)
+    file_bytes = found.st_size
+    with open_regular(path) as file:
         length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
         available = file_bytes - _LENGTH_BYTES
         if available < 0 or length > available or length > _MAX_HEADER_BYTES:

@@ -209,7 +209,7 @@ class LocalModels:
     def _has_room_beside(self, target: Path, draft: Path) -> bool:
         from sparkdesk.doctor.free_memory import free_room
         from sparkdesk.fit import plan_load, size_from_header
-        from sparkdesk.gguf.glance import glance_gguf
+        from sparkdesk.gguf.header import glance_gguf
 
         sizes = [size_from_header(glance_gguf(path)) for path in (target, draft)]
         context = self._how().context_tokens or sizes[0].trained_context

@@ -66,7 +66,7 @@ def _files(options: Namespace) -> Served:
     from sparkdesk.gguf.header import read_gguf
 
     header, target_header = read_gguf(Path(draft)), read_gguf(Path(target))
-    block_size = int(str(header.metadata.get("dflash.block_size", _USUAL_BLOCK)))
+    block_size = header.whole_number("dflash.block_size", _USUAL_BLOCK)
     files = (str(Path(each).expanduser().absolute()) for each in (target, draft))
     return Served(next(files), next(files), block_size, is_gemma=target_header.architecture.startswith("gemma"))
 

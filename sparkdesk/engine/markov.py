@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.regular_file import open_regular
 from sparkdesk.errors import ModelLoadError
 from sparkdesk.gguf.header import GgufFile, TensorPlace
 
@@ -18,6 +19,7 @@ DRAFT_TO_TARGET = "d2t"
 """Of a draft with a vocabulary of its own: the target's id of each of its tokens."""
 _CACHED_ROWS = 4096
 _Q8_BLOCK_BYTES = 34  # a float16 scale and 32 values
+_I64 = 27  # of ggml_type
 _SMALL_BYTES = 32 << 20
 """A tensor up to this size is kept dequantized."""
 
@@ -33,6 +35,8 @@ class _Rows:
             self._kind = GGMLQuantizationType(place.ggml_type)
         except ValueError:
             raise ModelLoadError(f"{path.name}: {place.name} has an unknown type {place.ggml_type}.") from None
+        if len(place.shape) != 2 or not place.size_bytes:
+            raise ModelLoadError(f"{path.name}: {place.name} has a shape or a type that no Markov head has.")
         columns, count = place.shape
         self._bytes = np.frombuffer(data, np.uint8, place.size_bytes, place.offset).reshape(count, place.row_bytes)
         self._values = self._unpack(self._bytes) if columns * count * 4 <= _SMALL_BYTES else None
@@ -64,7 +68,7 @@ class MarkovHead:
     """Bias of the previous token on the next one, for a few candidates at a time."""
 
     def __init__(self, file: GgufFile) -> None:
-        with file.path.open("rb") as handle:
+        with open_regular(file.path) as handle:
             self._data = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
         self._w1 = _Rows(self._data, file.tensors[W1], file.path)
         self._w2 = _Rows(self._data, file.tensors[W2], file.path)
@@ -89,8 +93,10 @@ class MarkovHead:
         place = file.tensors.get(DRAFT_TO_TARGET)
         if place is None:
             return None
-        ids = np.frombuffer(self._data, np.int64, place.shape[0], place.offset)
         rows = np.zeros(file.tensors[W1].shape[1], np.intp)
+        ids = np.frombuffer(self._data, np.int64, place.size_bytes // 8, place.offset)
+        if place.ggml_type != _I64 or not len(ids) or ids.min() < 0 or ids.max() >= len(rows):
+            raise ModelLoadError(f"{file.path.name}: {DRAFT_TO_TARGET} names tokens that the target does not have.")
         rows[ids] = np.arange(len(ids))
         return rows
 

@@ -218,7 +218,7 @@ class Pair:
             block_size=block_size,
             mask_token=model.mask_token,
             has_confidences=CONFIDENCE_WEIGHT in file.tensors,
-            logit_cap=float(str(file.metadata.get(LOGIT_CAP, 0.0))),
+            logit_cap=file.number(LOGIT_CAP),
             samples_from_anchor=pairing.samples_from_anchor(file),
             markov=MarkovHead(file) if W1 in file.tensors else None,
         )
@@ -310,7 +310,7 @@ def _remembering_tuner(block_size: int, state: Mapping[str, Any]) -> Tuner:
 
 
 def _block_size(draft: GgufFile) -> int:
-    return int(str(draft.metadata["dflash.block_size"]))
+    return draft.whole_number("dflash.block_size")
 
 
 def _used_devices(gpu_layers: int) -> tuple[str, ...]:

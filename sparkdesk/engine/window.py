@@ -57,5 +57,4 @@ def _per_layer(target: GgufFile, name: str) -> tuple[int | float | bool, ...]:
 
 
 def _number(target: GgufFile, name: str) -> int:
-    found = target.metadata.get(f"{target.architecture}.{name}", 0)
-    return int(found) if isinstance(found, int | float) else 0
+    return target.whole_number(f"{target.architecture}.{name}")

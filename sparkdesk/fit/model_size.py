@@ -67,7 +67,7 @@ def size_from_header(header: GgufFile) -> ModelSize:
     embedding_bytes = output_bytes = 0
     for name, place in header.tensors.items():
         if name.startswith("blk."):
-            layer_bytes[int(name.split(".")[1])] += place.size_bytes
+            layer_bytes[_layer(name)] += place.size_bytes
         elif name == "token_embd.weight":
             embedding_bytes += place.size_bytes
         else:
@@ -91,6 +91,12 @@ def size_from_header(header: GgufFile) -> ModelSize:
     )
 
 
+def _layer(name: str) -> int:
+    """-1 for a name that only begins like a layer's."""
+    number = name.split(".")[1]
+    return int(number) if number.isdecimal() and len(number) < 10 else -1
+
+
 def _vocabulary(header: GgufFile) -> int:
     tokens = header.metadata.get("tokenizer.ggml.tokens")
     return tokens.count if isinstance(tokens, ArrayLength) else 0
@@ -103,8 +109,7 @@ class _Reader:
         self._header = header
 
     def number(self, name: str) -> int:
-        found = self._header.metadata.get(f"{self._header.architecture}.{name}", 0)
-        return int(found) if isinstance(found, int | float) else 0
+        return self._header.whole_number(f"{self._header.architecture}.{name}")
 
     def per_layer(self, name: str) -> tuple[int, ...]:
         """A value for every layer, also where the file gives one for all."""

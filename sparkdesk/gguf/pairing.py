@@ -4,12 +4,23 @@ Every answer is one sentence or two that name both sides and say what to do; non
 What llama.cpp does with a file that breaks a rule here is no error but nonsense, or the end of the process.
 """
 
+import mmap
+from typing import TYPE_CHECKING
+
+from converters.regular_file import open_regular
 from sparkdesk.gguf.architectures import architecture_named
-from sparkdesk.gguf.header import ArrayLength, GgufFile
+from sparkdesk.gguf.header import ArrayLength, GgufFile, TensorPlace
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 DRAFT_ARCHITECTURE = "dflash"
 OLD_DRAFT_ARCHITECTURE = "dspark"
 MOST_BLOCK = 256
+_LEAST_RELATED = 0.5
+"""A row and its 2-bit quantization agree by .9 and more, rows of different models hardly at all."""
+_ROW_COUNT = 256
 
 _EMBEDDINGS, _HEAD, _DRAFT_TO_TARGET = "token_embd.weight", "output.weight", "d2t"
 _MARKOV = ("markov_w1.weight", "markov_w2.weight")
@@ -103,6 +114,9 @@ def _heads(draft: GgufFile) -> str:
         return f"{draft.path.name} has only half of its Markov head: {missing} is missing. {_CONVERT_AGAIN}"
     if not any(found) and (says_dspark or "conf_proj.weight" in draft.tensors):
         return f"{draft.path.name} says it is a DSpark draft, but its Markov head is missing. {_CONVERT_AGAIN}"
+    shapes = [draft.tensors[name].shape for name in _MARKOV if name in draft.tensors]
+    if any(len(shape) != 2 or shape[0] != shapes[0][0] for shape in shapes):
+        return f"{draft.path.name} has a Markov head whose halves do not fit each other. {_CONVERT_AGAIN}"
     if _DRAFT_TO_TARGET in draft.tensors and _HEAD not in draft.tensors:
         return f"{draft.path.name} has a vocabulary of its own (d2t) but no output head for it. {_CONVERT_AGAIN}"
     return ""
@@ -160,15 +174,44 @@ def _embeddings(target: GgufFile, draft: GgufFile) -> str:
     """Drafts start from their target's embeddings; those of another model have nothing in common with them."""
     if _EMBEDDINGS not in draft.tensors or _EMBEDDINGS not in target.tensors:
         return ""
-    from sparkdesk.gguf.row_agreement import LEAST_RELATED, row_agreement  # numpy and gguf, for the few that need it
-
-    agreement = row_agreement(target, draft, _EMBEDDINGS)
-    if agreement is None or agreement >= LEAST_RELATED:
+    agreement = _row_agreement(target, draft, _EMBEDDINGS)
+    if agreement is None or agreement >= _LEAST_RELATED:
         return ""
     return (
         f"The token embeddings in {draft.path.name} are not those of the target {target.path.name}: their rows agree "
         f"by {max(0.0, agreement):.0%}, as those of two different models do. {_PICK_TARGET}"
     )
+
+
+def _row_agreement(first: GgufFile, second: GgufFile, tensor: str) -> float | None:
+    """The median cosine of a few hundred rows; None where they cannot be compared."""
+    import numpy as np  # with gguf, for the few that need it
+
+    places = first.tensors[tensor], second.tensors[tensor]
+    if len(places[0].shape) != 2 or places[0].shape != places[1].shape or not all(place.size_bytes for place in places):
+        return None
+    count = places[0].shape[1]
+    ids = np.unique(np.linspace(0, count - 1, min(_ROW_COUNT, count)).astype(np.intp))
+    try:
+        a, b = (_rows(file, place, ids).astype(np.float64) for file, place in zip((first, second), places, strict=True))
+    except (OSError, ValueError, KeyError, TypeError, NotImplementedError):
+        return None
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)  # (rows,)
+    return float(np.median(np.divide((a * b).sum(1), lengths, out=np.ones_like(lengths), where=lengths > 0)))
+
+
+def _rows(file: GgufFile, place: TensorPlace, ids: "NDArray[np.intp]") -> "NDArray[np.float32]":
+    import numpy as np
+    from gguf import GGMLQuantizationType, quants
+
+    with open_regular(file.path) as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        # One by one: a view of the mapping would keep it from being closed.
+        starts = [place.offset + int(i) * place.row_bytes for i in ids]
+        packed = b"".join(data[start : start + place.row_bytes] for start in starts)
+    stored = np.frombuffer(packed, np.uint8).reshape(len(ids), place.row_bytes)
+    kind = GGMLQuantizationType(place.ggml_type)
+    rows: NDArray[np.float32] = quants.dequantize(stored, kind)
+    return rows
 
 
 def _number(file: GgufFile, key: str) -> int:

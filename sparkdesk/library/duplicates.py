@@ -1,10 +1,12 @@
 """Finds the same bytes lying on disk twice, from a few samples of files of the same size."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from converters.regular_file import open_regular
 from sparkdesk.library.model import Model
 
 _SAMPLE_BYTES = 16 * 1024
@@ -36,11 +38,11 @@ def _sampled(path: Path) -> bytes:
     """A digest of pieces from all over the file, its end included."""
     digest = sha256()
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = file.seek(0, 2)
             for i in range(_SAMPLES):
                 file.seek(max(0, (size - _SAMPLE_BYTES) * i // (_SAMPLES - 1)))
                 digest.update(file.read(_SAMPLE_BYTES))
     except OSError:
-        return bytes(str(path), "utf-8")
+        return os.fsencode(path)
     return digest.digest()

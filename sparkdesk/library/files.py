@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -68,6 +69,8 @@ def _gguf_files(place: Place) -> Iterator[FoundFile]:
                 found = path.stat()  # follows links: the hub's snapshots are made of them
             except OSError:
                 continue  # a link to nothing, or a file that went away meanwhile
+            if not stat.S_ISREG(found.st_mode):
+                continue  # a pipe, a socket or a device of that name
             yield FoundFile(path, place, found.st_size, found.st_mtime_ns, (found.st_dev, found.st_ino))
 
 

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from converters.gguf_header import BadHeader, GgufHeader
+from converters.gguf_rules import check_values
+from converters.regular_file import read_regular_text
 from sparkdesk.atomic_file import write_whole
 from sparkdesk.errors import ModelLoadError
-from sparkdesk.gguf.glance import glance_gguf
-from sparkdesk.gguf.header import ArrayLength, GgufFile, Scalar, TensorPlace
+from sparkdesk.gguf.header import ArrayLength, GgufFile, Scalar, TensorPlace, glance_gguf
 from sparkdesk.library.files import FoundFile
 
-FORMAT = 1
+FORMAT = 2
+_MOST_BYTES = 64 << 20
 _LONGEST_TEXT = 200  # a chat template is nothing the library asks for
 
 
@@ -28,10 +31,16 @@ class Headers:
         """The header, or the sentence that says why there is none."""
         key = str(file.path)
         kept = self._known.get(key)
-        if kept is None or kept["stamp"] != [file.size_bytes, file.mtime_ns]:
-            kept = {"stamp": [file.size_bytes, file.mtime_ns], **_looked_at(file.path)}
-        self._used[key] = kept
-        return kept["problem"] if "problem" in kept else _header(file.path, kept)
+        stamp = [file.size_bytes, file.mtime_ns]
+        if isinstance(kept, dict) and kept.get("stamp") == stamp:
+            try:
+                found = _kept(file, kept)
+                self._used[key] = kept
+                return found
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+                pass  # a cache is believed no more than the file itself
+        self._used[key] = kept = {"stamp": stamp, **_looked_at(file.path)}
+        return _kept(file, kept)
 
     def save(self) -> None:
         """Keep what was asked for; headers of files that went away are forgotten."""
@@ -42,7 +51,7 @@ class Headers:
 
 def _read(cache_file: Path) -> dict[str, dict[str, Any]]:
     try:
-        content = json.loads(cache_file.read_text("utf-8"))
+        content = json.loads(read_regular_text(cache_file, _MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -73,16 +82,35 @@ def _packed(value: Scalar | ArrayLength) -> object:
     return {"count": value.count, "numbers": value.numbers} if isinstance(value, ArrayLength) else value
 
 
-def _header(path: Path, kept: Mapping[str, Any]) -> GgufFile:
-    metadata = {name: _unpacked(value) for name, value in kept["metadata"].items()}
-    places = (
-        TensorPlace(name, tuple(shape), kind, offset, size) for name, shape, kind, offset, size in kept["tensors"]
-    )
-    return GgufFile(path, metadata, {place.name: place for place in places})
+def _kept(file: FoundFile, kept: Mapping[str, Any]) -> GgufFile | str:
+    """Raises ValueError and its like where the cache holds what no header says."""
+    if "problem" in kept:
+        return _text(kept["problem"])
+    metadata = {_text(name): _unpacked(value) for name, value in kept["metadata"].items()}
+    tensors = {place.name: place for place in (_place(file, *each) for each in kept["tensors"])}
+    check_values(GgufHeader(metadata, tensors))
+    return GgufFile(file.path, metadata, tensors)
+
+
+def _place(file: FoundFile, name: str, shape: list[int], kind: int, offset: int, size_bytes: int) -> TensorPlace:
+    numbers = (*shape, kind, offset, size_bytes)
+    if any(type(number) is not int or number < 0 for number in numbers) or offset + size_bytes > file.size_bytes:
+        raise BadHeader("has a tensor that does not lie in the file")
+    return TensorPlace(_text(name), tuple(shape), kind, offset, size_bytes)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise BadHeader("has a name that is not a text")
+    return value
 
 
 def _unpacked(value: Any) -> Scalar | ArrayLength:
     if isinstance(value, dict):
-        return ArrayLength(value["count"], tuple(value["numbers"]))
-    scalar: Scalar = value
-    return scalar
+        numbers = tuple(value["numbers"])
+        if type(value["count"]) is not int or not all(isinstance(each, int | float) for each in numbers):
+            raise BadHeader("has an array that holds no numbers")
+        return ArrayLength(value["count"], numbers)
+    if not isinstance(value, int | float | str):
+        raise BadHeader("has a value of no type that a header knows")
+    return value

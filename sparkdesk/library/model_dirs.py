@@ -38,7 +38,7 @@ def find_places(
     ]
     found: dict[Path, Place] = {}
     for place in wanted:
-        if place.folder.is_dir():
+        if os.path.isdir(place.folder):  # False also where it may not be looked at
             found.setdefault(place.folder.resolve(), place)
     return tuple(found.values())
 

@@ -1,11 +1,13 @@
 """Which targets and drafts make pairs: those that were built, and those that fit."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from converters.regular_file import read_regular_text
 from sparkdesk.gguf import pairing
 from sparkdesk.library.model import DRAFT, TARGET, Model, Pair
 
@@ -22,7 +24,7 @@ def find_pairs(models: Sequence[Model], ours: Path) -> tuple[Pair, ...]:
 
 def _built(models: Sequence[Model], ours: Path) -> Iterator[Pair]:
     by_path = {path.resolve(): model for model in models for path in model.files}
-    for folder in sorted(path for path in ours.glob("*") if path.is_dir() and not path.name.startswith(".")):
+    for folder in sorted(path for path in ours.glob("*") if os.path.isdir(path) and not path.name.startswith(".")):
         record = _record(folder)
         if record is None:
             continue
@@ -30,7 +32,7 @@ def _built(models: Sequence[Model], ours: Path) -> Iterator[Pair]:
         target, draft = (by_path.get(path.resolve()) if path is not None else None for path in sides)
         problem = next(
             (f"Its {role} {path or ''} is missing." for role, path in zip((TARGET, DRAFT), sides, strict=True)
-             if path is None or not path.exists()),
+             if path is None or not os.path.exists(path)),
             "",
         )  # fmt: skip
         name = str(record.get("name") or folder.name)
@@ -40,11 +42,13 @@ def _built(models: Sequence[Model], ours: Path) -> Iterator[Pair]:
 def _record(folder: Path) -> Mapping[str, Any] | None:
     """What pair.json says; a folder with a target.gguf and a draft.gguf needs none."""
     try:
-        record = json.loads((folder / RECORD).read_text("utf-8"))
+        record = json.loads(read_regular_text(folder / RECORD))
     except FileNotFoundError:
         both = {role: f"{role}.gguf" for role in (TARGET, DRAFT)}
         return (
-            {"name": _without_hash(folder.name), **both} if all((folder / f).is_file() for f in both.values()) else None
+            {"name": _without_hash(folder.name), **both}
+            if all(os.path.isfile(folder / f) for f in both.values())
+            else None
         )
     except (OSError, ValueError, RecursionError):
         return {}

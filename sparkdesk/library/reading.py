@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from converters.gguf_rules import missing_key
 from sparkdesk.config.paths import Paths
 from sparkdesk.config.settings import Settings
 from sparkdesk.gguf.header import GgufFile
@@ -89,4 +90,6 @@ def _role(header: GgufFile) -> tuple[str, str]:
         return OTHER, "it holds no weights."
     if architecture == OLD_DRAFT_ARCHITECTURE:
         return DRAFT, "in the early 'dspark' format that nothing loads any more: convert it again."
-    return (DRAFT if architecture == DRAFT_ARCHITECTURE else TARGET), ""
+    missing = missing_key(header.metadata)
+    problem = f"its header does not say {missing}." if missing else ""
+    return (DRAFT if architecture == DRAFT_ARCHITECTURE else TARGET), problem

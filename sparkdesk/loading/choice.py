@@ -85,7 +85,7 @@ def named_pair(name: str) -> ChosenPair:
 
 def _checked(chosen: ChosenPair) -> Generator[Progress, None, PairFiles]:
     """A file that is broken is found out while the old pair is still loaded."""
-    from sparkdesk.gguf.glance import glance_gguf
+    from sparkdesk.gguf.header import glance_gguf
 
     files = yield from chosen.prepare()
     for path in (files.target, files.draft):

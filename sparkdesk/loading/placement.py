@@ -8,7 +8,7 @@ from sparkdesk.engine.settings import ALL_LAYERS, LoadSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice
 from sparkdesk.fit import FreeMemory, ModelSize, need_of, plan_load, size_from_header
-from sparkdesk.gguf.glance import glance_gguf
+from sparkdesk.gguf.header import glance_gguf
 from sparkdesk.loading.choice import PairFiles
 
 _SURE_TO_FIT_BYTES = 1_000_000_000

@@ -8,6 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from converters.regular_file import read_regular_text
 from sparkdesk.atomic_file import write_whole
 
 _SECTION = "crashed_with_repacked_weights"
@@ -38,7 +39,7 @@ class CrashMemory:
         if self._path is None:
             return {}
         try:
-            content = json.loads(self._path.read_text("utf-8"))
+            content = json.loads(read_regular_text(self._path))
         except (OSError, ValueError, RecursionError):
             return {}
         return content if isinstance(content, dict) else {}

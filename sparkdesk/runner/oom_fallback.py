@@ -7,7 +7,7 @@ from pathlib import Path
 from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.errors import EngineError, OutOfMemory
 from sparkdesk.fit import ModelSize, need_of, size_from_header
-from sparkdesk.gguf.glance import glance_gguf
+from sparkdesk.gguf.header import glance_gguf
 from sparkdesk.machine import hardware
 from sparkdesk.runner.crash import ProcessExit, telling_line
 

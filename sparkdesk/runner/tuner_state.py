@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from converters.regular_file import read_regular_text
 from sparkdesk.atomic_file import write_whole
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings
@@ -34,7 +35,7 @@ class TunerState:
             return None
         about = circumstances(settings, model)
         try:
-            told = json.loads(self._path(about).read_text("utf-8"))
+            told = json.loads(read_regular_text(self._path(about)))
         except (OSError, ValueError, RecursionError):
             return None
         return told.get("learnt") if isinstance(told, dict) and told.get("about") == about else None

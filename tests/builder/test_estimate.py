@@ -289,10 +289,11 @@ def _gguf(path: Path, weights_bytes: int, *, padding: int = 0) -> bytes:
     writer.add_value_length(64)
     writer.add_feed_forward_length(512)
     writer.add_context_length(2048)
-    writer.add_token_list([f"token {i}" for i in range(2048)])
+    rows = weights_bytes // 4 // 17 // 192
+    writer.add_token_list([f"token {i}" for i in range(min(rows, 2048))])
     if padding:
         writer.add_string("general.description", "x" * padding)
-    writer.add_tensor("token_embd.weight", np.zeros(weights_bytes // 4 // 17, np.float32))
+    writer.add_tensor("token_embd.weight", np.zeros((rows, 192), np.float32))
     for layer in range(16):
         writer.add_tensor(f"blk.{layer}.attn_q.weight", np.zeros(weights_bytes // 4 // 17, np.float32))
     writer.write_header_to_file()

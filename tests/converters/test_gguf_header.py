@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from converters import ConversionError, convert_target
+from converters.gguf_entries import entries
 from converters.gguf_header import parse_header
 from converters.gguf_target import GgufTarget
 from tests.converters.checkpoints import TARGET_SHAPE, make_target
@@ -24,14 +25,15 @@ def target_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_agrees_with_the_gguf_packages_reader(target_file: Path) -> None:
-    ours, theirs = parse_header(target_file.read_bytes()), gguf.GGUFReader(target_file)
-    for key, entry in ours.entries.items():
+    data = target_file.read_bytes()
+    ours, theirs = parse_header(data), gguf.GGUFReader(target_file)
+    for key, entry in ((entry.key, entry) for entry in entries(data, ours)):
         field = theirs.fields[key]
         assert entry.value == field.contents(), key
         assert [entry.kind] + ([entry.item_kind] if entry.item_kind else []) == [t.name for t in field.types[:2]], key
     for tensor in theirs.tensors:
         place = ours.tensors[tensor.name]
-        assert (place.start, place.shape) == (tensor.data_offset, tuple(tensor.shape.tolist()[::-1]))
+        assert (place.offset, place.shape) == (tensor.data_offset, tuple(tensor.shape.tolist()))
     assert len(ours.tensors) == len(theirs.tensors)
 
 

@@ -13,7 +13,7 @@ def write_target(path: Path, *, width: int = 32, vocabulary: list[str] | None = 
     writer.add_file_type(file_type)
     writer.add_embedding_length(width)
     writer.add_block_count(2)
-    writer.add_tensor("token_embd.weight", np.zeros((16, width), np.float16))
+    writer.add_tensor("token_embd.weight", np.zeros((len(vocabulary or VOCABULARY), width), np.float16))
     return _closed(writer, path)
 
 
@@ -22,6 +22,8 @@ def write_draft(path: Path, *, width: int = 32, architecture: str = "dflash") ->
     writer.add_file_type(7)
     writer.add_uint32(f"{architecture}.block_size", 7)
     writer.add_array(f"{architecture}.target_layers", [0, 1])
+    writer.add_uint32(f"{architecture}.block_count", 1)
+    writer.add_uint32(f"{architecture}.embedding_length", width)
     writer.add_uint32("tokenizer.ggml.mask_token_id", 3)
     writer.add_tensor("fc.weight", np.zeros((32, 2 * width), np.float16))
     return _closed(writer, path)

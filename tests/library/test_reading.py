@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from sparkdesk.gguf.glance import glance_gguf
-from sparkdesk.gguf.header import read_gguf
+from sparkdesk.gguf.header import glance_gguf, read_gguf
 from sparkdesk.hub_layout import lock_of
 from sparkdesk.library.last_used import mark_used
 from sparkdesk.library.model_dirs import HUB, Place, find_places, hub_cache, repository_of
