@@ -6,13 +6,11 @@ reads its log for progress and ends the process to cancel. This is the only modu
 
 import ctypes
 import errno
-import math
 import mmap
 import os
 import queue
 import re
 import shutil
-import struct
 import subprocess
 import sys
 import threading
@@ -23,7 +21,8 @@ from pathlib import Path
 from typing import IO
 
 from converters.errors import QuantizeFailed, UnsupportedModel
-from converters.gguf_header import GgufHeader, TensorPlace, parse_header
+from converters.gguf_entries import entries
+from converters.gguf_header import GgufHeader, parse_header
 from converters.output_types import OutputType, output_type_named
 from converters.progress import ConversionProgress
 
@@ -139,35 +138,28 @@ def _check(source: Path, out: Path, type_: OutputType) -> None:
     """
     try:
         with _mapped(source) as given, _mapped(out) as made:
-            wanted, found, size_bytes = parse_header(given), parse_header(made), len(made)
-        end = max((_end(place) for place in found.tensors.values()), default=0)
-    except (OSError, ValueError, KeyError, struct.error, TypeError, OverflowError) as error:
+            wanted, found = parse_header(given), parse_header(made)
+            kept = {entry.key: entry.value for entry in entries(given, wanted) if entry.key not in _OF_THE_FILE}
+            told = {entry.key: entry.value for entry in entries(made, found)}
+    except (OSError, ValueError) as error:
         raise _broken(type_, f"its header cannot be read ({error or type(error).__name__})") from error
-    kept = {name: entry.value for name, entry in wanted.entries.items() if name not in _OF_THE_FILE}
-    lost = next((name for name, value in kept.items() if found.value(name) != value), None)
+    unknown = next((place.name for place in found.tensors.values() if not place.size_bytes), None)
+    if unknown is not None:
+        raise _broken(type_, f"the tensor {unknown} has a type that nobody knows")
+    lost = next((name for name, value in kept.items() if told.get(name) != value), None)
     if lost is not None:
         raise _broken(type_, f"{lost} is missing or has changed")
-    if found.value("general.file_type") != type_.file_type:
-        raise _broken(type_, f"its file type is {found.value('general.file_type')}, not {type_.file_type}")
+    if told.get("general.file_type") != type_.file_type:
+        raise _broken(type_, f"its file type is {told.get('general.file_type')}, not {type_.file_type}")
     shapes, made_shapes = _shapes(wanted), _shapes(found)
     if shapes != made_shapes:
         odd = min(shapes.items() ^ made_shapes.items())[0]
         raise _broken(type_, f"the tensor {odd} is missing or has another shape")
-    if end > size_bytes:
-        raise _broken(type_, f"its tensors end at byte {end:,}, the file at {size_bytes:,}")
 
 
 def _shapes(header: GgufHeader) -> dict[str, tuple[int, ...]]:
     """Without outer dimensions of 1, which llama.cpp leaves out."""
-    return {name: tuple(dropwhile(lambda size: size == 1, place.shape)) for name, place in header.tensors.items()}
-
-
-def _end(place: TensorPlace) -> int:
-    """Where in the file the tensor ends. Raises ValueError for a type that nobody knows."""
-    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
-
-    elements, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(place.type_number)]
-    return place.start + math.prod(place.shape) // elements * block_bytes
+    return {name: tuple(dropwhile(lambda size: size == 1, place.shape[::-1])) for name, place in header.tensors.items()}
 
 
 @contextmanager

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from sparkdesk.gguf.glance import glance_gguf
 
+from sparkdesk.gguf.header import glance_gguf
 from tests import smollm2 as real_model
 
 

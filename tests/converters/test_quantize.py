@@ -177,7 +177,7 @@ def with_another_template(data: bytes) -> bytes:
         (lambda data: b"GGUF", "cannot be read"),
         (lambda data: data[:5000], "cannot be read"),
         (lambda data: b"\0" * len(data), "cannot be read"),
-        (truncated, "its tensors end at byte"),
+        (truncated, "ends at byte"),
         (with_a_tensor_renamed, "blk.0.attn_[qx].weight is missing"),
         (with_another_template, "tokenizer.chat_template"),
     ],
