@@ -1,6 +1,6 @@
 """The engine's child process: `python -m sparkdesk.runner.child [LEARNT_FOLDER]`.
 
-One line of JSON a message on stdin and stdout.
+Messages come on stdin and go to stdout, framed by `wire`.
 
 The descriptors of the wire are private copies; descriptor 1 is pointed at stderr, so nothing that a C library prints
 can get between two messages. When the parent goes away, stdin ends and the process is gone at once, in mid-decode too.
@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -21,9 +22,11 @@ from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings
 from sparkdesk.engine.stats import Outcome
 from sparkdesk.runner import wire
-from sparkdesk.runner.protocol import Response
+from sparkdesk.runner.protocol import Alive, Request, Response
 from sparkdesk.runner.service import LoadedPair, OnProgress, PairEngine, Service
 from sparkdesk.runner.tuner_state import TunerState
+
+HEARTBEAT_SECONDS = 1.0
 
 
 class LlamaEngine:
@@ -53,8 +56,10 @@ def main(engine: PairEngine) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the whole terminal; the desk answers it with Cancel
     faulthandler.enable()  # the last words of a crash then say which call it was
     requests, responses = _claim_wire()
-    service = Service(engine, _Sender(responses))
+    send = _Sender(responses)
+    service = Service(engine, send)
     threading.Thread(target=_read, args=(requests, service), name="requests", daemon=True).start()
+    threading.Thread(target=_say_alive, args=(send,), name="heartbeat", daemon=True).start()
     service.run()
     # Past the interpreter's own teardown, where a library's destructors may hang; the pair is closed already.
     os._exit(0)
@@ -71,19 +76,33 @@ def _claim_wire() -> tuple[BinaryIO, BinaryIO]:
 
 def _read(requests: BinaryIO, service: Service) -> None:
     try:
-        for line in requests:
-            try:
-                request_id, request = wire.decode_request(line)
-            except wire.WireError as error:
-                service.refuse(error, error.request_id)
-            else:
-                service.receive(request, request_id)
+        while (message := _next(requests, service)) is not None:
+            request_id, request = message
+            service.receive(request, request_id)
     finally:
         os._exit(0)  # the parent is gone: nobody wants the rest
 
 
+def _next(requests: BinaryIO, service: Service) -> tuple[int, Request] | None:
+    """The next request that can be read. One whose bytes are wrong is answered; where even the frame is, it is over."""
+    while True:
+        try:
+            return wire.read_request(requests)
+        except wire.WireError as error:
+            if not error.request_id:
+                return None
+            service.refuse(error, error.request_id)
+
+
+def _say_alive(send: "_Sender") -> None:
+    """llama.cpp's calls let other threads of Python run, so this goes on through a long prefill or load."""
+    while True:
+        send(Alive(), 0)
+        time.sleep(HEARTBEAT_SECONDS)
+
+
 class _Sender:
-    """Writes answers of both threads, one whole line at a time."""
+    """Writes answers of all threads, one whole message at a time."""
 
     def __init__(self, responses: BinaryIO) -> None:
         self._responses, self._lock = responses, threading.Lock()

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SpeculationSettings
 from sparkdesk.errors import EngineError, OutOfMemory
@@ -19,7 +21,7 @@ from sparkdesk.runner.crash import ProcessExit
 from sparkdesk.runner.crash_fallback import WITHOUT_DRAFT, WITHOUT_REPACKING, Attempt, attempts, crash_in_all
 from sparkdesk.runner.crash_memory import CrashMemory
 from sparkdesk.runner.oom_fallback import ran_out_of_memory, smaller_loads
-from sparkdesk.runner.process import ChildProcess
+from sparkdesk.runner.process import LEAVING_SECONDS, REPLACING_SECONDS, ChildProcess
 from sparkdesk.runner.protocol import (
     Cancel,
     Compare,
@@ -37,7 +39,7 @@ from sparkdesk.runner.protocol import (
 )
 from sparkdesk.runner.reply import Answer, Reply, expected
 
-HEARTBEAT_SECONDS = 0.4
+_PROGRESS_SECONDS = 0.4
 """While it loads, an event comes at least this often, so that whoever cancels between two events need not wait."""
 
 
@@ -82,6 +84,12 @@ class EngineClient:
         return self._model is not None and child is not None and child.is_alive
 
     @property
+    def is_stalled(self) -> bool:
+        """Whether its process lives and has not reacted for a while; it is ended and named when that goes on."""
+        child = self._child
+        return child is not None and child.is_stalled
+
+    @property
     def last_words(self) -> str:
         """The end of what the engine's process wrote to stderr, for a bug report."""
         child = self._child
@@ -95,7 +103,7 @@ class EngineClient:
 
         Raises ModelLoadError, OutOfMemory, EngineCrashed, or EngineError when `close` was called meanwhile.
         """
-        self.close()
+        self._end(REPLACING_SECONDS)
         order = self._closed_count
         try:
             loaded = yield from self._load(settings, order)
@@ -144,14 +152,17 @@ class EngineClient:
         self._tell(Cancel())
 
     def close(self) -> None:
-        """End the process, whatever it is doing. May be called again, and from another thread."""
+        """End the process within two seconds, whatever it is doing. May be called again, and from another thread."""
+        self._end(LEAVING_SECONDS)
+
+    def _end(self, patience_s: float) -> None:
         with self._lock:
             self._closed_count += 1
             child, self._child, self._model = self._child, None, None
             if self._end_at_exit is not None:
                 self._end_at_exit.detach()
         if child is not None:
-            child.end()
+            child.end(patience_s)
             self._words_before = child.last_words
 
     def _load(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded]:
@@ -185,7 +196,7 @@ class EngineClient:
                 yield Loading(smaller.notice, 0.0)
                 answer = yield from self._try(smaller.settings, order)
                 if isinstance(answer, Loaded):
-                    return replace(answer, model=replace(answer.model, memory_note=smaller.note))
+                    return msgspec.structs.replace(answer, model=replace(answer.model, memory_note=smaller.note))
                 if not ran_out_of_memory(answer):
                     break
         if isinstance(first, OutOfMemory):
@@ -194,10 +205,10 @@ class EngineClient:
 
     def _try(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded | ProcessExit | OutOfMemory]:
         """Load in a fresh process; tells of its death, and of too little memory, instead of raising."""
-        exchange = self._start(order).ask(Load(settings))
+        exchange = self._start(order).ask(Load.of(settings))
         latest = Loading("target", 0.0)
         while True:
-            answer = exchange.answer_within(HEARTBEAT_SECONDS) or latest
+            answer = exchange.answer_within(_PROGRESS_SECONDS) or latest
             if isinstance(answer, Loading):
                 latest = answer
                 yield answer
@@ -237,4 +248,4 @@ def _told_apart(loaded: Loaded, attempt: Attempt, deaths: list[tuple[Attempt, Pr
     model = replace(loaded.model, uses_safe_buffers=not attempt.settings.use_extra_buffers)
     if attempt.way == WITHOUT_DRAFT:
         model = replace(model, draft_problem=f"With the draft, the engine crashes. {deaths[-1][1].sentence()}")
-    return replace(loaded, model=model)
+    return msgspec.structs.replace(loaded, model=model)

@@ -43,6 +43,8 @@ class ProcessExit:
     """True when we ended it ourselves."""
     garbage: str = ""
     """Set when it was ended because it sent something that is no message."""
+    stalled_s: float = 0.0
+    """How long it had said nothing at all when it was ended for that; 0 when it was not."""
 
     @property
     def signal_name(self) -> str:
@@ -60,7 +62,8 @@ class ProcessExit:
         """What the user reads."""
         if self.was_asked:
             return EngineError("The engine was closed.", "Load a model to go on.")
-        return EngineCrashed(self.sentence(), _HINTS.get(self.signal_name, RELOAD_HINT))
+        hint = RELOAD_HINT if self.stalled_s or self.garbage else _HINTS.get(self.signal_name, RELOAD_HINT)
+        return EngineCrashed(self.sentence(), hint)
 
     @property
     def moment(self) -> str:
@@ -73,6 +76,8 @@ class ProcessExit:
     def _cause(self) -> str:
         if self.garbage:
             return f"sent something unreadable and was ended ({self.garbage})"
+        if self.stalled_s:
+            return f"stalled: it did not react for {self.stalled_s:.0f} s and was ended"
         if not self.signal_name:
             return f"ended unexpectedly (exit code {self.exit_code})"
         return _CAUSES.get(self.signal_name, f"crashed ({self.signal_name})")

@@ -38,7 +38,7 @@ def ran_out_of_memory(answer: object) -> bool:
     """llama.cpp says so, dies of it with those words, or the system kills it."""
     if isinstance(answer, OutOfMemory):
         return True
-    if not isinstance(answer, ProcessExit) or answer.was_asked:
+    if not isinstance(answer, ProcessExit) or answer.was_asked or answer.stalled_s or answer.garbage:
         return False
     words = telling_line(answer.last_words)
     return answer.signal_name == "SIGKILL" or any(each in words for each in _MEMORY_WORDS)

@@ -1,23 +1,27 @@
-"""One child process and the lines to and from it; knows nothing of models.
+"""One child process and the messages to and from it; knows nothing of models.
 
 Every request gets an Exchange and a number of its own, and every answer carries that number. So an exchange may be
 abandoned at any moment, and the next request still reads only its own answers. Threads of this module do all the
-reading: a Ctrl+C in the main thread never tears a line apart, and a child that dies wakes whoever waits for it.
+reading and writing: a Ctrl+C in the main thread never tears a message apart, nobody who asks waits for a child that
+does not listen, and a child that dies wakes whoever waits for it. So does one that stops: it must say something every
+second, and is ended where it does not.
 """
 
 import contextlib
 import itertools
 import os
 import queue
+import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO
 
 from sparkdesk.runner import wire
 from sparkdesk.runner.child_environment import child_environment
 from sparkdesk.runner.crash import LOADING_TARGET, ProcessExit
 from sparkdesk.runner.protocol import (
+    Alive,
     Compare,
     Generate,
     Load,
@@ -31,7 +35,21 @@ from sparkdesk.runner.protocol import (
 )
 
 LAST_WORDS_BYTES = 8192
-POLITE_SECONDS = 1.0
+POLITE_SECONDS = 0.8
+"""For what ends by itself, as an idle child does that is told to go."""
+_ABRUPT_SECONDS = 0.3
+"""For a process that was sent SIGTERM, which only one that is stopped does not obey."""
+LEAVING_SECONDS = 0.8
+"""For one that was sent SIGKILL, when nobody needs its memory: it may go on giving that back on its own."""
+REPLACING_SECONDS = 10.0
+"""The same, when another model is to take its place."""
+_TICK_SECONDS = 0.5
+NAMED_SECONDS = 3.0
+"""A child that says nothing for so long is called stalled; one that works says something every second."""
+STALLED_SECONDS = 15.0
+"""And is ended after so long."""
+STALLED_LOADING_SECONDS = 30.0
+"""The same while it loads: a graphics driver may hold Python's lock while it starts."""
 _PARTIAL = (Loading, Prefilling, RoundDone)
 _STAGES = {"target": LOADING_TARGET, "draft": "loading the draft", "warm-up": "warming up"}
 _ACTIVITIES: dict[type[Request], str] = {
@@ -48,6 +66,7 @@ class Exchange:
     def __init__(self, request: Request, request_id: int) -> None:
         self.request_id = request_id
         self.activity = _ACTIVITIES.get(type(request), "working")
+        self.is_loading = isinstance(request, Load)
         self.is_over = False
         self._answers: queue.SimpleQueue[Response | ProcessExit] = queue.SimpleQueue()
 
@@ -60,7 +79,7 @@ class Exchange:
         self._answers.put(answer)
 
     def next_answer(self) -> Response | ProcessExit:
-        """Waits for it. A Death is the last there is."""
+        """Waits for it. A ProcessExit is the last there is, and comes at the latest when the child is given up."""
         return self._answers.get()
 
     def answer_within(self, seconds: float) -> Response | ProcessExit | None:
@@ -76,18 +95,25 @@ class ChildProcess:
 
     def __init__(self, command: Sequence[str]) -> None:
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=child_environment())
-        self._write_lock = threading.Lock()
+        environment = child_environment()
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
         self._lock = threading.Lock()
         self._pending: dict[int, Exchange] = {}  # the oldest first
         self._numbers = itertools.count(1)
         self._is_ending = False
-        self._death: ProcessExit | None = None
+        self._exit: ProcessExit | None = None
+        self._is_over = threading.Event()
         self._last_words = b""
-        assert self._process.stdin and self._process.stdout and self._process.stderr
-        self._requests = self._process.stdin
-        self._overhearing = _thread(self._overhear, self._process.stderr)
-        self._listening = _thread(self._listen, self._process.stdout)
+        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._silent_s = 0.0
+        self._stalled_s = 0.0
+        """How long it had said nothing when it was ended for that."""
+        stdin, stdout, stderr = self._process.stdin, self._process.stdout, self._process.stderr
+        assert stdin and stdout and stderr
+        _start(lambda: self._write(stdin))
+        self._stderr_reader = _start(lambda: self._read_stderr(stderr))
+        _start(lambda: self._read(stdout))
+        _start(self._watch)
 
     @property
     def pid(self) -> int:
@@ -95,7 +121,12 @@ class ChildProcess:
 
     @property
     def is_alive(self) -> bool:
-        return self._death is None
+        return self._exit is None
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether it lives and has said nothing for a while."""
+        return self.is_alive and self._silent_s >= NAMED_SECONDS
 
     @property
     def last_words(self) -> str:
@@ -105,68 +136,81 @@ class ChildProcess:
     def ask(self, request: Request) -> Exchange:
         """Send a request that will be answered."""
         exchange = Exchange(request, next(self._numbers))
-        with self._write_lock:
-            with self._lock:
-                if self._death is not None:
-                    exchange.put(self._death)
-                    return exchange
+        frame = wire.encode(request, exchange.request_id)
+        with self._lock:
+            if self._exit is not None:
+                exchange.put(self._exit)
+            else:
                 self._pending[exchange.request_id] = exchange
-            self._write(request, exchange.request_id)
+                self._outgoing.put(frame)
         return exchange
 
     def tell(self, request: Request) -> None:
         """Send a request that has no answer."""
-        with self._write_lock:
-            self._write(request)
+        self._outgoing.put(wire.encode(request))
 
-    def end(self) -> None:
-        """Ask an idle child to go, and make a busy one."""
+    def end(self, patience_s: float = LEAVING_SECONDS) -> None:
+        """Ask an idle child to go, and make a busy one: in two seconds, whatever the child does.
+
+        `patience_s` is for the system to take back what the process held.
+        """
         with self._lock:
             self._is_ending = True
             is_idle = not self._pending
-        if is_idle and self.is_alive:
+        if is_idle and self.is_alive and self._silent_s < NAMED_SECONDS:
             self.tell(Shutdown())
-            self._wait(POLITE_SECONDS)
-        self._process.terminate()
-        if not self._wait(POLITE_SECONDS):
+            self._is_over.wait(POLITE_SECONDS)
+        if self.is_alive:
+            self._process.terminate()
+            self._is_over.wait(_ABRUPT_SECONDS)
+        self._kill(patience_s)
+
+    def _kill(self, patience_s: float) -> None:
+        """A process that even SIGKILL does not end, because a driver holds it in the kernel, is given up."""
+        if self.is_alive:
             self._process.kill()
-        self._listening.join()
+            self._is_over.wait(patience_s)
+        if self.is_alive:
+            self._bury(-signal.SIGKILL)
+
+    def _write(self, stdin: IO[bytes]) -> None:
+        with contextlib.suppress(OSError):  # it is dead: `_read` says so to whoever waits
+            while (frame := self._outgoing.get()) is not None:
+                stdin.write(frame)
+                stdin.flush()
         with contextlib.suppress(OSError):  # what was not sent any more
-            self._requests.close()
+            stdin.close()
 
-    def _wait(self, timeout_s: float) -> bool:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout_s)
-        return self._process.poll() is not None
-
-    def _write(self, request: Request, request_id: int = 0) -> None:
-        try:
-            self._requests.write(wire.encode(request, request_id))
-            self._requests.flush()
-        except (OSError, ValueError):
-            return  # it is dead or closed: `_listen` says so to whoever waits
-        except BaseException:  # interrupted in mid-line: the rest of the line can no longer be sent
-            self._process.kill()
-            raise
-
-    def _overhear(self, stderr: IO[bytes]) -> None:
+    def _read_stderr(self, stderr: IO[bytes]) -> None:
         with stderr:
             while chunk := os.read(stderr.fileno(), LAST_WORDS_BYTES):
                 self._last_words = (self._last_words + chunk)[-LAST_WORDS_BYTES:]
 
-    def _listen(self, responses: IO[bytes]) -> None:
+    def _read(self, stdout: IO[bytes]) -> None:
         garbage = ""
-        with responses:
-            for line in responses:
-                try:
-                    self._deliver(*wire.decode_response(line))
-                except wire.WireError as error:
-                    garbage = error.message
-                    self._process.kill()
-                    break
-        self._bury(garbage)
+        with stdout:
+            try:
+                while (answer := wire.read_response(stdout)) is not None:
+                    self._silent_s = 0.0
+                    self._deliver(*answer)
+            except wire.WireError as error:
+                garbage = error.message
+                self._process.kill()
+        self._bury(self._exit_code(), garbage)
+
+    def _watch(self) -> None:
+        """Counts its own waking up rather than a clock: while the desk itself is stopped, no child is to blame."""
+        while not self._is_over.wait(_TICK_SECONDS):
+            self._silent_s += _TICK_SECONDS
+            with self._lock:
+                is_loading = any(exchange.is_loading for exchange in self._pending.values())
+            if self._silent_s >= (STALLED_LOADING_SECONDS if is_loading else STALLED_SECONDS):
+                self._stalled_s = self._silent_s
+                self._kill(REPLACING_SECONDS)
 
     def _deliver(self, request_id: int, response: Response) -> None:
+        if isinstance(response, Alive):
+            return
         with self._lock:
             exchange = self._pending.get(request_id)
             if exchange is None:
@@ -175,20 +219,37 @@ class ChildProcess:
             if exchange.is_over:
                 del self._pending[request_id]
 
-    def _bury(self, garbage: str) -> None:
-        exit_code = self._process.wait()
-        self._overhearing.join(POLITE_SECONDS)
+    def _bury(self, exit_code: int, garbage: str = "") -> None:
+        """Tell everybody who waits how it ended. The second of two calls changes nothing."""
+        self._stderr_reader.join(_ABRUPT_SECONDS)
         with self._lock:
-            activity = next((exchange.activity for exchange in self._pending.values()), "")
-            self._death = ProcessExit(
-                exit_code, activity, self.last_words, was_asked=self._is_ending and not garbage, garbage=garbage
-            )
+            if self._exit is None:
+                activity = next((exchange.activity for exchange in self._pending.values()), "")
+                self._exit = ProcessExit(
+                    exit_code,
+                    activity,
+                    self.last_words,
+                    was_asked=self._is_ending and not garbage,
+                    garbage=garbage,
+                    stalled_s=self._stalled_s,
+                )
             for exchange in self._pending.values():
-                exchange.put(self._death)
+                exchange.put(self._exit)
             self._pending.clear()
+        self._outgoing.put(None)
+        self._is_over.set()
+
+    def _exit_code(self) -> int:
+        """Of a process that has closed its end of the wire; one that lives on without it is ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(POLITE_SECONDS)
+        self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(REPLACING_SECONDS)
+        return -signal.SIGKILL
 
 
-def _thread(target: object, stream: IO[bytes]) -> threading.Thread:
-    thread = threading.Thread(target=target, args=(stream,), daemon=True)  # type: ignore[arg-type]
+def _start(work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     return thread

@@ -1,27 +1,55 @@
-"""The typed messages between the desk and the engine's child process, and their form on the wire.
+"""The typed messages between the desk and the engine's child process, with their types.
 
-One message is one line of JSON: {"type": "Generate", "id": 7, ...fields}. The id is the request's own, and that of the
-request an answer belongs to; messages that get no answer have none. Bytes travel as latin-1 text. Token pieces are
-bytes because a token may be half a character; putting them together is the business of whoever shows text.
+Requests and responses are two unions of msgspec structs, told apart by their names; `wire` frames them. Token pieces
+are bytes because a token may be half a character; putting them together is the business of whoever shows text.
 """
 
-from dataclasses import dataclass
+import os
+from dataclasses import replace
+
+import msgspec
 
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SpeculationSettings
 from sparkdesk.engine.stats import ReplyStats
 
+
+class _Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
+    """Told from the others of its union by its class's name."""
+
+
 # Desk -> child
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    settings: LoadSettings
+class Load(_Message, frozen=True):
+    """Put a pair into memory."""
+
+    unlocated: LoadSettings
+    """The settings with empty paths, for a path need not be text."""
+    target_path: bytes
+    draft_path: bytes | None = None
+
+    @classmethod
+    def of(cls, settings: LoadSettings) -> "Load":
+        draft = settings.draft_path
+        return cls(
+            replace(settings, target_path="", draft_path=None),
+            os.fsencode(settings.target_path),
+            os.fsencode(draft) if draft is not None else None,
+        )
+
+    @property
+    def settings(self) -> LoadSettings:
+        draft = self.draft_path
+        return replace(
+            self.unlocated,
+            target_path=os.fsdecode(self.target_path),
+            draft_path=os.fsdecode(draft) if draft is not None else None,
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Tokenize:
+class Tokenize(_Message, frozen=True):
     """Answered at once where a pair is loaded, in mid-reply too."""
 
     text: str
@@ -29,8 +57,7 @@ class Tokenize:
     """Whether <|im_start|> and its like become their own token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Generate:
+class Generate(_Message, frozen=True):
     tokens: tuple[int, ...]
     settings: GenerationSettings
     ignore_end: bool = False
@@ -39,23 +66,20 @@ class Generate:
     """Pieces spell out control tokens, such as those a model writes a tool call with; else they are empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetSpeculation:
+class SetSpeculation(_Message, frozen=True):
     """Takes effect from the next round on, also in mid-reply."""
 
     settings: SpeculationSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(_Message, frozen=True):
     """End replies after their current round; one that waits its turn ends without a round."""
 
     request_id: int = 0
     """Of the Generate meant; 0 is every one asked for so far."""
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(_Message, frozen=True):
     """How sure the target is between two continuations of the same tokens, decoded plainly."""
 
     tokens: tuple[int, ...]
@@ -63,39 +87,33 @@ class Compare:
     second: int
 
 
-@dataclass(frozen=True, slots=True)
-class Shutdown:
+class Shutdown(_Message, frozen=True):
     pass
 
 
 # Child -> desk
 
 
-@dataclass(frozen=True, slots=True)
-class Loading:
+class Loading(_Message, frozen=True):
     stage: str
     """"target", "draft" or "warm-up"; or a sentence for the user when a second, safer try begins."""
     fraction: float
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(_Message, frozen=True):
     model: ModelInfo
     load_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(_Message, frozen=True):
     tokens: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Prefilling:
+class Prefilling(_Message, frozen=True):
     progress: Prefilled
 
 
-@dataclass(frozen=True, slots=True)
-class RoundDone:
+class RoundDone(_Message, frozen=True):
     round: Round
     pieces: tuple[bytes, ...]
     """The text of each token of the round, as bytes."""
@@ -105,23 +123,24 @@ class RoundDone:
     """The text of each of `round.likelihoods`' top tokens, control tokens spelled out; empty where none were asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(_Message, frozen=True):
     stop_reason: str
     """"end" (end-of-turn token), "length" (max_tokens), "context" (context full) or "cancelled"."""
     stats: ReplyStats
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(_Message, frozen=True):
     margin: float
     """Logit of the first minus logit of the second, decoded one row at a time."""
     noise: float
     """The largest difference seen between the same logits decoded in a batch and one row at a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Alive(_Message, frozen=True):
+    """Said every second by a thread that does nothing else, whatever the engine is computing: the process runs."""
+
+
+class Failed(_Message, frozen=True):
     """A request that could not be served; the child goes on."""
 
     kind: str
@@ -131,4 +150,4 @@ class Failed:
 
 
 Request = Load | Tokenize | Generate | SetSpeculation | Cancel | Compare | Shutdown
-Response = Loading | Loaded | Tokens | Prefilling | RoundDone | Finished | Compared | Failed
+Response = Loading | Loaded | Tokens | Prefilling | RoundDone | Finished | Compared | Alive | Failed

@@ -159,8 +159,8 @@ class Service:
 
     def _answer(self, request: Request, reply: Answering, control: Control | None) -> None:
         match request:
-            case Load(settings):
-                self._load(settings, reply)
+            case Load():
+                self._load(request.settings, reply)
             case Tokenize(text, parse_special):
                 reply(Tokens(self._loaded().tokenize(text, parse_special)))
             case Compare(tokens, first, second):

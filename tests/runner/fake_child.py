@@ -35,8 +35,11 @@ FOREVER_IN_PREFILL = 9
 GARBAGE = 10  # half a line straight onto the wire
 NOISE = 11  # a C library that prints to stdout, as often as it likes
 ENDLESS = 12  # rounds as fast as they go, until cancelled
+LONG_CALL = 13  # a call into a C library of LONG_CALL_SECONDS before the first round
+CLOSED = 14  # closes its end of the wire after three rounds, and lives on
 
 ROUND_SECONDS = 0.02
+LONG_CALL_SECONDS = 4
 ASSERTION = "/llama/ggml.c:1234: GGML_ASSERT(ne00 == 7) failed"
 
 INFO = ModelInfo(
@@ -87,6 +90,8 @@ class FakeEngine:
             raise ModelLoadError("There is no such file.", "Look again.")
         if how.startswith("room for "):
             check_room(int(how.split()[2]), settings, is_killed=how.endswith("killed"))
+        if how == "long call":
+            ctypes.CDLL(None).sleep(LONG_CALL_SECONDS)
         if how == "endless":
             time.sleep(600)
         if how == "many reports":
@@ -114,6 +119,8 @@ class FakeEngine:
         yield Prefilled(len(tokens), len(tokens), 0, 1.0)
         while behaviour == FOREVER_IN_PREFILL and not control.is_cancelled:
             time.sleep(ROUND_SECONDS)
+        if behaviour == LONG_CALL:
+            ctypes.CDLL(None).sleep(LONG_CALL_SECONDS)
         yield from rounds(behaviour, settings, control)
 
 
@@ -154,6 +161,9 @@ def after_three(behaviour: int) -> None:
         library.puts(b"printed by a C library")
         library.fflush(None)
         os.write(1, b"and past its buffers")
+    if behaviour == CLOSED:
+        os.close(wire_descriptor())
+        time.sleep(600)
     if behaviour == GARBAGE:
         os.write(wire_descriptor(), b'{"type":"RoundDo')
         os._exit(0)

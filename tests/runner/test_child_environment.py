@@ -8,6 +8,7 @@ import pytest
 
 from sparkdesk.runner.child_environment import bounded_spin, child_environment
 from sparkdesk.runner.process import ChildProcess
+from sparkdesk.runner.protocol import Shutdown
 
 
 def test_both_openmp_libraries_spin_for_a_bounded_time() -> None:
@@ -44,6 +45,6 @@ def test_the_engines_process_starts_with_it(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.delenv(name, raising=False)
     show = "import os, sys; sys.stderr.write('spins ' + os.environ.get('GOMP_SPINCOUNT', 'without bound'))"
     child = ChildProcess([sys.executable, "-c", show])
-    child._listening.join()
+    child.ask(Shutdown()).next_answer()  # that it is gone
     assert child.last_words == f"spins {bounded_spin({})['GOMP_SPINCOUNT']}"
     child.end()

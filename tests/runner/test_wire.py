@@ -1,5 +1,11 @@
-"""Messages as lines: nothing is lost on the way, and what is no message is refused."""
+"""Messages as frames: nothing is lost on the way, and what is no message is refused."""
 
+import io
+import math
+import os
+import struct
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,9 +23,9 @@ from sparkdesk.runner import protocol, wire
 from tests.runner.fake_child import INFO
 
 REQUESTS: list[protocol.Request] = [
-    protocol.Load(LoadSettings("/models/ä b.gguf", draft_path=None, use_extra_buffers=False)),
-    protocol.Load(LoadSettings("t", draft_path="d")),
-    protocol.Tokenize("two\nlines and a lone surrogate \udc80", parse_special=False),
+    protocol.Load.of(LoadSettings("/models/ä b.gguf", draft_path=None, use_extra_buffers=False)),
+    protocol.Load.of(LoadSettings("t", draft_path="d")),
+    protocol.Tokenize("two\nlines, a \x00 and a 🦊", parse_special=False),
     protocol.Generate(
         (1, 2, 3),
         GenerationSettings(
@@ -49,84 +55,130 @@ RESPONSES: list[protocol.Response] = [
     protocol.Prefilling(Prefilled(1, 2, 0, 3.5)),
     protocol.RoundDone(Round((1, 2), (True, False), confidences=(0.5,), is_first=True), (b"\xe2\x82", b"\n\r\x00\xff")),
     protocol.RoundDone(
-        Round((1,), (False,), likelihoods=(TokenLogprobs(-0.25, (1, 2), (-0.25, -1.5)), TokenLogprobs(-7.0))),
+        Round((1,), (False,), likelihoods=(TokenLogprobs(-0.25, (1, 2), (-0.25, -math.inf)), TokenLogprobs(-7.0))),
         (b"a",),
         top_pieces=((b"a", b"<|im_end|>"), ()),
     ),
     protocol.Finished("end", ReplyStats(generated=3, verified_by_position=(1, 1), accepted_by_position=(1, 0))),
     protocol.Compared(-0.5, 1e-9),
+    protocol.Alive(),
     protocol.Failed("ContextFull", "Too long.", "Shorten it."),
 ]
+KNOWN = {type(message) for message in (*REQUESTS, *RESPONSES)}
+
+
+def read_request(data: bytes) -> tuple[int, protocol.Request] | None:
+    return wire.read_request(io.BytesIO(data))
+
+
+def read_response(data: bytes) -> tuple[int, protocol.Response] | None:
+    return wire.read_response(io.BytesIO(data))
+
+
+def framed(body: bytes, request_id: int = 7, *, length: int | None = None, magic: bytes = b"\xc1S") -> bytes:
+    return struct.pack("<2sIQ", magic, len(body) if length is None else length, request_id) + body
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda message: type(message).__name__)
 def test_every_request_survives_the_wire(request_: protocol.Request) -> None:
     """A field of a kind the codec does not know (bytes, a set, an optional) would arrive as something else."""
-    assert wire.decode_request(wire.encode(request_, 7)) == (7, request_)
+    assert read_request(wire.encode(request_, 7)) == (7, request_)
 
 
 @pytest.mark.parametrize("response", RESPONSES, ids=lambda message: type(message).__name__)
 def test_every_response_survives_the_wire(response: protocol.Response) -> None:
-    """The same on the way back."""
-    assert wire.decode_response(wire.encode(response, 7)) == (7, response)
+    """The same on the way back; infinite probabilities too."""
+    assert read_response(wire.encode(response, 7)) == (7, response)
 
 
-@given(st.lists(st.binary(max_size=8)), st.text())
-def test_any_bytes_and_any_text_stay_on_one_line(pieces: list[bytes], text: str) -> None:
-    """A newline inside a message would end it, and what follows would be read as the next."""
-    for line in (
-        wire.encode(protocol.RoundDone(Round((), ()), tuple(pieces))),
-        wire.encode(protocol.Tokenize(text)),
-    ):
-        assert line.count(b"\n") == 1
-        assert line.endswith(b"\n")
-    assert wire.decode_request(line) == (0, protocol.Tokenize(text))
+def test_no_message_is_left_out_here() -> None:
+    assert set(protocol.Request.__args__) | set(protocol.Response.__args__) == KNOWN
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"",
-        b"\n",
-        b"null\n",
-        b"[]\n",
-        b"{}\n",
-        b"7\n",
-        b'{"type":"Nonsense","id":1}\n',
-        b'{"type":["Load"],"id":1}\n',
-        b'{"type":"Tokens","id":1}\n',
-        b'{"type":"Tokens","tokens":3,"id":1}\n',
-        b'{"type":"Tokens","tokens":[],"surplus":1,"id":1}\n',
-        b'{"type":"Prefilling","progress":"no","id":1}\n',
-        b'{"type":"Tokens","tokens":[]}\n',
-        b'{"type":"Tokens","id":1e999,"tokens":[]}\n',
-        b'{"type":"RoundDo',
-        b"ggml_cuda_init: found 1 CUDA devices\n",
-        b"\xff\xfe\x00\n",
-        b"[" * 100_000,
-    ],
-)
-def test_what_is_no_message_is_refused_in_words(line: bytes) -> None:
+@given(st.lists(st.binary(max_size=8)), st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 2**64 - 1))
+def test_messages_follow_one_another(pieces: list[bytes], text: str, request_id: int) -> None:
+    sent = protocol.Generate((1,), GenerationSettings()), protocol.Tokenize(text), protocol.Tokenize(repr(pieces))
+    stream = io.BytesIO(b"".join(wire.encode(each, request_id) for each in sent))
+    assert [wire.read_request(stream) for _ in range(4)] == [*((request_id, each) for each in sent), None]
+    done = protocol.RoundDone(Round((), ()), tuple(pieces))
+    assert read_response(wire.encode(done)) == (0, done)
+
+
+@pytest.mark.parametrize("text", ["\udc80", "a\ud83e", "\udd8a\ud83e b"])
+def test_text_that_no_unicode_can_say_is_sent_as_it_can_be(text: str) -> None:
+    """JSON of a client may hold half a surrogate pair; the thread that sends it must not end over it."""
+    received = read_request(wire.encode(protocol.Tokenize(text), 3))
+    assert received == (3, protocol.Tokenize("".join("?" if "\ud800" <= each <= "\udfff" else each for each in text)))
+    settings = GenerationSettings(stop_tokens=frozenset({1}), grammar=GrammarSettings(text, triggers=(text,)))
+    again = read_request(wire.encode(protocol.Generate((1,), settings), 3))
+    assert again is not None and isinstance(again[1], protocol.Generate)
+    assert again[1].settings.stop_tokens == {1} and again[1].settings.grammar is not None
+    assert "?" in again[1].settings.grammar.triggers[0]
+
+
+@pytest.mark.parametrize("name", [b"/m/caf\xe9.gguf", b"/m/\xff\xfe", "/m/ä".encode()])
+def test_a_path_need_not_be_text(name: bytes) -> None:
+    """Names on a disk are bytes; the file must be found again under the very same ones."""
+    settings = LoadSettings(os.fsdecode(name), os.fsdecode(name))
+    received = read_request(wire.encode(protocol.Load.of(settings)))
+    assert received is not None and isinstance(received[1], protocol.Load)
+    assert received[1].settings == settings
+    assert os.fsencode(received[1].settings.target_path) == name
+
+
+NOT_MESSAGES = [
+    b"\n",
+    b"null\n",
+    b'{"type":"Finished"}\n',
+    b"ggml_cuda_init: found 1 CUDA devices\n",
+    b"\xff\xfe\x00\n",
+    b"\x00" * 100,
+    b"[" * 100_000,
+    b"\xc1",
+    b"\xc1S\x07\x00",
+    framed(b""),
+    framed(b"", magic=b"\xc1T"),
+    framed(b"\xc0"),
+    framed(b"\x80"),
+    framed(b"\xc1"),
+    framed(b"\x91" * 100_000),
+    framed(b"", length=wire.MOST_BYTES + 1),
+    framed(wire.encode(protocol.Tokens((1,)))[14:], length=1_000),
+    framed(msgspec.msgpack.encode({"type": "Nonsense"})),
+    framed(msgspec.msgpack.encode({"type": ["Load"]})),
+    framed(msgspec.msgpack.encode({"type": "Tokens"})),
+    framed(msgspec.msgpack.encode({"type": "Tokens", "tokens": 3})),
+    framed(msgspec.msgpack.encode({"type": "Tokens", "tokens": ["a"]})),
+    framed(msgspec.msgpack.encode({"type": "Tokens", "tokens": [], "surplus": 1})),
+    framed(msgspec.msgpack.encode({"type": "Prefilling", "progress": "no"})),
+    framed(msgspec.msgpack.encode({"type": "Loading", "stage": b"\xff", "fraction": "much"})),
+    framed(msgspec.msgpack.encode({"type": "Loading", "stage": "target", "fraction": {}})),
+]
+
+
+@pytest.mark.parametrize("data", NOT_MESSAGES)
+def test_what_is_no_message_is_refused_in_words(data: bytes) -> None:
     """Anything but WireError would end the thread that reads, and the desk would wait for ever."""
-    with pytest.raises(wire.WireError, match="Not a message"):
-        wire.decode_response(line)
+    with pytest.raises(wire.WireError, match="Not a message") as caught:
+        read_response(data)
+    assert len(caught.value.message) < 400, "the frame may be a prompt, and errors are shown and logged"
+
+
+@given(st.binary(min_size=1, max_size=200))
+def test_no_bytes_do_worse_than_being_refused(data: bytes) -> None:
+    for bytes_ in (data, framed(data)):
+        with pytest.raises(wire.WireError):
+            read_response(bytes_)
 
 
 def test_a_request_that_cannot_be_read_is_answered_to_whoever_asked() -> None:
     """An answer without its number belongs to nobody, and the asker would wait for ever."""
     with pytest.raises(wire.WireError) as caught:
-        wire.decode_request(b'{"type":"Generate","id":9,"surplus":1}\n')
+        read_request(framed(msgspec.msgpack.encode({"type": "Generate", "surplus": 1}), 9))
     assert caught.value.request_id == 9
-
-
-def test_an_error_quotes_little_of_the_line() -> None:
-    """The line may be a prompt, and errors are shown and logged."""
-    with pytest.raises(wire.WireError) as caught:
-        wire.decode_request(b"x" * 10_000)
-    assert len(caught.value.message) < 200
 
 
 def test_a_request_is_not_taken_for_a_response() -> None:
     """The child never sends Load; accepting it would only move the error further away."""
     with pytest.raises(wire.WireError):
-        wire.decode_response(wire.encode(protocol.Cancel()))
+        read_response(wire.encode(protocol.Cancel()))
