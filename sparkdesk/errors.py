@@ -11,6 +11,7 @@ SparkDeskError               exit code 1
 │   ├── OutOfMemory              the device or the machine has no room for it
 │   ├── EngineBusy               it makes a reply, or is being measured
 │   └── EngineCrashed            the child process died; the reply so far is kept
+│       └── EngineStalled            it did not react any more, and was ended
 ├── HistoryError             1   conversations could not be kept or read
 └── DownloadError            5   the hub, the network or the disk said no
     ├── NotOnHub                 there is no such repository or file
@@ -73,6 +74,10 @@ class EngineBusy(EngineError):
 
 
 class EngineCrashed(EngineError):
+    pass
+
+
+class EngineStalled(EngineCrashed):
     pass
 
 

@@ -4,7 +4,7 @@ import re
 import signal
 from dataclasses import dataclass
 
-from sparkdesk.errors import EngineCrashed, EngineError
+from sparkdesk.errors import EngineCrashed, EngineError, EngineStalled
 
 MEMORY_HINT = "Free some memory, or choose a shorter context (--ctx) or a smaller model, and load it again."
 LOADING_TARGET = "loading the target"
@@ -62,8 +62,11 @@ class ProcessExit:
         """What the user reads."""
         if self.was_asked:
             return EngineError("The engine was closed.", "Load a model to go on.")
-        hint = RELOAD_HINT if self.stalled_s or self.garbage else _HINTS.get(self.signal_name, RELOAD_HINT)
-        return EngineCrashed(self.sentence(), hint)
+        if self.stalled_s:
+            return EngineStalled(self.sentence(), RELOAD_HINT)
+        return EngineCrashed(
+            self.sentence(), RELOAD_HINT if self.garbage else _HINTS.get(self.signal_name, RELOAD_HINT)
+        )
 
     @property
     def moment(self) -> str:

@@ -52,11 +52,17 @@ def shutting_down() -> ApiError:
     return ApiError(503, "The server is shutting down.", code="shutting_down", retry_after_s=10)
 
 
+def engine_stalled(message: str) -> ApiError:
+    return ApiError(503, message, code="engine_stalled", retry_after_s=15)
+
+
 def from_engine(error: errors.SparkDeskError) -> ApiError:
     """What the engine, or the model's template, said no to."""
     match error:
         case errors.ContextFull():
             return bad_request(_sentence(error), param="messages", code="context_length_exceeded")
+        case errors.EngineStalled():
+            return engine_stalled(f"{error.message} The reply is lost; the model is being loaded again.")
         case errors.EngineCrashed():
             # Clients that ask again by themselves would bring a prompt that kills the engine right back.
             lost = f"{error.message} The reply is lost; the model is being loaded again."

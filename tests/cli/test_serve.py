@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,6 +121,59 @@ def children(pid: int) -> list[int]:
         with contextlib.suppress(OSError):  # gone meanwhile
             parents[int(status.parent.name)] = int(status.read_text().split("PPid:")[1].split()[0])
     return [child for child, parent in parents.items() if parent == pid]
+
+
+def engine_pid(server: "subprocess.Popen[str]") -> int:
+    (child,) = children(server.pid)
+    return child
+
+
+def post_in_background(address: str, *, count: int, **body: object) -> list[threading.Thread]:
+    asked = {"messages": [{"role": "user", "content": "Count from 1 to 40."}], **body}
+
+    def post() -> None:
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.post(f"{address}/v1/chat/completions", json=asked, timeout=60)
+
+    threads = [threading.Thread(target=post, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("waits_s", [0.2, 4.0])
+def test_a_stopped_engine_does_not_keep_the_server_from_ending(isolated_home: Path, waits_s: float) -> None:
+    """SIGTERM had not ended it after a minute: the thread that waited for the engine was joined first."""
+    with serving("--grace", "1") as (address, process):
+        os.kill(engine_pid(process), signal.SIGSTOP)
+        post_in_background(address, count=12)
+        time.sleep(waits_s)
+        health = httpx.get(f"{address}/health", timeout=5)
+        assert health.json()["status"] == ("stalled" if waits_s > 3.5 else "ok")
+        pid, began_s = engine_pid(process), time.perf_counter()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+        assert time.perf_counter() - began_s < 1 + 2
+        assert not Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.native
+@pytest.mark.slow
+def test_a_stopped_engine_is_named_ended_and_loaded_again(isolated_home: Path) -> None:
+    with serving() as (address, process):
+        pid = engine_pid(process)
+        os.kill(pid, signal.SIGSTOP)
+        ask = {"messages": [{"role": "user", "content": "Count from 1 to 5."}], "temperature": 0}
+        told = httpx.post(f"{address}/v1/chat/completions", json=ask, timeout=60)
+        answered = told if told.status_code == 200 else None
+        deadline_s = time.monotonic() + 60
+        while answered is None and time.monotonic() < deadline_s:
+            reply = httpx.post(f"{address}/v1/chat/completions", json=ask, timeout=60)
+            answered = reply if reply.status_code == 200 else None
+        assert answered is not None and "1, 2, 3, 4, 5" in answered.json()["choices"][0]["message"]["content"]
+        assert httpx.get(f"{address}/health").json()["engine_reloads"] == 1
+        assert engine_pid(process) != pid
 
 
 def test_a_port_in_use_is_told_in_a_sentence_before_anything_is_loaded() -> None:

@@ -9,7 +9,7 @@ from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Prefilled, Round, TokenLogprobs
 from sparkdesk.engine.settings import GenerationSettings
 from sparkdesk.engine.stats import ReplyStats
-from sparkdesk.errors import EngineCrashed, GrammarError
+from sparkdesk.errors import EngineCrashed, EngineError, EngineStalled, GrammarError
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
 
 TEMPLATE = (
@@ -52,6 +52,7 @@ class ScriptedEngine:
     round_size: int = 3
     round_s: float = 0.0
     is_alive: bool = True
+    is_stalled: bool = False
     prompts: list[str] = field(default_factory=list)
     settings: list[GenerationSettings] = field(default_factory=list)
     running: int = 0
@@ -83,8 +84,17 @@ class ScriptedEngine:
         self.settings.append(settings)
         return ScriptedReply(self, prompt, settings)
 
+    def close(self) -> None:
+        self.is_alive = False
+        self.gate.set()
+
+    def stall_ends(self) -> None:
+        """As the real one ends a process that does not react."""
+        self.is_alive = False
+        self.gate.set()
+
     def reload(self) -> None:
-        self.is_alive, self.dies_at = True, ""
+        self.is_alive, self.is_stalled, self.dies_at = True, False, ""
 
 
 class ScriptedReply:
@@ -119,6 +129,10 @@ class ScriptedReply:
         said = text[: settings.max_tokens] if settings.max_tokens else text
         for start in range(0, len(said), engine.round_size):
             engine.gate.wait()
+            if engine.is_stalled:
+                raise EngineStalled("The engine stalled.", "Load it again.")
+            if not engine.is_alive:
+                raise EngineError("The engine was closed.", "Load a model to go on.")
             time.sleep(engine.round_s)
             if self._is_cancelled:
                 yield Finished("cancelled", stats)

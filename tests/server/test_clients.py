@@ -172,6 +172,54 @@ def test_the_end_ends_what_takes_too_long_and_what_waits_with_a_proper_error(eng
         assert json.loads(last.removeprefix("data: "))["error"]["code"] == "shutting_down" and done == "data: [DONE]"
 
 
+def test_the_end_comes_although_the_engine_holds_still(engine: ScriptedEngine) -> None:
+    """A stopped engine heeds no cancel, and the thread that waits for it was joined before the engine was closed."""
+    engine.gate.clear()
+    with served(engine, grace_s=0.3) as server:
+        reply = in_background(lambda: httpx.post(server.url + CHAT, json=ask(), timeout=30))
+        until_now(lambda: engine.running == 1)
+        began = time.monotonic()
+        server.running.stop()
+        assert reply().json()["error"]["code"] == "shutting_down"
+    assert time.monotonic() - began < 2.3
+    assert not engine.is_alive
+
+
+async def test_a_stalled_engine_is_told_to_whoever_looks_or_comes(engine: ScriptedEngine) -> None:
+    """Health said "ok", and requests waited for ever."""
+    engine.gate.clear()
+    with served(engine) as server:
+        async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+            running = asyncio.create_task(client.post(CHAT, json=ask()))
+            await until(lambda: engine.running == 1)
+            waiting = asyncio.create_task(client.post(CHAT, json=ask()))
+            leaving = asyncio.create_task(client.post(CHAT, json=ask()))
+            await until(lambda: server.dispatcher.gauges.waiting == 2)
+            engine.is_stalled = True
+            health = await client.get("/health")
+            assert (health.status_code, health.json()["status"]) == (503, "stalled")
+            refused = await client.post(CHAT, json=ask())
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "engine_stalled")
+            assert int(refused.headers["Retry-After"]) > 0
+            leaving.cancel()
+            await until(lambda: server.dispatcher.gauges.waiting == 1)
+            engine.stall_ends()
+            for reply in (await running, await waiting):
+                assert (reply.status_code, reply.json()["error"]["code"]) == (503, "engine_stalled")
+            await until(lambda: server.dispatcher.state == "ready")
+            assert (await client.post(CHAT, json=ask())).status_code == 200
+            assert (await client.get("/health")).json()["engine_reloads"] == 1
+
+
+async def test_an_idle_engine_that_dies_is_loaded_again_before_anybody_asks(
+    server: Served, engine: ScriptedEngine
+) -> None:
+    """Health said "ok" of a server whose engine was gone."""
+    engine.is_alive = False
+    await until(lambda: server.dispatcher.gauges.reloads == 1)
+    assert engine.is_alive and server.dispatcher.state == "ready"
+
+
 def test_the_end_comes_at_once_for_those_in_a_hurry(engine: ScriptedEngine) -> None:
     engine.say, engine.round_s = (lambda prompt, settings: "z" * 100_000), 0.01
     with served(engine, grace_s=60) as server:

@@ -4,13 +4,14 @@ Everything here runs in the event loop; the engine is waited for in a thread of 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import TypeVar
 
-from sparkdesk.errors import EngineCrashed, SparkDeskError
-from sparkdesk.server.errors import ApiError, from_engine, shutting_down
+from sparkdesk.errors import EngineCrashed, EngineStalled, SparkDeskError
+from sparkdesk.server.errors import ApiError, engine_stalled, from_engine, shutting_down
 from sparkdesk.server.jobs.engine import ServedEngine
 from sparkdesk.server.jobs.fair_queue import FairQueue, QueueFull
 from sparkdesk.server.jobs.job import Job
@@ -20,7 +21,11 @@ from sparkdesk.server.jobs.reply_channel import MOST_WAITING_BYTES, ReplyChannel
 from sparkdesk.server.jobs.worker import run_job
 from sparkdesk.server.requests.models import ChatRequest, CompletionRequest
 
-READY, LOADING, FAILED, CLOSING = "ready", "loading", "failed", "closing"
+READY, LOADING, STALLED, FAILED, CLOSING = "ready", "loading", "stalled", "failed", "closing"
+_WATCH_S = 0.5
+"""How often to look whether the engine still lives, when nobody asks it."""
+_LAST_ROUND_S = 0.7
+"""For a reply that was told to end: a round, or a step of the prompt."""
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 1, 60
 _INITIAL_REPLY_S = 5.0
 _DECAY = 0.8
@@ -46,7 +51,7 @@ class Dispatcher:
         """
         self.engine = engine
         self.metrics = Metrics()
-        self.state = READY
+        self._state = READY
         self.problem = ""
         """Why the engine cannot be used, or what happened to it."""
         self._reload, self._log = reload, log
@@ -57,9 +62,14 @@ class Dispatcher:
         self._changed = asyncio.Event()
         self._state_changed = asyncio.Condition()
         self._reloads = 0
+        self._is_loading = False
         self._may_reload = True
         self._typical_reply_s = _INITIAL_REPLY_S
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+
+    @property
+    def state(self) -> str:
+        return STALLED if self._state == READY and self.engine.is_stalled else self._state
 
     @property
     def gauges(self) -> Gauges:
@@ -73,6 +83,8 @@ class Dispatcher:
 
     async def submit(self, request: ChatRequest | CompletionRequest, client: str) -> Job:
         """Queue a request. Raises ApiError where it cannot be served, or not now."""
+        if self.state == STALLED:
+            raise engine_stalled("The engine does not react. It is loaded again if that goes on; try again then.")
         if len(self._queue) + self._arriving >= self._queue.capacity:
             raise self._busy()
         self._arriving += 1
@@ -101,19 +113,25 @@ class Dispatcher:
         """Until cancelled."""
         try:
             while True:
-                await self._changed.wait()
-                self._changed.clear()
+                await self._wait_for_work()
                 await self._work_off()
         except Exception as error:  # a bug of ours: nothing would be answered any more, and everybody should know
             await self._give_up(f"This should not have happened ({type(error).__name__}).")
             raise
 
+    async def _wait_for_work(self) -> None:
+        """For a job, or an engine that died while it had nothing to do."""
+        while not self._changed.is_set() and (self._state != READY or self.engine.is_alive):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), _WATCH_S)
+        self._changed.clear()
+
     async def _work_off(self) -> None:
-        while self.state in (READY, LOADING):
+        while self._state in (READY, LOADING):
             if not self.engine.is_alive:
                 await self._load_again(self.problem)
                 continue
-            if self.state == LOADING:
+            if self._state == LOADING:
                 await self._set_state(READY, "")
             job = self._queue.take()
             if job is None:
@@ -121,19 +139,38 @@ class Dispatcher:
             await self._run_job(job)
 
     async def close(self, grace_s: float, *, is_urgent: Callable[[], bool] = lambda: False) -> None:
-        """Refuse what waits, give the running reply its time, then end it."""
+        """Refuse what waits, give the running reply its time, then end it, and the engine where it does not heed that.
+
+        Afterwards no thread waits for the engine any more.
+        """
         await self._set_state(CLOSING, "The server is shutting down.")
-        for job in self._queue.clear():
-            job.channel.put(ReplyFailed(shutting_down()))
-        deadline = monotonic() + grace_s
-        while self._running is not None and monotonic() < deadline and not is_urgent():
-            await asyncio.sleep(0.05)
+        self._refuse_waiting(shutting_down())
+        await self._until_idle(grace_s, is_urgent)
         if self._running is not None:
             self._running.stop(shutting_down())
+            await self._until_idle(_LAST_ROUND_S, lambda: False)
+        if self._is_waited_for:
+            await self._end_engine()
 
     def shutdown_executor(self) -> None:
         """Of the engine's thread, which ends as soon as it is idle."""
         self._thread.shutdown(wait=False)
+
+    @property
+    def _is_waited_for(self) -> bool:
+        return self._running is not None or self._is_loading or self._arriving > 0
+
+    async def _until_idle(self, seconds: float, is_urgent: Callable[[], bool]) -> None:
+        deadline = monotonic() + seconds
+        while self._running is not None and monotonic() < deadline and not (is_urgent() or self.engine.is_stalled):
+            await asyncio.sleep(0.05)
+
+    async def _end_engine(self) -> None:
+        """In a thread of its own: those of the pools may all be waiting for the engine."""
+        ending = ThreadPoolExecutor(1, thread_name_prefix="ending")
+        await asyncio.get_running_loop().run_in_executor(ending, self.engine.close)
+        ending.shutdown(wait=False)
+        await self._until_idle(_LAST_ROUND_S, lambda: False)
 
     async def _prepare(self, request: ChatRequest | CompletionRequest) -> Prepared:
         """A death that nobody has noticed before is mended first."""
@@ -143,8 +180,8 @@ class Dispatcher:
                 return await asyncio.to_thread(prepare, self.engine, request)
             except EngineCrashed as error:
                 self.problem = error.message
-                if self.state == READY:
-                    self.state = LOADING
+                if self._state == READY:
+                    self._state = LOADING
                 self._changed.set()
             except SparkDeskError as error:
                 raise from_engine(error) from error
@@ -152,13 +189,13 @@ class Dispatcher:
 
     async def _until_ready(self) -> None:
         async with self._state_changed:
-            await self._state_changed.wait_for(lambda: self.state != LOADING)
+            await self._state_changed.wait_for(lambda: self._state != LOADING)
         self._check_open()
 
     def _check_open(self) -> None:
-        if self.state == CLOSING:
+        if self._state == CLOSING:
             raise shutting_down()
-        if self.state == FAILED:
+        if self._state == FAILED:
             raise self._unusable()
 
     def _unusable(self) -> ApiError:
@@ -177,6 +214,8 @@ class Dispatcher:
         if result.death is not None:
             self.problem = result.death.message
             self._log(f"The engine died: {self.problem}")
+            if isinstance(result.death, EngineStalled):
+                self._refuse_waiting(from_engine(result.death))
         elif result.figures is not None:
             self._may_reload = True
             self._typical_reply_s = _DECAY * self._typical_reply_s + (1 - _DECAY) * took_s
@@ -190,26 +229,33 @@ class Dispatcher:
         self._may_reload = False
         await self._set_state(LOADING, self.problem)
         self._log("Loading the model again.")
+        self._is_loading = True
         try:
             await self._in_thread(self._reload)
         except (SparkDeskError, OSError) as error:
             await self._give_up(f"The model could not be loaded again: {error}")
             return
+        finally:
+            self._is_loading = False
         self._reloads += 1
-        if self.state == LOADING:
+        if self._state == LOADING:
             await self._set_state(READY, "")
             self._log("The model is loaded again.")
 
     async def _give_up(self, problem: str) -> None:
         self._log(problem)
-        if self.state != CLOSING:
+        if self._state != CLOSING:
             await self._set_state(FAILED, problem)
+        self._refuse_waiting(self._unusable())
+
+    def _refuse_waiting(self, why: ApiError) -> None:
+        """They have waited long already, and their clients know best whether to go on."""
         for job in self._queue.clear():
-            job.channel.put(ReplyFailed(self._unusable()))
+            job.channel.put(ReplyFailed(why))
 
     async def _set_state(self, state: str, problem: str) -> None:
         async with self._state_changed:
-            self.state, self.problem = state, problem
+            self._state, self.problem = state, problem
             self._state_changed.notify_all()
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:

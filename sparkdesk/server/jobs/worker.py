@@ -34,7 +34,8 @@ def run_job(engine: ServedEngine, job: Job) -> JobResult:
         job.channel.put(ReplyFailed(from_engine(error)))
         return JobResult("failed", death=error)
     except Exception as error:  # a bug of ours must reach the client as an answer, and must not end the server
-        job.channel.put(ReplyFailed(_as_api_error(error, job)))
+        # What was stopped, by the end of the server for one, fails because of that and not of what came of it.
+        job.channel.put(ReplyFailed(job.stopped_by or _as_api_error(error, job)))
         return JobResult("failed")
 
 

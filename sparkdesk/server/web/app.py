@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sparkdesk.server.errors import ApiError
-from sparkdesk.server.jobs.dispatcher import CLOSING, LOADING, READY, Dispatcher
+from sparkdesk.server.jobs.dispatcher import CLOSING, LOADING, READY, STALLED, Dispatcher
 from sparkdesk.server.jobs.metrics import CONTENT_TYPE
 from sparkdesk.server.requests.chat import read_chat_request
 from sparkdesk.server.requests.completion import read_completion_request
@@ -29,6 +29,7 @@ from sparkdesk.server.web.guard import AccessLog, Guard
 from sparkdesk.server.web.security import Policy
 
 CHAT, TEXT, MODELS, HEALTH, METRICS = "/v1/chat/completions", "/v1/completions", "/v1/models", "/health", "/metrics"
+_STATUSES = {READY: "ok", LOADING: "loading", STALLED: "stalled", CLOSING: "shutting down"}
 _METHODS = "GET, POST, OPTIONS"
 
 
@@ -68,10 +69,10 @@ class Api:
 
     async def health(self, request: Request) -> Response:
         dispatcher = self._dispatcher
-        status = {READY: "ok", LOADING: "loading", CLOSING: "shutting down"}.get(dispatcher.state, "error")
+        state = dispatcher.state
         gauges = dispatcher.gauges
         body: dict[str, object] = {
-            "status": status,
+            "status": _STATUSES.get(state, "error"),
             "model": self._defaults.names[0],
             "running": int(gauges.is_answering),
             "waiting": gauges.waiting,
@@ -79,7 +80,7 @@ class Api:
         }
         if dispatcher.problem:
             body["problem"] = dispatcher.problem
-        return _json(body, 200 if dispatcher.state == READY else 503)
+        return _json(body, 200 if state == READY else 503)
 
     async def metrics(self, request: Request) -> Response:
         text = self._dispatcher.metrics.text(self._dispatcher.gauges)

@@ -18,8 +18,8 @@ from sparkdesk.server.web.connection import Connection
 
 _MOST_HEADER_BYTES = 32_768
 _MOST_CONNECTIONS = 1000
-_LAST_WORDS_S = 10
-"""Beside the grace, for what was told to end to do so."""
+_LAST_WORDS_S = 0.5
+"""After the grace, for connections to take what they were told at the end."""
 _LISTEN_BACKLOG = 512
 _LAST_PORT = 65535
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -68,7 +68,7 @@ class RunningServer:
             # It would print what was asked along with its stacks.
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         self.dispatcher = dispatcher
-        self._server = _Server(_config(app, grace_s), dispatcher, grace_s, on_ready)
+        self._server = _Server(_config(app), dispatcher, grace_s, on_ready)
 
     def run(self, listener: socket.socket) -> None:
         """Until SIGINT, SIGTERM or `stop`; a second signal ends it at once. Closes the listener.
@@ -93,7 +93,7 @@ class RunningServer:
         return len(self._server.server_state.connections)
 
 
-def _config(app: Starlette, grace_s: float) -> uvicorn.Config:
+def _config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=Connection,
@@ -106,7 +106,7 @@ def _config(app: Starlette, grace_s: float) -> uvicorn.Config:
         proxy_headers=False,
         backlog=_LISTEN_BACKLOG,
         limit_concurrency=_MOST_CONNECTIONS,
-        timeout_graceful_shutdown=round(grace_s) + _LAST_WORDS_S,
+        timeout_graceful_shutdown=_LAST_WORDS_S,  # type: ignore[arg-type]  # given to asyncio.wait_for as it is
         h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
     )
 
