@@ -18,9 +18,19 @@ BATCH_ROWS = 512
 """Most rows in one pass of the target."""
 DRAFT_STEP_ROWS = 128
 """Most rows in one pass of the draft: its graph reserves the logits of every one of them."""
+ROLLBACK_STATES = 7
+"""Earlier states kept of recurrent layers: as many as a block has tokens, because all of them may be rejected."""
 VERIFIED_ROWS = 17
 """Most rows of one pass of the target whose logits are asked for, while no block is longer: room is reserved for so
 many. An anchor and what may be verified after it, and one to spare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The recurrent states of a target after its first `length` tokens."""
+
+    length: int
+    data: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +41,11 @@ class TargetState:
     data: NDArray[np.uint8]
     first_position: int = 0
     """Of the oldest token whose sliding-window layers are in it."""
+    checkpoints: tuple[Checkpoint, ...] = ()
 
     @property
     def size_bytes(self) -> int:
-        return self.data.nbytes
+        return self.data.nbytes + sum(each.data.nbytes for each in self.checkpoints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,21 @@ class TargetPart(Protocol):
     def length(self) -> int: ...
     def decode(self, tokens: Sequence[int], *, all_rows: bool) -> FloatArray: ...
     def features(self, count: int) -> FloatArray: ...
-    def truncate(self, length: int) -> None: ...
+    def truncate(self, length: int) -> None:
+        """Keep the first `length` tokens, or fewer where the cache cannot be cut there."""
+        ...
+
+    @property
+    def rollback_rows(self) -> int:
+        """Rows that may be cut off after any pass that had more of them."""
+        ...
+
+    @property
+    def needs_checkpoints(self) -> bool: ...
+    def checkpoint(self) -> None:
+        """Remember this moment, so that the cache can be cut back to it."""
+        ...
+
     @property
     def state_bytes(self) -> int:
         """How much `save` would copy."""
@@ -71,8 +96,8 @@ class TargetPart(Protocol):
         """Hold what the state holds, or nothing where it cannot be brought back."""
         ...
 
-    def can_cut(self, state: TargetState, length: int) -> bool:
-        """Whether, once restored, it could be cut back to the first `length` tokens."""
+    def left_after_cut(self, state: TargetState, length: int) -> int:
+        """How many tokens, 0..length, would be left if it were restored and cut back to the first `length`."""
         ...
 
 

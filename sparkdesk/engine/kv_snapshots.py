@@ -132,4 +132,4 @@ def common_length(ours: Sequence[int], theirs: Sequence[int]) -> int:
 def _usable(target: TargetPart, state: _Saved, tokens: Sequence[int]) -> int:
     """Tokens of the prompt that the state would spare; 0 where a cache could not be cut back to them."""
     shared = common_length(state.target.tokens, tokens[:-1])
-    return shared if target.can_cut(state.target, shared) else 0
+    return target.left_after_cut(state.target, shared)

@@ -13,7 +13,7 @@ from sparkdesk.engine import llama
 from sparkdesk.engine.block import ConstraintPart
 from sparkdesk.engine.constraint import constraint_of
 from sparkdesk.engine.drafters.dspark import CONFIDENCE_WEIGHT, LOGIT_CAP, DSparkDrafter
-from sparkdesk.engine.interfaces import BATCH_ROWS, DRAFT_STEP_ROWS, VERIFIED_ROWS
+from sparkdesk.engine.interfaces import BATCH_ROWS, DRAFT_STEP_ROWS, ROLLBACK_STATES, VERIFIED_ROWS
 from sparkdesk.engine.kv_snapshots import KvSnapshots
 from sparkdesk.engine.llama import Context, Model
 from sparkdesk.engine.markov import W1, MarkovHead
@@ -30,6 +30,7 @@ from sparkdesk.engine.vocabulary import Vocabulary
 from sparkdesk.engine.window import plan_window
 from sparkdesk.errors import EngineError
 from sparkdesk.gguf import pairing
+from sparkdesk.gguf.architectures import Rollback, architecture_named
 from sparkdesk.gguf.header import GgufFile, read_gguf
 from sparkdesk.machine.cores import read_cores
 from sparkdesk.machine.hardware import read_memory
@@ -173,11 +174,19 @@ class Pair:
             tokens=tokens,
             outputs=max(VERIFIED_ROWS, block_size + 1),
             keeps_whole_window=self._window.keeps_whole,
+            rollback_states=self._rollback_states(),
         )
         layers: tuple[int, ...] = ()
         if draft is not None:
             layers = self._open_draft(draft, context, block_size=block_size, report=report)
         self.target = Target(context, layers)
+
+    def _rollback_states(self) -> int | None:
+        """Earlier states that the target's context is asked to keep; None where it has no recurrent layers."""
+        rollback = architecture_named(self._file.architecture).rollback
+        if rollback is Rollback.RECURRENT_STATES:
+            return ROLLBACK_STATES
+        return 0 if self._model.has_recurrent_layers else None
 
     def _usable_draft(self) -> GgufFile | None:
         if self.settings.draft_path is None:
@@ -246,6 +255,7 @@ class Pair:
         batch_rows: int = BATCH_ROWS,
         other: Context | None = None,
         keeps_whole_window: bool = True,
+        rollback_states: int | None = None,
     ) -> Context:
         context = self._stack.enter_context(
             closing(
@@ -258,6 +268,7 @@ class Pair:
                     batch_rows=batch_rows,
                     other=other,
                     keeps_whole_window=keeps_whole_window,
+                    rollback_states=rollback_states,
                 )
             )
         )

@@ -62,7 +62,7 @@ def run(
     while target.length < len(tokens):
         if control.is_cancelled:
             return None
-        part = tokens[target.length : target.length + step]
+        part = tokens[target.length : _end_of_step(target, step, len(tokens))]
         step_began = perf_counter()
         row = target.decode(part, all_rows=False)[0]
         step_s = perf_counter() - step_began
@@ -73,6 +73,8 @@ def run(
                 absorb_began = perf_counter()
                 drafter.absorb()
                 absorbing_s += perf_counter() - absorb_began
+        if target.needs_checkpoints and target.length == len(tokens) - 1:
+            target.checkpoint()
         yield Prefilled(target.length, len(tokens), reused, 1e3 * (perf_counter() - began))
     assert row is not None  # rewind leaves at least the last token to decode
     if saved is not None:
@@ -97,6 +99,12 @@ def rewind(target: TargetPart, drafter: DrafterPart | None, tokens: Sequence[int
     if drafter is not None:
         drafter.truncate(target.length)
     return target.length
+
+
+def _end_of_step(target: TargetPart, step: int, end: int) -> int:
+    """Where a checkpoint is needed, the last token comes alone: a reply that is made again begins there."""
+    stop = min(end, target.length + step)
+    return end - 1 if target.needs_checkpoints and stop == end and target.length < end - 1 else stop
 
 
 def _next_step(done: int, seconds: float) -> int:

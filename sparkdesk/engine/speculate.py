@@ -290,9 +290,9 @@ class _Reply:
         return () if top is None else likelihoods(logits, tokens, top=min(top, MOST_LOGPROBS))
 
     def room(self) -> int:
-        """Most tokens worth verifying: the rest of the context, and what is still asked for."""
+        """Most tokens worth verifying: what can be cut off again, the rest of the context, what is still asked for."""
         target = self.pair.target
-        room = target.context_tokens - target.length - 1
+        room = min(target.rollback_rows, target.context_tokens - target.length - 1)
         if self.settings.max_tokens > 0:
             room = min(room, self.settings.max_tokens - self.stats.generated - 1)
         return max(0, room)

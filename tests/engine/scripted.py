@@ -61,8 +61,14 @@ class TableTarget:
     def restore(self, state: TargetState) -> None:
         self.tokens = list(state.tokens)
 
-    def can_cut(self, state: TargetState, length: int) -> bool:
-        return True
+    def left_after_cut(self, state: TargetState, length: int) -> int:
+        return length
+
+    rollback_rows = 1 << 30
+    needs_checkpoints = False
+
+    def checkpoint(self) -> None:
+        raise AssertionError("nobody needs one here")
 
 
 class TableDrafter:

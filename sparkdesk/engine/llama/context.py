@@ -13,9 +13,11 @@ from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.interfaces import BATCH_ROWS
 from sparkdesk.engine.llama.library import FLOATS, bound, complaints
 from sparkdesk.engine.llama.model import Model
+from sparkdesk.engine.rollback import FreeRollback, Rollback, StateRollback
 from sparkdesk.errors import ContextFull, EngineError, OutOfMemory
 
 _DECODE = C.LLAMA_PROCESS_TYPE_DECODE
+_PARTIAL = C.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY
 _BYTES: Any = ctypes.POINTER(ctypes.c_uint8)
 _FEW_ROWS = 32
 """More than any verify pass has; fewer than any step of a prompt but its last."""
@@ -35,6 +37,7 @@ class Context:
         batch_rows: int = BATCH_ROWS,
         other: "Context | None" = None,
         keeps_whole_window: bool = True,
+        rollback_states: int | None = None,
     ) -> None:
         """`other` is the target's context, from which a draft borrows embeddings and output head.
 
@@ -45,6 +48,9 @@ class Context:
         Without `keeps_whole_window`, sliding-window layers keep little more than their window: less memory, and a
         conversation cannot be cut back by more than that.
 
+        `rollback_states`: earlier states to keep of recurrent layers, so that the last rows can be cut off again; None
+        for a model without such layers. llama.cpp may grant fewer.
+
         Raises OutOfMemory when the cache or the compute buffers find no room.
         """
         params = C.llama_context_default_params()
@@ -53,6 +59,7 @@ class Context:
         params.n_seq_max = 1
         params.n_outputs_max = outputs_max
         params.swa_full = keeps_whole_window
+        params.n_rs_seq = rollback_states or 0
         self._threads = self._used_threads = threads
         self._batch_threads = batch_threads or threads
         params.n_threads = params.n_threads_batch = threads
@@ -71,6 +78,9 @@ class Context:
         self.vocabulary_size, self.width = model.vocabulary_size, model.width
         self._memory: Any = C.llama_get_memory(self.pointer)
         self._window = model.window_tokens
+        self._rollback: Rollback = FreeRollback()
+        if rollback_states is not None:
+            self._rollback = StateRollback(int(C.llama_n_rs_seq(self.pointer)))
         self._suppressed = np.array(model.suppressed_tokens, np.intp)
         self._batch = _TokenBatch(batch_rows)
         self._rows: Any = C.llama_batch_ext_init(self.pointer)
@@ -105,7 +115,9 @@ class Context:
             raise ValueError(f"logits of {len(tokens)} rows; there is room for {self._outputs_max}")
         self._set_threads(len(tokens))
         self._batch.fill(tokens, start, all_rows=all_rows)
+        self._rollback.failed()  # until it is known better
         _check(C.llama_decode(self.pointer, self._batch.struct))
+        self._rollback.passed(len(tokens))
 
     def process_features(self, features: FloatArray, start: int) -> None:
         """Feed (n, layers * target width) feature rows to a draft, which writes its KV cache from them."""
@@ -168,11 +180,46 @@ class Context:
     def remove_from(self, position: int) -> bool:
         """Drop everything at `position` and after it; False when this cache cannot.
 
-        A sliding-window cache says it can, and then lacks rows the window of the next token reaches back to.
+        A sliding-window cache says it can, and then lacks rows the window of the next token reaches back to. A cache of
+        recurrent states says it can, and then holds the state of another position: see rollback.py.
         """
         if self._window and not self.holds_window_before(position, self.first_position):
             return False
+        if not self._rollback.cut(self._end - position):
+            return False
         return bool(C.llama_memory_seq_rm(self._memory, 0, position, -1))
+
+    @property
+    def _end(self) -> int:
+        return int(C.llama_memory_seq_pos_max(self._memory, 0)) + 1
+
+    @property
+    def rollback_rows(self) -> int:
+        """Rows that may be cut off after any pass that had more of them."""
+        return self._rollback.most_rows
+
+    @property
+    def needs_checkpoints(self) -> bool:
+        """Whether it can be cut back further only to a checkpoint."""
+        return isinstance(self._rollback, StateRollback)
+
+    def checkpoint(self) -> NDArray[np.uint8]:
+        """A copy of the recurrent states alone; what attention layers hold stays where it is."""
+        size = int(C.llama_state_seq_get_size_ext(self.pointer, 0, _PARTIAL))
+        data = np.empty(size, np.uint8)
+        C.llama_state_seq_get_data_ext(self.pointer, data.ctypes.data_as(_BYTES), size, 0, _PARTIAL)
+        return data
+
+    def rewind(self, checkpoint: NDArray[np.uint8], length: int) -> bool:
+        """Go back to a checkpoint that was taken at `length` positions, all of which are still there; False, and
+        nothing at all, where llama.cpp cannot."""
+        data = checkpoint.ctypes.data_as(_BYTES)
+        is_back = C.llama_state_seq_set_data_ext(self.pointer, data, len(checkpoint), 0, _PARTIAL)
+        if is_back and C.llama_memory_seq_rm(self._memory, 0, length, -1):
+            self._rollback.reset()
+            return True
+        self.clear()
+        return False
 
     @property
     def first_position(self) -> int:
@@ -198,12 +245,14 @@ class Context:
         """Hold what was saved and nothing else; False, and nothing at all, where llama.cpp cannot."""
         self.clear()
         if C.llama_state_seq_set_data(self.pointer, data.ctypes.data_as(_BYTES), len(data), 0):
+            self._rollback.reset()
             return True
         self.clear()
         return False
 
     def clear(self) -> None:
         C.llama_memory_clear(self._memory, True)
+        self._rollback.reset()
 
 
 class _TokenBatch:

@@ -105,6 +105,11 @@ class Model:
         return tuple(int(found[i]) for i in range(count.value)) if found else ()
 
     @property
+    def has_recurrent_layers(self) -> bool:
+        """Whether some or all of its layers hold one state instead of keys and values of each token."""
+        return bool(C.llama_model_is_recurrent(self.pointer) or C.llama_model_is_hybrid(self.pointer))
+
+    @property
     def window_tokens(self) -> int:
         """How far back the sliding-window layers look; 0 for a model without such layers."""
         return int(C.llama_model_n_swa(self.pointer))
