@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from sparkdesk import __version__
 from sparkdesk.errors import DownloadError, HubUnreachable, UsageError
 from sparkdesk.hub import explain
 from sparkdesk.hub.repository import FoundModel, HubFile, Repository
@@ -64,11 +65,12 @@ class Hub:
         self.endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
         self._transport = Transport(max(1.0, float(constants.HF_HUB_DOWNLOAD_TIMEOUT)))
         self.is_offline = constants.HF_HUB_OFFLINE
+        self._is_anonymous = constants.HF_HUB_DISABLE_IMPLICIT_TOKEN
         self.cache_folder = cache_folder or Path(constants.HF_HUB_CACHE)
 
     @property
     def has_token(self) -> bool:
-        return self._library.get_token() is not None
+        return self._token() is not None
 
     def page(self, repository: str) -> str:
         return f"{self.endpoint}/{repository}"
@@ -159,8 +161,12 @@ class Hub:
         return bytes(answer)
 
     def _headers(self) -> dict[str, str]:
-        headers: dict[str, str] = self._utils.build_hf_headers(library_name="sparkdesk")
-        return headers
+        """The library's own headers say more: it asks the hub for a list of programs, and names the one it runs in."""
+        token = self._token()
+        return {"User-Agent": f"sparkdesk/{__version__}"} | ({"Authorization": f"Bearer {token}"} if token else {})
+
+    def _token(self) -> str | None:
+        return None if self._is_anonymous else self._library.get_token()
 
     def _address(self, repository: Repository, file: HubFile) -> str:
         return f"{self.endpoint}/{repository.name}/resolve/{repository.revision}/{quote(file.path)}"

@@ -9,10 +9,11 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 PIECE_BYTES = 16 * 1024
@@ -95,6 +96,8 @@ class Hub:
         """By file path, or "api" for questions about repositories and "head" for a file's headers."""
         self.piece_s = 0.0
         """Between two pieces of a body, as on a slow line."""
+        self.spoil: Callable[[str, bytes], Iterable[bytes]] | None = None
+        """Makes of a whole answer to a path, headers and all, what is really sent, piece by piece."""
         self.held = threading.Event()
         self.go_on = threading.Event()
         self._front = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, is_delivery=False))
@@ -159,10 +162,26 @@ class _Answers(BaseHTTPRequestHandler):
         pass
 
     def do_HEAD(self) -> None:
-        self._answer()
+        self._answer_spoilt()
 
     def do_GET(self) -> None:
-        self._answer()
+        self._answer_spoilt()
+
+    def _answer_spoilt(self) -> None:
+        if self.hub.spoil is None:
+            self._answer()
+            return
+        line, self.wfile = self.wfile, BytesIO()
+        try:
+            self._answer()
+            whole = self.wfile.getvalue()
+        finally:
+            self.wfile = line
+        self.close_connection = True
+        with suppress(OSError):  # whoever asked has gone
+            for piece in self.hub.spoil(self.path, whole):
+                line.write(piece)
+                line.flush()
 
     def _answer(self) -> None:
         url = urlsplit(self.path)
