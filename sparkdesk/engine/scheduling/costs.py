@@ -1,13 +1,19 @@
 """What every kind of step costs on this machine, as the loop itself measures it: T(rows), D(length), A(rows).
 
-A Kalman filter over logarithms. One number is the pace, the cost of a plain step now: it drifts with whatever else the
-machine does, and every step of any kind tells something about it. The others are the ratios of each step size to the
-plain step, which hardly drift. So a size that was not used for long keeps its place when the machine slows down, and no
-size is assumed to cost more than a smaller one: kernels work in groups of rows, and T(4) may well be below T(3).
+A Kalman filter (R. E. Kalman, "A New Approach to Linear Filtering and Prediction Problems", 1960) over logarithms, in
+its usual terms: state mean and covariance, innovation (measured less expected), gain. One number of the state is the
+pace, the cost of a plain step now: it drifts with whatever else the machine does, and every step of any kind tells
+something about it. The others are the ratios of each step size to the plain step, which hardly drift. So a size that
+was not used for long keeps its place when the machine slows down, and no size is assumed to cost more than a smaller
+one: kernels work in groups of rows, and T(4) may well be below T(3).
+
+When other programs come or go, the pace jumps, and the ratios may no longer hold either: threads that wait for one
+another suffer more in short steps than in long ones. A run of innovations to one side is taken for a jump. It widens
+the variance of all that was measured under the old pace, and what was learned at about the new pace before comes back.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +40,18 @@ _DRIFT_EVERY = 8
 _WELL_KNOWN, _LOOK_EVERY = 12, 4
 _CHANGE_MEMORY = 0.1
 _LEAST_STEADY = 0.3
-_REMEMBERED_DOUBT = 0.05
+_REMEMBERED_STDDEV = 0.05
+_JUMP_MEMORY, _JUMP_DEVIATIONS = 0.3, 1.6
+"""Of the mean of normalized innovations, which has a standard deviation of 0.42 while nothing changes."""
+_EVEN_DEVIATIONS = 0.6
+_JUMP_PACE = 1.0
+"""Standard deviation of the pace after a jump, in nats."""
+_SETTLING_STEPS, _QUIET_STEPS = 3, 12
+"""Plain steps that tell the pace after a jump, and steps after one before the next is looked for."""
+_AFTER_JUMP_NOISE = 0.2
+_SAME_PACE = 0.35
+"""In nats: regimes no further apart are taken for one."""
+_MOST_REGIMES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +60,17 @@ class Seen:
 
     ms: float
     times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Regime:
+    """What was learned while the machine was as busy as it was."""
+
+    pace: float
+    """Logarithm of a plain step's milliseconds."""
+    ratios: FloatVector
+    covariance: FloatVector
+    change: float
 
 
 class StepCosts:
@@ -61,11 +89,17 @@ class StepCosts:
         self._drift[_PACE], self._drift[_TARGET_SLOPE:_FIRST_RATIO] = _DRIFT_EVERY * _PACE_DRIFT**2, 0.0
         self._steps = self._turn = 0
         self._change = 0.0  # in plain steps
-        self._most = self._covariance.diagonal().copy()
+        self._prior = self._covariance.copy()
+        self._most = self._prior.diagonal()
         self._noise = 0.1**2
         self._stall = 1.0
         self._counts = np.zeros(size, np.int64)
         self.is_remembered = False
+        self.jumps = 0
+        """How often the pace has jumped and was measured anew."""
+        self._trend, self._even_pace = 0.0, float(self._mean[_PACE])
+        self._steps_since_jump, self._unsettled = _QUIET_STEPS, 0
+        self._regimes: list[_Regime] = []
 
     def plain_ms(self, context_tokens: int) -> float:
         """Mean cost of a plain step now; 0 when nothing was measured.
@@ -75,6 +109,11 @@ class StepCosts:
         if not self._counts.any():
             return 0.0
         return float(np.exp(self._mean[_PACE]) * self._growth(_TARGET_SLOPE, context_tokens) * self._stall)
+
+    @property
+    def wants_plain(self) -> bool:
+        """Whether the pace has just jumped: only plain steps tell it apart from the ratios."""
+        return self._unsettled > 0
 
     @property
     def change_ms(self) -> float:
@@ -101,11 +140,11 @@ class StepCosts:
         ratio = self._mean[self._absorb + min(rows, ABSORB_ROWS) - 1]
         return float(np.exp(ratio + self._mean[_PACE])) * max(1.0, rows / ABSORB_ROWS)
 
-    def doubt(self) -> FloatVector:
+    def stddev(self) -> FloatVector:
         """(MOST_ROWS,) standard deviation, in nats, of what a verify pass costs beside a plain step."""
-        doubt = np.zeros(MOST_ROWS)
-        doubt[1:] = np.sqrt(self._covariance.diagonal()[self._target : self._draft])
-        return doubt
+        stddev = np.zeros(MOST_ROWS)
+        stddev[1:] = np.sqrt(self._covariance.diagonal()[self._target : self._draft])
+        return stddev
 
     def seed(
         self,
@@ -127,6 +166,7 @@ class StepCosts:
         for rows, seen in absorb.items():
             if 0 < rows <= ABSORB_ROWS:
                 self._take(self._absorb + rows - 1, seen)
+        self._even_pace = float(self._mean[_PACE])
 
     def observe_target(self, rows: int, context_tokens: int, elapsed_ms: float, *, is_change: bool = False) -> None:
         """A pass over `rows` rows; `is_change` says that the pass before it had another number of them."""
@@ -152,22 +192,27 @@ class StepCosts:
             self._observe(index, None, 0, elapsed_ms / max(1.0, rows / ABSORB_ROWS))
 
     def state(self) -> dict[str, object]:
-        """What is worth remembering until the next session, for JSON: the ratios, and how sure they are."""
+        """What is worth remembering until the next session, for JSON: the ratios, and how sure they are.
+
+        Those of the time when the machine had least else to do.
+        """
+        quiet, mean = min([*self._regimes, self._regime()], key=lambda each: each.pace), self._mean.copy()
+        mean[_PACE], mean[_FIRST_RATIO:] = quiet.pace, quiet.ratios
         return {
-            "ratios": [round(float(value), 5) for value in self._mean],
-            "doubts": [round(float(value), 5) for value in np.sqrt(self._covariance.diagonal())],
+            "ratios": [round(float(value), 5) for value in mean],
+            "stddevs": [round(float(value), 5) for value in np.sqrt(quiet.covariance.diagonal())],
             "counts": self._counts.tolist(),
-            "change": round(self._change, 4),
+            "change": round(quiet.change, 4),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a remembered state; raises ValueError or KeyError when it does not fit."""
-        mean, doubts = _finite(state["ratios"], len(self._mean)), _finite(state["doubts"], len(self._mean))
+        mean, stddevs = _finite(state["ratios"], len(self._mean)), _finite(state["stddevs"], len(self._mean))
         counts = np.asarray(state["counts"], np.int64)
         if counts.shape != mean.shape or (counts < 0).any():
             raise ValueError("counts do not fit")
         self._mean, self._counts, self._change = mean, counts, float(state["change"])
-        variances = np.minimum(self._most, doubts**2 + _REMEMBERED_DOUBT**2)
+        variances = np.minimum(self._most, stddevs**2 + _REMEMBERED_STDDEV**2)
         variances[_PACE] = 1.0  # the machine may be doing anything else today
         self._covariance = np.diag(variances)
         self._counts[_PACE] = 0
@@ -211,50 +256,111 @@ class StepCosts:
         if not elapsed_ms > 0:
             return
         self._steps += 1
+        self._steps_since_jump += 1
         if self._steps % _DRIFT_EVERY == 0:
             diagonal = self._covariance.reshape(-1)[:: len(self._mean) + 1]
             np.minimum(diagonal + self._drift, self._most, out=diagonal)
         growth = self._growth(slope, context_tokens) if slope is not None else 1.0
-        told = self._told(index)
+        cross_covariance = self._cross_covariance(index)
         expected = float(np.log(growth)) + self._expected(index)
         if slope is not None and context_tokens:
             weight = context_tokens / growth
-            told = told + weight * self._covariance[slope]
-            spread = float(told[_PACE] + (told[index] if index else 0.0) + weight * told[slope])
+            cross_covariance = cross_covariance + weight * self._covariance[slope]
+            spread = float(
+                cross_covariance[_PACE] + (cross_covariance[index] if index else 0.0) + weight * cross_covariance[slope]
+            )
         else:
-            spread = float(told[_PACE] + (told[index] if index else 0.0))
-        surprise = float(np.log(elapsed_ms)) - expected
+            spread = float(cross_covariance[_PACE] + (cross_covariance[index] if index else 0.0))
+        innovation = float(np.log(elapsed_ms)) - expected
+        if self._has_jumped(innovation / (spread + self._noise) ** 0.5):
+            self._widen()
+            self._observe(index, slope, context_tokens, elapsed_ms)
+            return
         limit = _OUTLIER * (spread + self._noise) ** 0.5
-        kept = max(-limit, min(limit, surprise))
+        kept = max(-limit, min(limit, innovation))
         if self._counts[_PACE]:
-            self._learn_noise(kept, spread, surprise)
-        self._update(told, spread + self._noise, kept)
+            self._learn_noise(kept, spread, innovation)
+        self._update(cross_covariance, spread + self._noise, kept)
         self._counts[index] += 1
+        if index == _PACE and self._unsettled:
+            self._unsettled -= 1
+            if not self._unsettled:
+                self._recall_regime()
+                self.jumps += 1
+
+    def _has_jumped(self, normalized: float) -> bool:
+        """Whether this innovation, in standard deviations, makes a run of them to one side.
+
+        One alone, however large, is a stall.
+        """
+        if self._steps_since_jump < _QUIET_STEPS or not self._counts[_PACE]:
+            self._trend = 0.0
+            return False
+        kept = max(-_OUTLIER, min(_OUTLIER, normalized))
+        self._trend += _JUMP_MEMORY * (kept - self._trend)
+        if abs(self._trend) < _EVEN_DEVIATIONS:
+            self._even_pace = float(self._mean[_PACE])
+        return abs(self._trend) > _JUMP_DEVIATIONS
+
+    def _widen(self) -> None:
+        """What was measured under the old pace is doubtful now, and put aside until that pace comes back."""
+        self._keep_regime()
+        self._trend, self._steps_since_jump, self._stall = 0.0, 0, 1.0
+        self._unsettled = _SETTLING_STEPS
+        self._noise = min(self._noise, _AFTER_JUMP_NOISE**2)
+        self._covariance = self._prior.copy()
+        self._covariance[_PACE, _PACE] = _JUMP_PACE**2
+        self._counts[_FIRST_RATIO:] = np.minimum(self._counts[_FIRST_RATIO:], 1)
+
+    def _regime(self) -> _Regime:
+        return _Regime(
+            float(self._mean[_PACE]), self._mean[_FIRST_RATIO:].copy(), self._covariance.copy(), self._change
+        )
+
+    def _keep_regime(self) -> None:
+        here = replace(self._regime(), pace=self._even_pace)  # by now the filter has followed the jump a little
+        others = [each for each in self._regimes if abs(each.pace - here.pace) > _SAME_PACE]
+        self._regimes = [*others, here][-_MOST_REGIMES:]
+
+    def _recall_regime(self) -> None:
+        """The pace after a jump is known now: was the machine like this before?"""
+        pace = float(self._mean[_PACE])
+        alike = min(self._regimes, key=lambda each: abs(each.pace - pace), default=None)
+        if alike is None or abs(alike.pace - pace) > _SAME_PACE:
+            return
+        self._mean[_FIRST_RATIO:], self._change = alike.ratios, alike.change
+        pace_variance = float(self._covariance[_PACE, _PACE])
+        self._covariance = alike.covariance.copy()
+        self._covariance[_PACE, _PACE] = max(pace_variance, float(alike.covariance[_PACE, _PACE]))
 
     def _take(self, index: int, seen: Seen) -> None:
         """Believe what a probe saw: it left out the outliers itself."""
-        told = self._told(index)
-        total = float(told[_PACE] + (told[index] if index else 0.0)) + _PROBE_NOISE**2 / seen.times
-        self._update(told, total, float(np.log(max(seen.ms, 1e-6))) - self._expected(index))
+        cross_covariance = self._cross_covariance(index)
+        total = (
+            float(cross_covariance[_PACE] + (cross_covariance[index] if index else 0.0)) + _PROBE_NOISE**2 / seen.times
+        )
+        self._update(cross_covariance, total, float(np.log(max(seen.ms, 1e-6))) - self._expected(index))
         self._counts[index] += seen.times
 
-    def _told(self, index: int) -> FloatVector:
+    def _cross_covariance(self, index: int) -> FloatVector:
         """(state,) covariance of everything with the logarithm of a step's cost on an empty context."""
-        told: FloatVector = self._covariance[_PACE] + self._covariance[index] if index else self._covariance[_PACE]
-        return told
+        cross_covariance: FloatVector = (
+            self._covariance[_PACE] + self._covariance[index] if index else self._covariance[_PACE]
+        )
+        return cross_covariance
 
     def _expected(self, index: int) -> float:
         return float(self._mean[_PACE] + (self._mean[index] if index else 0.0))
 
-    def _update(self, told: FloatVector, total: float, surprise: float) -> None:
-        share = told / total
-        self._mean += share * surprise
-        self._covariance -= told[:, None] * share
+    def _update(self, cross_covariance: FloatVector, total: float, innovation: float) -> None:
+        gain = cross_covariance / total
+        self._mean += gain * innovation
+        self._covariance -= cross_covariance[:, None] * gain
 
-    def _learn_noise(self, surprise: float, spread: float, whole_surprise: float) -> None:
-        noise = self._noise + _NOISE_MEMORY * (surprise**2 - spread - self._noise)
+    def _learn_noise(self, innovation: float, spread: float, whole_innovation: float) -> None:
+        noise = self._noise + _NOISE_MEMORY * (innovation**2 - spread - self._noise)
         self._noise = max(_LEAST_NOISE**2, min(_MOST_NOISE**2, noise))
-        stall = min(_LARGEST_STALL, float(np.exp(whole_surprise)))
+        stall = min(_LARGEST_STALL, float(np.exp(whole_innovation)))
         self._stall += _STALL_MEMORY * (stall - self._stall)
 
 

@@ -41,6 +41,11 @@ class Parking:
     def unpark(self) -> None:
         self.is_parked = False
 
+    def look_again(self) -> None:
+        """The machine has become faster or slower at once: one block is looked at now, whatever that may cost."""
+        self.settle()
+        self._tokens_parked, self._allowance_ms = int(_LONGEST_INTERVAL), None
+
     def begin_reply(self, prefill_ms: float) -> None:
         """Another text may be another matter: a parked pair may look at it at once, and its prompt took time too."""
         self._tokens_parked = int(_LONGEST_INTERVAL)

@@ -90,7 +90,7 @@ class Tuner:
         wants_plain = self._tokens_since_plain >= (
             _PLAIN_EVERY_TOKENS if self._plain_steps >= _AT_FIRST else _PLAIN_EVERY_AT_FIRST
         )
-        if wants_plain or not (may_draft or situation.echo):
+        if wants_plain or self.costs.wants_plain or not (may_draft or situation.echo):
             return Plan()
         self._prices = self._prices_now(situation)
         least_worth = 1.0 - self._prices.tokens_per_ms * float(self._prices.verify_ms[0]) + _LEAST_WORTH
@@ -130,11 +130,14 @@ class Tuner:
 
     def learn(self, situation: Situation, played: RoundOutcome) -> None:
         """After every round, also after those that somebody else decided on."""
-        context = situation.context_tokens
+        context, jumps = situation.context_tokens, self.costs.jumps
         self._learn_costs(played, context)
         self._learn_chances(situation, played)
         plain_ms = self.costs.plain_ms(context)
         self.parking.pass_round(played.tokens, played.elapsed_ms, plain_ms=plain_ms, is_probe=self._is_probing)
+        if self.costs.jumps != jumps:
+            self._rate_tokens = self._rate_ms = 0.0
+            self.parking.look_again()
         self._is_after_probe, self._is_probing = self._is_probing, False
         self._now += played.tokens
         is_plain = not (played.choice.length or played.drafted)
@@ -165,7 +168,7 @@ class Tuner:
 
     def _prices_now(self, situation: Situation) -> Prices:
         costs, context = self.costs, situation.context_tokens
-        verify_ms = costs.target_ms(context) * np.exp(-_OPTIMISM * costs.doubt())
+        verify_ms = costs.target_ms(context) * np.exp(-_OPTIMISM * costs.stddev())
         plain_ms = float(verify_ms[0])
         rate = 1.0 / plain_ms
         if self._rate_ms:

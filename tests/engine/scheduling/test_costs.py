@@ -40,7 +40,7 @@ def test_sizes_that_were_not_probed_lie_near_their_neighbours() -> None:
     costs.seed({1: Seen(20.0, 2), 8: Seen(60.0, 1)}, {7: Seen(12.0, 1)}, {})
     found = costs.target_ms(0)
     assert 35 < found[4] < 60
-    assert costs.doubt()[4] > costs.doubt()[7]
+    assert costs.stddev()[4] > costs.stddev()[7]
     assert 6 < costs.draft_ms(0)[3] < 14
 
 
@@ -121,7 +121,7 @@ def test_what_was_learnt_survives_a_session_but_for_the_pace() -> None:
     "broken",
     [
         {},
-        {"ratios": [1.0], "doubts": [1.0], "counts": [1], "change": 0},
+        {"ratios": [1.0], "stddevs": [1.0], "counts": [1], "change": 0},
         {**StepCosts(7).state(), "ratios": [math.nan] * len(StepCosts(7).state()["ratios"])},  # type: ignore[arg-type]
         StepCosts(5).state(),
     ],
@@ -152,4 +152,4 @@ def test_whatever_a_clock_says_the_costs_stay_finite(steps: list[tuple[str, int,
             costs.observe_absorb(size, ms)
         found = np.concatenate((costs.target_ms(context), costs.draft_ms(context), [costs.absorb_ms(size)]))
         assert np.isfinite(found).all() and (found > 0).all()
-        assert (costs.doubt() >= 0).all() and len(costs.doubt()) == MOST_ROWS
+        assert (costs.stddev() >= 0).all() and len(costs.stddev()) == MOST_ROWS
