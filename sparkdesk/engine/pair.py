@@ -12,11 +12,10 @@ from typing import Any
 from sparkdesk.engine import llama
 from sparkdesk.engine.block import ConstraintPart
 from sparkdesk.engine.constraint import constraint_of
-from sparkdesk.engine.drafters.dspark import CONFIDENCE_WEIGHT, LOGIT_CAP, DSparkDrafter
-from sparkdesk.engine.interfaces import BATCH_ROWS, DRAFT_STEP_ROWS, ROLLBACK_STATES, VERIFIED_ROWS
+from sparkdesk.engine.drafters.opening import DraftPlace, DraftUnfit, open_drafter
+from sparkdesk.engine.interfaces import BATCH_ROWS, ROLLBACK_STATES, VERIFIED_ROWS, DrafterPart
 from sparkdesk.engine.kv_snapshots import KvSnapshots
 from sparkdesk.engine.llama import Context, Model
-from sparkdesk.engine.markov import W1, MarkovHead
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.probe import LEAST_PROBE_SECONDS, PROBE_SECONDS, probe_costs, probe_threads
 from sparkdesk.engine.recommendation import recommended_by
@@ -53,7 +52,7 @@ class Pair:
         self.settings = settings
         self.tuner = Tuner(0)
         self.saved = KvSnapshots(0)
-        self.drafter: DSparkDrafter | None = None
+        self.drafter: DrafterPart | None = None
         self.draft_name: str | None = None
         self.draft_problem = ""
         self._contexts: list[Context] = []
@@ -162,7 +161,7 @@ class Pair:
         self._model = self._open_model(path, gpu_layers=self.settings.gpu_layers, report=report, stage="target")
         self._choose_threads()
         tokens = self.settings.context_tokens or self._model.trained_context_tokens
-        block_size = _block_size(draft) if draft else 0
+        block_size = pairing.block_size(draft) if draft else 0
         self._window = plan_window(
             self._file,
             window=self._model.window_tokens,
@@ -178,7 +177,7 @@ class Pair:
         )
         layers: tuple[int, ...] = ()
         if draft is not None:
-            layers = self._open_draft(draft, context, block_size=block_size, report=report)
+            layers = self._open_draft(draft, context, report=report)
         self.target = Target(context, layers)
 
     def _rollback_states(self) -> int | None:
@@ -206,33 +205,19 @@ class Pair:
         self.draft_problem = pairing.problem(self._file, draft)
         return None if self.draft_problem else draft
 
-    def _open_draft(
-        self, file: GgufFile, context: Context, *, block_size: int, report: ProgressCallback
-    ) -> tuple[int, ...]:
+    def _open_draft(self, file: GgufFile, context: Context, *, report: ProgressCallback) -> tuple[int, ...]:
         """Open the drafter beside the target's context; returns the layers it listens to, none if it cannot be used."""
         try:
             model = self._open_model(file.path, gpu_layers=self.settings.draft_gpu_layers, report=report, stage="draft")
-            self.draft_problem = pairing.layer_problem(self._file, model.target_layers, self._model.layer_count)
-            if self.draft_problem:
-                return ()
-            tokens = context.context_tokens + block_size
-            draft_context = self._open_context(
-                model, tokens=tokens, outputs=block_size + 1, batch_rows=DRAFT_STEP_ROWS, other=context
-            )
+            opened = open_drafter(file, model, DraftPlace(self._file, self._model, context, self._open_context))
+        except DraftUnfit as problem:
+            self.draft_problem = str(problem)
+            return ()
         except EngineError as error:
             self.draft_problem = f"The draft cannot be loaded: {error}"
             return ()
-        self.drafter = DSparkDrafter(
-            draft_context,
-            block_size=block_size,
-            mask_token=model.mask_token,
-            has_confidences=CONFIDENCE_WEIGHT in file.tensors,
-            logit_cap=file.number(LOGIT_CAP),
-            samples_from_anchor=pairing.samples_from_anchor(file),
-            markov=MarkovHead(file) if W1 in file.tensors else None,
-        )
-        self.draft_name = file.name
-        return model.target_layers
+        self.drafter, self.draft_name = opened.drafter, file.name
+        return opened.target_layers
 
     def _open_model(self, path: Path, *, gpu_layers: int, report: ProgressCallback, stage: str) -> Model:
         return self._stack.enter_context(
@@ -318,10 +303,6 @@ def _remembering_tuner(block_size: int, state: Mapping[str, Any]) -> Tuner:
         except (ValueError, TypeError, KeyError, AttributeError):
             return Tuner(block_size)  # half restored would be worse than nothing known
     return tuner
-
-
-def _block_size(draft: GgufFile) -> int:
-    return draft.whole_number("dflash.block_size")
 
 
 def _used_devices(gpu_layers: int) -> tuple[str, ...]:

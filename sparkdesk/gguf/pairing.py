@@ -5,10 +5,11 @@ What llama.cpp does with a file that breaks a rule here is no error but nonsense
 """
 
 import mmap
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from converters.regular_file import open_regular
-from sparkdesk.gguf.architectures import architecture_named
+from sparkdesk.gguf.architectures import Rollback, architecture_named
 from sparkdesk.gguf.header import ArrayLength, GgufFile, TensorPlace
 
 if TYPE_CHECKING:
@@ -18,14 +19,35 @@ if TYPE_CHECKING:
 DRAFT_ARCHITECTURE = "dflash"
 OLD_DRAFT_ARCHITECTURE = "dspark"
 MOST_BLOCK = 256
+MOST_UNUSED_TOKENS = 1024
+"""By how much the vocabulary of a small model may be padded differently: unused rows at its end."""
 _LEAST_RELATED = 0.5
 """A row and its 2-bit quantization agree by .9 and more, rows of different models hardly at all."""
 _ROW_COUNT = 256
 
 _EMBEDDINGS, _HEAD, _DRAFT_TO_TARGET = "token_embd.weight", "output.weight", "d2t"
 _MARKOV = ("markov_w1.weight", "markov_w2.weight")
+_PICK_DRAFT = "Pick a DSpark draft of this target, or a small model with the same vocabulary."
 _PICK_TARGET = "Pick the target this draft was trained for."
 _CONVERT_AGAIN = "Convert the draft again from its checkpoint: sparkdesk convert draft."
+
+
+class DraftKind(Enum):
+    """How a draft works, told by its header."""
+
+    DSPARK = "dspark"
+    """A block in one pass, from the target's layer inputs: DSpark and DFlash."""
+    SMALL_MODEL = "small"
+    """An ordinary model of the same vocabulary that drafts token by token."""
+
+
+_OTHER_DRAFTS = ("eagle3", "gemma4-assistant", "gemma4_assistant")
+"""Architectures that are drafts of a kind that is not built yet."""
+
+
+def draft_kind(draft: GgufFile) -> DraftKind:
+    is_block_draft = draft.architecture in (DRAFT_ARCHITECTURE, OLD_DRAFT_ARCHITECTURE, *_OTHER_DRAFTS)
+    return DraftKind.DSPARK if is_block_draft else DraftKind.SMALL_MODEL
 
 
 def problem(target: GgufFile, draft: GgufFile) -> str:
@@ -35,6 +57,8 @@ def problem(target: GgufFile, draft: GgufFile) -> str:
 
 def header_problem(target: GgufFile, draft: GgufFile) -> str:
     """The part of it that the headers alone tell."""
+    if draft_kind(draft) is DraftKind.SMALL_MODEL:
+        return _small_model(target, draft)
     return draft_problem(draft) or (
         _layer_inputs(target)
         or _vocabulary(target, draft)
@@ -55,6 +79,11 @@ def draft_problem(draft: GgufFile) -> str:
             "Pick the draft that was trained for this target."
         )
     return _missing_parts(draft) or _block(draft) or _heads(draft)
+
+
+def block_size(draft: GgufFile) -> int:
+    """Most rows of one pass whose logits are asked for; 0 for a draft that takes a pass for every token."""
+    return 0 if draft_kind(draft) is DraftKind.SMALL_MODEL else _number(draft, "dflash.block_size")
 
 
 def samples_from_anchor(draft: GgufFile) -> bool:
@@ -84,6 +113,32 @@ def layer_problem(target: GgufFile, layers: tuple[int, ...], layer_count: int) -
 def vocabulary_size(file: GgufFile) -> int:
     tokens = file.metadata.get("tokenizer.ggml.tokens")
     return tokens.count if isinstance(tokens, ArrayLength) else 0
+
+
+def _small_model(target: GgufFile, draft: GgufFile) -> str:
+    """The vocabularies themselves are compared once both are loaded."""
+    called = f"{draft.path.name} is a '{draft.architecture}' model, not a DSpark draft"
+    if _EMBEDDINGS not in draft.tensors:
+        return f"{called}, and it has no token embeddings of its own. Pick the draft that was trained for this target."
+    rollback = architecture_named(draft.architecture).rollback
+    if rollback in (Rollback.RECURRENT_STATES, Rollback.CHECKPOINT):
+        return (
+            f"{draft.path.name} has recurrent layers ('{draft.architecture}'), which cannot be rolled back after every "
+            f"token: it cannot draft. {_PICK_DRAFT}"
+        )
+    if _weights_bytes(draft) >= _weights_bytes(target):
+        return f"{called}, and not smaller than the target {target.path.name}: it would only cost time. {_PICK_DRAFT}"
+    target_size, draft_size = vocabulary_size(target), vocabulary_size(draft)
+    if abs(target_size - draft_size) <= MOST_UNUSED_TOKENS:
+        return ""
+    return (
+        f"{draft.path.name} has a vocabulary of {draft_size:,} tokens; the target {target.path.name} has "
+        f"{target_size:,}. {_PICK_DRAFT}"
+    )
+
+
+def _weights_bytes(file: GgufFile) -> int:
+    return sum(tensor.size_bytes for tensor in file.tensors.values())
 
 
 def _missing_parts(draft: GgufFile) -> str:

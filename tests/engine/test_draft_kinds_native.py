@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sparkdesk.engine.control import Control
+from sparkdesk.engine.drafters.dspark import DSparkDrafter
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
@@ -59,7 +60,7 @@ def answer(pair: Pair, *, length: int, temperature: float = 0.0, seed: int = 1) 
 def test_greedy_text_is_that_of_plain_decoding(tmp_path: Path, make: Make, from_anchor: bool) -> None:
     target = make_target(tmp_path / "target", tied=False)
     with opened(tmp_path, target, make(tmp_path / "draft", target)) as pair:
-        assert pair.drafter is not None, pair.draft_problem
+        assert isinstance(pair.drafter, DSparkDrafter), pair.draft_problem
         assert pair.info.block_size == (BLOCK if from_anchor else BLOCK - 1)
         plain = answer(pair, length=0).tokens
         for length in (1, pair.info.block_size):
@@ -92,7 +93,7 @@ def test_the_engine_reads_the_rows_that_predict(tmp_path: Path, make: Make, from
         from_anchor=from_anchor,
     )
     with opened(tmp_path, target, draft) as pair:
-        assert pair.drafter is not None
+        assert isinstance(pair.drafter, DSparkDrafter)
         pair.target.truncate(0)
         pair.drafter.truncate(0)
         pair.target.decode(known, all_rows=False)

@@ -8,6 +8,7 @@ import pytest
 from sparkdesk.engine import proposal
 from sparkdesk.engine.block import Block
 from sparkdesk.engine.control import Control
+from sparkdesk.engine.drafters.dspark import DSparkDrafter
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.sampling import Sampler
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
@@ -31,7 +32,7 @@ def opened(folder: Path, target: Made, draft: Made, *, context_tokens: int = 512
 
 def block_after(pair: Pair) -> Block:
     drafter = pair.drafter
-    assert drafter is not None
+    assert isinstance(drafter, DSparkDrafter)
     pair.target.decode(TOKENS, all_rows=False)
     drafter.keep(pair.target, len(TOKENS))
     drafter.absorb()
@@ -55,7 +56,7 @@ def test_the_greedy_chain_is_the_capped_models_own(tmp_path: Path, cap: float) -
         block = block_after(pair)
         expected = expected_chain(target, draft, pair, cap)
         assert block.logit_cap == cap
-        assert pair.drafter is not None
+        assert isinstance(pair.drafter, DSparkDrafter)
         assert proposal.greedy(block, ANCHOR, markov=pair.drafter.markov).tokens == tuple(expected.tokens)
         assert tuple(block.logits.argmax(axis=1).tolist()) != tuple(expected.tokens), "the cap changed nothing"
 
@@ -67,7 +68,7 @@ def test_what_is_drawn_from_is_capped_too(tmp_path: Path, cap: float) -> None:
     with opened(tmp_path, target, draft) as pair:
         expected = expected_chain(target, draft, pair, cap).logits[0]
         expected[list(pair._model.suppressed_tokens)] = -np.inf
-        assert pair.drafter is not None
+        assert isinstance(pair.drafter, DSparkDrafter)
         drawn = proposal.sampled(
             block_after(pair), ANCHOR, history=[], sampler=Sampler(settings), markov=pair.drafter.markov
         )

@@ -81,7 +81,7 @@ def test_greedy_text_is_that_of_plain_decoding(pair: Pair, plain: tuple[int, ...
     text = (*PROMPT, *plain, *([0] * 16))
     right = np.random.default_rng(length).random(len(text)) < share
     tuner, pair.tuner = pair.tuner, Tuner(OracleDrafter.block_size)
-    pair.drafter = OracleDrafter(text, right)  # type: ignore[assignment]
+    pair.drafter = OracleDrafter(text, right)
     try:
         done = answer(pair, PROMPT, length=length, max_tokens=len(plain), afresh=True)
     finally:

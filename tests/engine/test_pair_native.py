@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from sparkdesk.engine.control import Control
+from sparkdesk.engine.drafters.dspark import DSparkDrafter
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.sampling import filtered, overlap
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
@@ -153,7 +154,7 @@ def test_the_first_drafted_token_is_accepted_as_often_as_the_distributions_overl
     pair: Pair, record_property: Any
 ) -> None:
     """Real speculative sampling accepts with probability sum(min(p, q))."""
-    assert pair.drafter is not None
+    assert isinstance(pair.drafter, DSparkDrafter)
     sampling = SamplingSettings(temperature=1.0, top_k=0, top_p=1.0)
     accepted = overlaps = verified = 0.0
     for seed, question in enumerate(QUESTIONS * 24):
@@ -178,7 +179,7 @@ def _first_positions(pair: Pair, prompt: tuple[int, ...], sampling: SamplingSett
 
 def _overlap_after(pair: Pair, tokens: tuple[int, ...], sampling: SamplingSettings) -> float:
     """sum(min(p, q)) for the token after `tokens`, both computed afresh."""
-    assert pair.drafter is not None
+    assert isinstance(pair.drafter, DSparkDrafter)
     pair.target.truncate(len(tokens) - 1)
     pair.drafter.truncate(len(tokens) - 1)
     if pair.target.tokens != list(tokens[: pair.target.length]) or pair.drafter.length < pair.target.length:

@@ -33,8 +33,8 @@ class HybridShape:
     kernel: int = 4
 
 
-def write_hybrid(path: Path, *, shape: HybridShape | None = None, seed: int = 4) -> Path:
-    shape, random = shape or HybridShape(), np.random.default_rng(seed)
+def write_hybrid(path: Path, *, layers: int = 8, seed: int = 4) -> Path:
+    shape, random = HybridShape(layers=layers), np.random.default_rng(seed)
     writer = gguf.GGUFWriter(str(path), "qwen35")
     writer.add_name("tiny qwen35")
     writer.add_block_count(shape.layers + 1)
@@ -69,8 +69,18 @@ def write_hybrid(path: Path, *, shape: HybridShape | None = None, seed: int = 4)
     return finish(writer, path)
 
 
-def write_plain(path: Path, *, hidden: int = 64, layers: int = 2, vocabulary: int = 600, seed: int = 5) -> Path:
-    """A llama with the same vocabulary."""
+def write_plain(
+    path: Path,
+    *,
+    hidden: int = 64,
+    layers: int = 2,
+    vocabulary: int = 600,
+    seed: int = 5,
+    damped: float = 1.0,
+    words: str = "tok",
+) -> Path:
+    """A llama with the same vocabulary. Layers are drawn one by one, so that a shorter one is the beginning of a
+    longer one; the smaller `damped`, the more the two say the same."""
     random, heads, feed_forward = np.random.default_rng(seed), 4, 2 * hidden
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_name("tiny llama")
@@ -83,24 +93,27 @@ def write_plain(path: Path, *, hidden: int = 64, layers: int = 2, vocabulary: in
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_rope_freq_base(1e4)
     writer.add_rope_dimension_count(hidden // heads)
-    write_vocabulary(writer, vocabulary, pre="qwen2")
-    writer.add_tensor("token_embd.weight", matrix(random, vocabulary, hidden, std=1.0))
-    writer.add_tensor("output.weight", matrix(random, vocabulary, hidden, std=3 * hidden**-0.5))
+    write_vocabulary(writer, vocabulary, pre="qwen2", words=words)
+    rows = max(vocabulary, 700)  # as many are drawn whatever the vocabulary, so that its size changes nothing else
+    writer.add_tensor("token_embd.weight", matrix(random, rows, hidden, std=1.0)[:vocabulary])
+    writer.add_tensor("output.weight", matrix(random, rows, hidden, std=3 * hidden**-0.5)[:vocabulary])
     writer.add_tensor("output_norm.weight", np.ones(hidden, F32))
     for layer in range(layers):
         for name in ("attn_norm", "ffn_norm"):
             writer.add_tensor(f"blk.{layer}.{name}.weight", np.ones(hidden, F32))
         for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
-            writer.add_tensor(f"blk.{layer}.{name}.weight", matrix(random, hidden, hidden))
+            std = damped * hidden**-0.5 if name == "attn_output" else None
+            writer.add_tensor(f"blk.{layer}.{name}.weight", matrix(random, hidden, hidden, std=std))
         writer.add_tensor(f"blk.{layer}.ffn_gate.weight", matrix(random, feed_forward, hidden))
         writer.add_tensor(f"blk.{layer}.ffn_up.weight", matrix(random, feed_forward, hidden))
-        writer.add_tensor(f"blk.{layer}.ffn_down.weight", matrix(random, hidden, feed_forward))
+        down = matrix(random, hidden, feed_forward, std=damped * feed_forward**-0.5)
+        writer.add_tensor(f"blk.{layer}.ffn_down.weight", down)
     return finish(writer, path)
 
 
-def write_vocabulary(writer: Any, size: int, *, pre: str) -> None:
+def write_vocabulary(writer: Any, size: int, *, pre: str, words: str = "tok") -> None:
     tokens = [*SPECIALS, *_byte_tokens()]
-    tokens += [f"tok{i}" for i in range(size - len(tokens))]
+    tokens += [f"{words}{i}" for i in range(size - len(tokens))]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(pre)
     writer.add_token_list(tokens)

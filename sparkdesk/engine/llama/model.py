@@ -82,6 +82,23 @@ class Model:
     def mask_token(self) -> int:
         return int(C.llama_vocab_mask(self._vocabulary))
 
+    def text(self, token: int) -> str:
+        """How the file spells a token."""
+        found: bytes | None = C.llama_vocab_get_text(self._vocabulary, token)
+        return (found or b"").decode("utf-8", "replace")
+
+    def first_difference(self, other: "Model") -> int | None:
+        """The first token that both vocabularies have and spell differently; unused ones of either do not count."""
+        text, attributes = C.llama_vocab_get_text, C.llama_vocab_get_attr
+        unused = C.LLAMA_TOKEN_ATTR_UNUSED | C.LLAMA_TOKEN_ATTR_UNKNOWN
+        ours, theirs = self._vocabulary, other._vocabulary
+        for token in range(min(self.vocabulary_size, other.vocabulary_size)):
+            if text(ours, token) != text(theirs, token) and not (
+                attributes(ours, token) & unused or attributes(theirs, token) & unused
+            ):
+                return token
+        return None
+
     @property
     def chat_template(self) -> str | None:
         text = C.llama_model_chat_template(self.pointer, None)
