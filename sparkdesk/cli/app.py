@@ -32,6 +32,7 @@ _DESCRIPTION = "Run a local model together with its DSpark draft, and watch what
 _EPILOG = "Without a command: the screen, with Spark Tiny, or with the pair given by --pair, or --target and --draft."
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
+DEFECT = 70  # EX_SOFTWARE of sysexits.h
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -53,9 +54,7 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as done:  # argparse ends --help and --version this way
         return int(done.code or 0)
     except Exception as error:
-        from sparkdesk.cli.crash import report_crash
-
-        return report_crash(error)
+        return _report_defect(error)
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
@@ -86,6 +85,20 @@ def parser_for(chosen: str | None) -> Parser:
 
 def _sentence(summary: str) -> str:
     return summary[0].upper() + summary[1:] + "."
+
+
+def _report_defect(error: Exception) -> int:
+    """The last resort: an error nobody expected becomes one line for the user and a stack in the log folder."""
+    from sparkdesk.cli.console import say
+    from sparkdesk.config.paths import user_paths
+    from sparkdesk.error_log import write_log
+
+    say(f"sparkdesk: Unexpected {type(error).__name__}: {error}. This is a bug in SparkDesk.")
+    try:
+        say(f"  Where it happened is recorded in {write_log(error, user_paths().logs)}; please report it.")
+    except OSError as failure:
+        say(f"  It could not be written to the log ({failure}).")
+    return DEFECT
 
 
 def _forget_stdout() -> None:

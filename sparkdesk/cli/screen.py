@@ -5,9 +5,13 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
+from sparkdesk.cli.console import say
 from sparkdesk.config.settings import Settings
+from sparkdesk.error_log import NAME
 from sparkdesk.errors import UsageError
 from sparkdesk.loading.choice import ChosenPair, chosen_pair
+
+DEFECT = 70  # EX_SOFTWARE of sysexits.h
 
 if TYPE_CHECKING:
     from sparkdesk.ui.desk import Desk
@@ -45,12 +49,26 @@ def show(desk: "Desk", options: Namespace, settings: Settings) -> int:
     from sparkdesk.config.paths import user_paths
     from sparkdesk.ui.app import SparkDeskApp
     from sparkdesk.ui.appearance import dress
+    from sparkdesk.ui.failure import Failure
     from sparkdesk.ui.settings.preferences import Preferences
+    from sparkdesk.ui.supervisor import run_screen
 
-    app = SparkDeskApp(desk, Preferences(user_paths().settings_file, generation_args.instead_of_settings(options)))
-    dress(app, settings)
-    app.run()
-    return app.return_code or 0
+    paths = user_paths()
+
+    def make_app(after: Failure | None, is_new: bool) -> SparkDeskApp:
+        preferences = Preferences(paths.settings_file, generation_args.instead_of_settings(options))
+        app = SparkDeskApp(desk, preferences, after=after, is_new=is_new)
+        dress(app, settings if after is None else generation_args.settings_file())
+        return app
+
+    failure = run_screen(desk, make_app, logs=paths.logs)
+    if failure is None:
+        return 0
+    say(f"sparkdesk: The screen ended by an unexpected error, {failure.place}. This is a bug in SparkDesk.")
+    say(f"  Where it happened is recorded in {paths.logs / NAME}; please report it.")
+    if failure.draft.text.strip():
+        say(f"  Your unsent draft:\n{failure.draft.text}")
+    return DEFECT
 
 
 def check_terminal() -> None:

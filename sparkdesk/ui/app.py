@@ -3,11 +3,12 @@
 import asyncio
 import gc
 import os
-import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.console import RenderableType
 from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -19,8 +20,9 @@ from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui import commands, messages, themes
 from sparkdesk.ui.chat.screen import ChatScreen
 from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.failure import Failure, failure_of, restore_draft
 from sparkdesk.ui.routes import ROUTES, Route, route
-from sparkdesk.ui.session_log import Noted, report
+from sparkdesk.ui.session_log import Noted, now, report
 from sparkdesk.ui.settings.preferences import Preferences
 from sparkdesk.ui.too_small import TooSmallScreen, is_too_small
 
@@ -48,12 +50,19 @@ class SparkDeskApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", tooltip="Stop everything and leave", priority=True, id="desk.quit"),
     ]
 
-    def __init__(self, desk: Desk, preferences: Preferences | None = None) -> None:
+    def __init__(
+        self, desk: Desk, preferences: Preferences | None = None, *, after: Failure | None = None, is_new: bool = False
+    ) -> None:
+        """`after` is the failure of the screen before this one, whose draft comes back; `is_new` begins another
+        conversation then."""
         super().__init__()
         self.desk = desk
+        self.failure: Failure | None = None
+        """Why the screen ended, when no one wanted it to. The desk is still open then."""
+        self._after, self._is_new = after, is_new
         self.preferences = preferences or Preferences(user_paths().settings_file)
-        self._is_closed = False
-        self._noted: list[Noted] = []
+        self._is_closed = self._is_leaving = False
+        self._noted: list[Noted] = list(after.noted) if after else []
         self._routed: dict[str, Screen[Any]] = {}
         """What was opened last under each name of the table."""
         for theme in (themes.DARK, themes.LIGHT):
@@ -82,7 +91,17 @@ class SparkDeskApp(App[None]):
             self.exit()
         else:
             _collect_garbage_rarely()
+            await self._start()
+
+    async def _start(self) -> None:
+        if self._after is None:
             await self.chat.start()
+            return
+        if self._is_new:
+            await asyncio.to_thread(self.desk.start_conversation)
+        restore_draft(self.chat, self._after.draft)
+        # What is loaded stays loaded: there is nothing to be done to open it.
+        await self.chat.start((lambda: iter(())) if self.desk.model is not None else None)
 
     def on_resize(self, event: events.Resize) -> None:
         is_shown = isinstance(self.screen, TooSmallScreen)
@@ -93,7 +112,7 @@ class SparkDeskApp(App[None]):
 
     @on(messages.Noted)
     def note(self, message: messages.Noted) -> None:
-        self._noted.append(Noted(time.strftime("%H:%M:%S"), message.text))
+        self._noted.append(now(message.text))
 
     def report(self) -> str:
         """For the log screen."""
@@ -161,12 +180,31 @@ class SparkDeskApp(App[None]):
                 self.install_screen(screen, chosen.name)
         return screen
 
+    # What no one expected
+
+    def _fatal_error(self) -> None:
+        """Textual would print a stack with the values of all variables, and so the conversation. Called by its
+        `_handle_exception`, which takes whatever is raised in a handler, a worker, a timer or while drawing."""
+        self._fail()
+
+    def panic(self, *renderables: RenderableType) -> None:
+        self._fail()
+
+    def _fail(self) -> None:
+        if self.failure is None and self._exception is not None and not self._is_leaving:
+            self.failure = failure_of(self._exception, self.screen_stack, self._noted)
+            with suppress(Exception):  # or leaving this screen would wait for a reply to its end
+                self.desk.conversation.stop()
+        self._close_messages_no_wait()
+
     async def action_quit(self) -> None:
+        self._is_leaving = True  # what fails from here on, as what is mounted too late, stops nobody
         await self._close_desk()
         self.exit()
 
     async def on_unmount(self) -> None:
-        await self._close_desk()
+        if self.failure is None:
+            await self._close_desk()
 
     async def _close_desk(self) -> None:
         """Ends an opening or a reply in another thread too; without that, leaving would wait for it."""

@@ -2,6 +2,7 @@
 
 import platform
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ class Noted:
 
     clock: str
     text: str
+
+
+def now(text: str) -> Noted:
+    return Noted(time.strftime("%H:%M:%S"), text)
 
 
 def without_words(cause: str) -> str:

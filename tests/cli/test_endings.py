@@ -11,7 +11,7 @@ import pytest
 
 from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.cli import app, paths
-from sparkdesk.cli.crash import write_log
+from sparkdesk.error_log import write_log
 from tests.cli.command_line import COMMAND, ROOT, TIMEOUT_SECONDS, chat, numbers
 
 ENDLESS = ("--ignore-eos", "--temperature", "0", "--ctx", "32000")

@@ -4,6 +4,7 @@ import os
 import pty
 import select
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -70,3 +71,61 @@ def test_what_is_wrong_is_said_before_the_screen_opens(tmp_path: Path) -> None:
     assert code == 2 and "'plaid'" in drawn and "\033[?1049h" not in drawn
     code, drawn = in_a_terminal("--target", "no-such.gguf", home=tmp_path)
     assert code == 4 and "no-such.gguf is not a file" in drawn
+
+
+FAULTY = """
+import sys
+from sparkdesk.cli import app
+from sparkdesk.ui.chat.widgets.prompt import Prompt
+
+def fail(self):
+    draft_of_the_user = self.text
+    raise ValueError(f"not for the log: {draft_of_the_user}")
+
+Prompt.action_undo = fail
+sys.exit(app.run(["demo"]))
+"""
+
+
+@pytest.mark.native
+@pytest.mark.parametrize(("answers", "code"), [((b"\r", b"\x11"), 0), ((b"q",), 70)])
+def test_an_unexpected_error_ends_in_a_sentence_on_a_real_terminal(
+    answers: tuple[bytes, ...], code: int, tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "SPARKDESK_HOME": str(tmp_path)}
+    environment.pop("SPARKDESK_EXIT_AFTER_FIRST_PAINT", None)
+    command = (sys.executable, "-c", FAULTY)
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, env=environment)
+    os.close(theirs)
+    drawn = b""
+
+    def until(words: bytes) -> None:
+        nonlocal drawn
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while words not in drawn:
+            assert time.monotonic() < deadline, drawn[-2000:]
+            if select.select([ours], [], [], 0.05)[0]:
+                chunk = _read(ours)
+                assert chunk, drawn[-2000:]
+                drawn += chunk
+
+    try:
+        until(b"Ctrl+S switches")
+        os.write(ours, b"precious words")
+        until(b"precious")
+        os.write(ours, b"\x1a")
+        until(b"unexpected error")
+        drawn = b""
+        for answer in answers:
+            os.write(ours, answer)
+            until(b"precious")  # at the prompt again, or below the sentence that says goodbye
+        while select.select([ours], [], [], 5.0)[0] and (chunk := _read(ours)):
+            drawn += chunk
+        assert process.wait(30) == code
+    finally:
+        process.kill()
+        os.close(ours)
+    assert b"Traceback" not in drawn and b"locals" not in drawn
+    written = (tmp_path / "state" / "logs" / "errors.log").read_text()
+    assert "in fail" in written and "precious" not in written

@@ -54,6 +54,11 @@ def grouped(count: int) -> str:
     return f"{count:,}".replace(",", "\u202f")
 
 
+def count(number: int, noun: str) -> str:
+    """ "1 line", "12 lines"; for nouns whose plural is an s."""
+    return f"{grouped(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def tokens(count: int) -> str:
     return "1 token" if count == 1 else f"{grouped(count)} tokens"
 

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Checkbox, Static, TextArea
+from textual.widgets import Checkbox, Static
 
 from sparkdesk.chat.recommended import follow
 from sparkdesk.chat.settings import ChatSettings
@@ -18,6 +18,7 @@ from sparkdesk.engine.settings import SamplingSettings
 from sparkdesk.ui.chat.widgets.sampling_row import SamplingRow
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.settings.fields import FIELDS
+from sparkdesk.ui.shared.text_editor import TextEditor
 
 _LEAD = "Everything here holds from the next reply on."
 _KEYS = (("back", "as recommended"), ("all_back", "all as recommended"), ("close", "closes"))
@@ -69,7 +70,7 @@ class ConversationSettingsScreen(ModalScreen[ChatSettings]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", can_focus=False):
             yield Static(Content.assemble(("This conversation  ", "bold"), (_LEAD, "$spark-quiet")), classes="title")
-            yield TextArea(
+            yield TextEditor(
                 self._settings.system_prompt,
                 compact=True,
                 highlight_cursor_line=False,
@@ -90,7 +91,7 @@ class ConversationSettingsScreen(ModalScreen[ChatSettings]):
 
     def on_mount(self) -> None:
         self._show_note()
-        self.query_one(TextArea).focus()
+        self.query_one(TextEditor).focus()
 
     def _show_note(self) -> None:
         self.query_one(".note").display = bool(self._thinking_note) and self.query_one(ThinkingBox).value
@@ -127,14 +128,14 @@ class ConversationSettingsScreen(ModalScreen[ChatSettings]):
     @property
     def written(self) -> ChatSettings:
         """As they are on the screen."""
-        system_prompt = self.query_one(TextArea).text.strip()
+        system_prompt = self.query_one(TextEditor).text.strip()
         settings = replace(self._settings, system_prompt=system_prompt, is_thinking=self.query_one(ThinkingBox).value)
         for row in self.query(SamplingRow):
             settings = row.field.put(settings, row.value)
         return settings
 
     def action_move(self, step: int) -> None:
-        if isinstance(self.focused, TextArea):
+        if isinstance(self.focused, TextEditor):
             return
         if step > 0:
             self.focus_next()

@@ -1,21 +1,22 @@
 """Where the user writes: several lines, history at the edges, Enter sends."""
 
+import unicodedata
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
-from textual.widgets import TextArea
 
 from sparkdesk.ui.chat.prompt_history import PromptHistory
 from sparkdesk.ui.keys import key_name, keys_of
 from sparkdesk.ui.messages import EditLeft, LastChipUnwanted, PageTurned, Pasted, PromptSent
+from sparkdesk.ui.shared.text_editor import TextEditor
 
 # Ctrl+J is what every terminal can send; the others reach us only where the terminal tells them from Enter.
 _NEW_LINE_KEYS = "ctrl+j,shift+enter,alt+enter"
 
 
-class Prompt(TextArea):
+class Prompt(TextEditor):
     """Sends what was written as PromptSent; whoever takes it clears the prompt."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -70,6 +71,7 @@ class Prompt(TextArea):
         self.move_cursor(self.document.end)
 
     def _on_paste(self, event: events.Paste) -> None:  # type: ignore[override]  # Textual calls the text area's too
+        event.text = _plain(event.text)
         self.post_message(Pasted(event.text))
 
     def action_delete_left(self) -> None:
@@ -123,3 +125,9 @@ class Prompt(TextArea):
 
     def action_scroll_transcript(self, pages: int) -> None:
         self.post_message(PageTurned(pages))
+
+
+def _plain(pasted: str) -> str:
+    """Without the control characters that a copied text may bring, and with the line ends of a document."""
+    text = pasted.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(each for each in text if each in "\n\t" or unicodedata.category(each) != "Cc")

@@ -1,0 +1,61 @@
+"""Runs the screen until the user leaves; after an error no one expected, the user says whether and how to go on."""
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from sparkdesk.error_log import stacks, write_log
+from sparkdesk.ui.app import SparkDeskApp
+from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.failure import Failure
+from sparkdesk.ui.recovery import RecoveryApp, Way
+from sparkdesk.ui.session_log import report
+
+MakeApp = Callable[[Failure | None, bool], SparkDeskApp]
+"""Given the failure of the screen before, if there was one, and whether to begin another conversation."""
+
+
+def run_screen(desk: Desk, make_app: MakeApp, *, logs: Path) -> Failure | None:
+    """Leaves the desk closed. The failure after which the user left is returned; None for an ordinary end.
+
+    `logs` is the folder where the stacks of failures are written.
+    """
+    threading.excepthook = lambda failed: _note_thread(failed, logs)  # its own would write over the screen
+    failure: Failure | None = None
+    is_new, places = False, set[str]()
+    with ExitStack() as at_the_end:
+        at_the_end.callback(desk.close)
+        while True:
+            app = make_app(failure, is_new)
+            app.run()
+            failure = app.failure
+            if failure is None:
+                at_the_end.pop_all()  # it was closed with the screen
+                return None
+            way = _ask(failure, desk, logs, is_repeated=failure.place in places)
+            places.add(failure.place)
+            if way is Way.LEAVE:
+                return failure
+            is_new = way is Way.NEW_CHAT
+
+
+def _ask(failure: Failure, desk: Desk, logs: Path, *, is_repeated: bool) -> Way:
+    log = _written(failure.error, logs)
+    home = Path.home()
+    where = stacks(failure.error).replace(str(home), "~")
+    told = report(failure.noted, model=desk.model, engine_words=desk.engine_words, home=home)
+    told = f"{told}\n\nWhere the error happened\n{where}"
+    return RecoveryApp(failure, log=log, report=told, is_repeated=is_repeated).run() or Way.LEAVE
+
+
+def _written(error: BaseException, logs: Path) -> Path | None:
+    try:
+        return write_log(error, logs)
+    except OSError:
+        return None
+
+
+def _note_thread(failed: threading.ExceptHookArgs, logs: Path) -> None:
+    if failed.exc_value is not None and not isinstance(failed.exc_value, SystemExit):
+        _written(failed.exc_value, logs)
