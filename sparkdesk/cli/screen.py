@@ -10,6 +10,7 @@ from sparkdesk.config.settings import Settings
 from sparkdesk.error_log import NAME
 from sparkdesk.errors import UsageError
 from sparkdesk.loading.choice import ChosenPair, chosen_pair
+from sparkdesk.safe_text import safe_text
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 
@@ -67,7 +68,7 @@ def show(desk: "Desk", options: Namespace, settings: Settings) -> int:
     say(f"sparkdesk: The screen ended by an unexpected error, {failure.place}. This is a bug in SparkDesk.")
     say(f"  Where it happened is recorded in {paths.logs / NAME}; please report it.")
     if failure.draft.text.strip():
-        say(f"  Your unsent draft:\n{failure.draft.text}")
+        say(f"  Your unsent draft:\n{safe_text(failure.draft.text)}")
     return DEFECT
 
 
