@@ -124,7 +124,7 @@ class Screens:
                 return super().run(headless=True, size=(80, 24), auto_pilot=press)
 
         class Desk(SparkDeskApp):
-            CSS_PATH = [Path(app_module.__file__).parent / each for each in SparkDeskApp.CSS_PATH]
+            CSS_PATH = [Path(app_module.__file__).parent / each for each in SparkDeskApp.CSS_PATH]  # noqa: RUF012  as there
 
             def run(self, **_: Any) -> None:
                 async def act(pilot: Pilot[object]) -> None:
