@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import ClassVar
 
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -15,6 +13,16 @@ from sparkdesk.ui import themes
 from sparkdesk.ui.failure import Draft, Failure
 from sparkdesk.ui.shared import numbers
 from sparkdesk.ui.shared.key_bar import KeyBar
+
+_KEYS = (
+    ("enter", "go_on", "Continue"),
+    ("n", "new_chat", "Continue in a new chat"),
+    ("l", "log", "Log"),
+    ("c", "copy_draft", "Copy draft"),
+    ("q", "leave", "Quit"),
+    ("ctrl+q,ctrl+c,escape", "leave", ""),
+)
+"""Not for the settings file to change: here they have to work."""
 
 
 class Way(Enum):
@@ -38,19 +46,13 @@ class RecoveryApp(App[Way]):
     .-log #log { display: block; }
     .-log Vertical { display: none; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "go_on", "Continue"),
-        Binding("n", "new_chat", "Continue in a new chat"),
-        Binding("l", "log", "Log"),
-        Binding("c", "copy_draft", "Copy draft"),
-        Binding("q", "leave", "Quit"),
-        Binding("ctrl+q,ctrl+c,escape", "leave", "Quit", show=False, priority=True),
-    ]
 
     def __init__(self, failure: Failure, *, log: Path | None, report: str, is_repeated: bool = False) -> None:
         """`report` is the session's log; `log` the file with the stack, None where it could not be written."""
         super().__init__()
         self._failure, self._log_file, self._report, self._is_repeated = failure, log, report, is_repeated
+        for keys, action, words in _KEYS:
+            self.bind(keys, action, description=words, show=words != "")
         for theme in (themes.DARK, themes.LIGHT):
             self.register_theme(theme)
         self.theme = themes.DARK.name
