@@ -1,8 +1,8 @@
 """The frozen events every journey yields: the CLI prints them, the UI posts them, the server streams them."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,30 @@ class Notice:
 
 
 Report = Progress | Notice
+Event = TypeVar("Event")
 Result = TypeVar("Result")
 Journey = Generator[Report, None, Result]
 """Runs in the thread that iterates; yields at least twice a second while it works, and is cancelled by closing it."""
 SILENCE = Notice("")
 """Nothing to tell; yielded so that a journey can be cancelled there."""
+
+
+class Run(Generic[Event, Result]):
+    """Iterates over a generator's events, and keeps what it returns."""
+
+    def __init__(self, journey: Generator[Event, None, Result]) -> None:
+        self._journey = journey
+        self._results: list[Result] = []
+
+    def __iter__(self) -> Iterator[Event]:
+        self._results.append((yield from self._journey))
+
+    @property
+    def is_over(self) -> bool:
+        """False also where it was closed before its end."""
+        return bool(self._results)
+
+    @property
+    def result(self) -> Result:
+        """Only once it is over."""
+        return self._results[0]

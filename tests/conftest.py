@@ -73,15 +73,13 @@ def use_extra_buffers(quantized_pair: SyntheticPair) -> bool:
 @pytest.fixture(scope="session")
 def tiny_pair(isolated_home: Path) -> SyntheticPair:
     """Spark Tiny, the bundled pair, converted as the demo does it; its prompt tokens are left empty."""
+    from sparkdesk.events import Run
     from sparkdesk.loading.choice import demo_pair
 
-    steps = demo_pair().prepare()
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            files = done.value
-            return SyntheticPair(files.target, files.draft, ())
+    run = Run(demo_pair().prepare())
+    list(run)
+    assert run.result.draft is not None
+    return SyntheticPair(run.result.target, run.result.draft, ())
 
 
 @pytest.fixture(scope="session")

@@ -147,11 +147,13 @@ class LocalModels:
 
     def _build(self, hub: "Hub", order: BuildJob) -> Journey[JobResult]:
         from sparkdesk.builder.build import build, keep
-        from sparkdesk.builder.quantization import settle
+        from sparkdesk.builder.quantization import choose_quantization
 
         planning = self._planning(hub, order)
         context = self._how().context_tokens
-        yield from settle(hub, planning.find, asked=order.quantization, room=self._free_room(), context_tokens=context)
+        yield from choose_quantization(
+            hub, planning.find, asked=order.quantization, room=self._free_room(), context_tokens=context
+        )
         for note in planning.plan.notes:
             yield Notice(note)
         built = yield from build(hub, planning.plan, self._paths.models)
@@ -174,7 +176,7 @@ class LocalModels:
         return found.sentence
 
     def _pull(self, hub: "Hub", order: BuildJob) -> Journey[JobResult]:
-        from sparkdesk.builder.quantization import settle
+        from sparkdesk.builder.quantization import choose_quantization
         from sparkdesk.hub.pull import fetch_models
 
         models: dict[str, ModelSource] = {}
@@ -185,24 +187,26 @@ class LocalModels:
             return wanted
 
         context = self._how().context_tokens
-        yield from settle(hub, find, asked=order.quantization, room=self._free_room(), context_tokens=context)
+        yield from choose_quantization(
+            hub, find, asked=order.quantization, room=self._free_room(), context_tokens=context
+        )
         yield from fetch_models(hub, models)
         return JobResult(f"{order.name} is downloaded.")
 
     def _lone(
         self, hub: "Hub", order: BuildJob, quantization: str
     ) -> "Generator[Report, None, tuple[Selection, dict[str, ModelSource]]]":
-        from sparkdesk.builder.pulling import find_models_wanted
+        from sparkdesk.builder.planning import find_selection
         from sparkdesk.hub.lookup import Lookup
 
-        return (yield from find_models_wanted(Lookup(hub), None, order.name, quantization))
+        return (yield from find_selection(Lookup(hub), None, order.name, quantization))
 
     def _planning(self, hub: "Hub", order: BuildJob) -> "Planning":
         from sparkdesk.builder.plan import BuildRequest
         from sparkdesk.builder.planning import Planning
 
-        wish = BuildRequest(order.name, order.target, order.draft)
-        return Planning(hub, self._catalogue(), wish, self._paths.models)
+        request = BuildRequest(order.name, order.target, order.draft)
+        return Planning(hub, self._catalogue(), request, self._paths.models)
 
     # Memory
 

@@ -33,14 +33,14 @@ class PairFile:
 
 def write_pair(folder: Path, pair: PairFile) -> None:
     """The same pair made again stays as it was made first."""
-    told = asdict(pair)
-    if {**_there(folder), "made_at": None} != {**told, "made_at": None}:
-        write_whole(folder / NAME, json.dumps(told, indent=2) + "\n")
+    fields = asdict(pair)
+    if {**_there(folder), "made_at": None} != {**fields, "made_at": None}:
+        write_whole(folder / NAME, json.dumps(fields, indent=2) + "\n")
 
 
 def _there(folder: Path) -> dict[str, object]:
     try:
-        told = json.loads((folder / NAME).read_text("utf-8"))
+        fields = json.loads((folder / NAME).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return fields if isinstance(fields, dict) else {}

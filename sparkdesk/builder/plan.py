@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from sparkdesk.catalog import Catalog
 from sparkdesk.catalog.entry import PairEntry
+from sparkdesk.catalog.names import did_you_mean
 from sparkdesk.convert import OUTPUT_TYPES
 from sparkdesk.errors import UsageError
 from sparkdesk.events import Notice, Progress
@@ -42,45 +43,46 @@ class BuildRequest:
         return replace(self, target_type=target_type)
 
 
-def plan_pair(lookup: Lookup, catalog: Catalog, wish: BuildRequest) -> Generator[Progress | Notice, None, Plan]:
+def plan_pair(lookup: Lookup, catalog: Catalog, request: BuildRequest) -> Generator[Progress | Notice, None, Plan]:
     """Asks the hub what there is; downloads nothing."""
-    if not _is_folder_name(wish.name):
-        raise UsageError(f"{wish.name!r} cannot be the name of a folder.", "Use letters, digits, dots and dashes.")
-    entry = _entry(catalog, wish)
-    target = yield from _target(lookup, entry, wish)
-    draft = yield from _draft(lookup, entry, wish)
-    target_type = target.quantization if target.kind == GGUF else (wish.target_type or DEFAULT_QUANTIZATION).upper()
-    plan = Plan(wish.name, target, draft, target_type, (wish.draft_type or DRAFT_TYPE).upper(), _notes(entry))
+    if not _is_folder_name(request.name):
+        raise UsageError(f"{request.name!r} cannot be the name of a folder.", "Use letters, digits, dots and dashes.")
+    entry = _entry(catalog, request)
+    target = yield from _target(lookup, entry, request)
+    draft = yield from _draft(lookup, entry, request)
+    target_type = target.quantization if target.kind == GGUF else (request.target_type or DEFAULT_QUANTIZATION).upper()
+    plan = Plan(request.name, target, draft, target_type, (request.draft_type or DRAFT_TYPE).upper(), _notes(entry))
     for model, type_ in ((plan.target, plan.target_type), (plan.draft, plan.draft_type)):
         if model.kind == CHECKPOINT and type_ not in OUTPUT_TYPES:
             raise UsageError(f"{type_} is not a type that can be made here.", f"Types: {', '.join(OUTPUT_TYPES)}.")
     return plan
 
 
-def _entry(catalog: Catalog, wish: BuildRequest) -> PairEntry | None:
+def _entry(catalog: Catalog, request: BuildRequest) -> PairEntry | None:
     """None where everything was said, and the name is only a name."""
-    if wish.target and wish.draft:
-        return catalog.find(wish.name)
-    found = catalog.find(wish.name) if wish.target or wish.draft else named_pair(catalog, wish.name)
+    if request.target and request.draft:
+        return catalog.find(request.name)
+    found = catalog.find(request.name) if request.target or request.draft else named_pair(catalog, request.name)
     if found is None:
-        raise UsageError(f"{wish.name} is no pair of the catalogue.", "Say what it is made from: --target and --draft.")
+        hint = did_you_mean(request.name, catalog.names) or "Name both: --target and --draft."
+        raise UsageError(f"{request.name} is not in the catalogue, so its other model is not known.", hint)
     return found
 
 
 def _target(
-    lookup: Lookup, entry: PairEntry | None, wish: BuildRequest
+    lookup: Lookup, entry: PairEntry | None, request: BuildRequest
 ) -> Generator[Progress | Notice, None, ModelSource]:
-    if wish.target:
-        return (yield from find_model(lookup, wish.target, quantization=wish.target_type))
+    if request.target:
+        return (yield from find_model(lookup, request.target, quantization=request.target_type))
     assert entry is not None
-    return (yield from find_target(lookup, entry.target, quantization=wish.target_type))
+    return (yield from find_target(lookup, entry.target, quantization=request.target_type))
 
 
 def _draft(
-    lookup: Lookup, entry: PairEntry | None, wish: BuildRequest
+    lookup: Lookup, entry: PairEntry | None, request: BuildRequest
 ) -> Generator[Progress | Notice, None, ModelSource]:
-    if wish.draft:
-        return (yield from find_model(lookup, wish.draft, is_draft=True))
+    if request.draft:
+        return (yield from find_model(lookup, request.draft, is_draft=True))
     assert entry is not None
     return (yield from find_draft(lookup, entry.draft))
 

@@ -18,7 +18,7 @@ from sparkdesk.hub.repository import FoundModel
 _BASE = "base_model:quantized:"
 
 
-def look_at_pair(
+def preview_pair(
     hub: Hub,
     catalog: Catalog,
     entry: PairEntry,
@@ -35,7 +35,7 @@ def look_at_pair(
     return (yield from estimate(hub, wanted, room=room, context_tokens=context_tokens))
 
 
-def look_at_model(
+def preview_model(
     hub: Hub, found: FoundModel, *, room: FreeMemory, context_tokens: int
 ) -> Generator[Report, None, Forecast | None]:
     """Of a search's target; None also where the hub does not say what it was made from."""

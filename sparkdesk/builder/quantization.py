@@ -17,7 +17,7 @@ Find = Callable[[str], Generator[Report, None, Selection]]
 """What is wanted in a quantization; "" is the usual one. Asks the hub, downloads nothing."""
 
 
-def settle(
+def choose_quantization(
     hub: Hub, find: Find, *, asked: str, room: FreeMemory, context_tokens: int
 ) -> Generator[Report, None, tuple[Selection, Forecast | None]]:
     """`asked` is the quantization the user named, "" for none. The last Notice is the forecast in words."""

@@ -2,7 +2,6 @@
 
 import tomllib
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,8 +18,9 @@ class Catalog:
     def find(self, name: str) -> PairEntry | None:
         return next((pair for pair in self.pairs if pair.name == name.lower()), None)
 
-    def similar(self, name: str) -> list[str]:
-        return get_close_matches(name.lower(), [pair.name for pair in self.pairs], 3, cutoff=0.6)
+    @property
+    def names(self) -> list[str]:
+        return [pair.name for pair in self.pairs]
 
 
 def read_catalog(users: Path) -> Catalog:

@@ -2,18 +2,17 @@
 
 import shlex
 from argparse import ArgumentParser, Namespace
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli import generation_args, values
-from sparkdesk.cli.console import say, show_progress
+from sparkdesk.cli.console import follow, say, show_progress
 from sparkdesk.config.settings import ALL_LAYERS
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.errors import PairMismatch, UsageError
-from sparkdesk.events import Progress
 from sparkdesk.loading.choice import ChosenPair, PairFiles, chosen_pair, own_pair
 
 if TYPE_CHECKING:
@@ -101,13 +100,7 @@ def chosen(options: Namespace) -> ChosenPair:
 
 
 def prepared(pair: ChosenPair) -> PairFiles:
-    found: list[PairFiles] = []
-
-    def steps() -> Generator[Progress, None, None]:
-        found.append((yield from pair.prepare()))
-
-    show_progress(steps())
-    return found[0]
+    return follow(pair.prepare())
 
 
 def shown_command(part: str, options: Namespace) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sparkdesk.cli import estimating, generation_args
 from sparkdesk.cli.console import follow, say
-from sparkdesk.cli.estimating import fit_as_json, settled
+from sparkdesk.cli.estimating import choose_selection, fit_as_json
 from sparkdesk.config.paths import user_paths
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def _planned(options: Namespace) -> "tuple[Hub, Plan, Forecast | None]":
     from sparkdesk.hub.client import Hub
 
     paths, hub = user_paths(), Hub()
-    wish = BuildRequest(options.name, options.target or "", options.draft or "", options.quant, options.draft_quant)
-    planning = Planning(hub, read_catalog(paths.catalog_file), wish, paths.models)
-    _, forecast = settled(hub, planning.find, options)
+    request = BuildRequest(options.name, options.target or "", options.draft or "", options.quant, options.draft_quant)
+    planning = Planning(hub, read_catalog(paths.catalog_file), request, paths.models)
+    _, forecast = choose_selection(hub, planning.find, options)
     return hub, planning.plan, forecast
 
 

@@ -2,18 +2,16 @@
 
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator
-from typing import TextIO, TypeVar
+from collections.abc import Generator, Iterable
+from typing import TextIO
 
 from sparkdesk.errors import SparkDeskError
-from sparkdesk.events import Notice, Progress
+from sparkdesk.events import Notice, Progress, Result, Run
 from sparkdesk.safe_text import own_control, safe_line, safe_text
 
 _BAR_CELLS = 24
 _QUIET_INTERVAL_S = 5.0  # between lines where nothing can be redrawn
 _REDRAW_INTERVAL_S = 0.05
-
-Result = TypeVar("Result")
 
 
 def say(text: str) -> None:
@@ -29,13 +27,9 @@ def say_error(error: SparkDeskError) -> None:
 
 def follow(journey: Generator[Progress | Notice, None, Result]) -> Result:
     """`show_progress`, for a journey that returns something."""
-    results: list[Result] = []
-
-    def told() -> Iterator[Progress | Notice]:
-        results.append((yield from journey))
-
-    show_progress(told())
-    return results[0]
+    run = Run(journey)
+    show_progress(run)
+    return run.result
 
 
 def show_progress(events: Iterable[Progress | Notice]) -> None:

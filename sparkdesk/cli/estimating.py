@@ -17,13 +17,13 @@ def add_dry_run(parser: ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what it takes and whether it fits, and end")
 
 
-def settled(hub: "Hub", find: "Find", options: Namespace) -> "tuple[Selection, Forecast | None]":
-    """What is wanted, its forecast said; see assembly/settle.py."""
-    from sparkdesk.builder.quantization import settle
+def choose_selection(hub: "Hub", find: "Find", options: Namespace) -> "tuple[Selection, Forecast | None]":
+    """What is wanted, its forecast said."""
+    from sparkdesk.builder.quantization import choose_quantization
     from sparkdesk.doctor.free_memory import free_room
 
     context_tokens = generation_args.loading(options, generation_args.settings_file()).context_tokens
-    return follow(settle(hub, find, asked=options.quant, room=free_room(), context_tokens=context_tokens))
+    return follow(choose_quantization(hub, find, asked=options.quant, room=free_room(), context_tokens=context_tokens))
 
 
 def fit_as_json(forecast: "Forecast | None") -> dict[str, object] | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sparkdesk.cli import estimating
 from sparkdesk.cli.console import follow, say
-from sparkdesk.cli.estimating import fit_as_json, settled
+from sparkdesk.cli.estimating import choose_selection, fit_as_json
 from sparkdesk.config.paths import user_paths
 
 if TYPE_CHECKING:
@@ -59,17 +59,17 @@ def run(options: Namespace) -> int:
 def _found(
     hub: "Hub", entry: "PairEntry | None", options: Namespace
 ) -> "tuple[dict[str, ModelSource], Forecast | None]":
-    from sparkdesk.builder.pulling import find_models_wanted
+    from sparkdesk.builder.planning import find_selection
     from sparkdesk.hub.lookup import Lookup
 
     lookup, models = Lookup(hub), {}
 
     def find(quantization: str) -> "Generator[Report, None, Selection]":
-        wanted, found = yield from find_models_wanted(lookup, entry, options.name, quantization)
+        wanted, found = yield from find_selection(lookup, entry, options.name, quantization)
         models.update(found)
         return wanted
 
-    _, forecast = settled(hub, find, options)
+    _, forecast = choose_selection(hub, find, options)
     return models, forecast
 
 

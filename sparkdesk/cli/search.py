@@ -36,6 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     from sparkdesk.catalog import read_catalog
+    from sparkdesk.catalog.names import did_you_mean
     from sparkdesk.hub.client import Hub
     from sparkdesk.hub.search import search
 
@@ -46,15 +47,16 @@ def run(options: Namespace) -> int:
     hits = follow(search(hub, options.text))
     forecasts = follow(_looked(hub, catalog, pairs, hits)) if options.fit else {}
     if options.json:
-        told = {
+        found = {
             "pairs": [_pair_as_json(pair) | _fit(forecasts, pair.name) for pair in pairs],
             "models": [_as_json(hit) | _fit(forecasts, hit.model.name) for hit in hits],
         }
-        print(json.dumps(told))
+        print(json.dumps(found))
     else:
         print(_in_words(pairs, hits, forecasts), end="")
     if not hits and not pairs:
-        say(f"The hub has nothing called {options.text!r} that SparkDesk can run.")
+        hint = did_you_mean(options.text, catalog.names)
+        say(f"No matches for {options.text!r} among what SparkDesk can run. {hint}".rstrip())
     return 0
 
 
@@ -62,14 +64,14 @@ def _looked(
     hub: "Hub", catalog: "Catalog", pairs: "list[PairEntry]", hits: "list[Hit]"
 ) -> "Generator[Report, None, Forecasts]":
     """By name. What the hub refuses is left out: a search is no place to stop for one of its finds."""
-    from sparkdesk.builder.preview import look_at_model, look_at_pair
+    from sparkdesk.builder.preview import preview_model, preview_pair
     from sparkdesk.doctor.free_memory import free_room
     from sparkdesk.hub.search import TARGET
 
     settings = generation_args.settings_file()
     room, models = free_room(), user_paths().models
-    looks = {pair.name: partial(look_at_pair, hub, catalog, pair, models=models, room=room) for pair in pairs} | {
-        hit.model.name: partial(look_at_model, hub, hit.model, room=room)
+    looks = {pair.name: partial(preview_pair, hub, catalog, pair, models=models, room=room) for pair in pairs} | {
+        hit.model.name: partial(preview_model, hub, hit.model, room=room)
         for hit in [hit for hit in hits if hit.role == TARGET and hit.is_gguf][:_MOST_LOOKED_AT]
     }
     found = {}

@@ -2,9 +2,9 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import partial
 
+from sparkdesk.catalog.names import did_you_mean
 from sparkdesk.errors import DownloadError, HubUnreachable, NotOnHub
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.cache import HubCache
@@ -13,7 +13,6 @@ from sparkdesk.hub.explain import offline
 from sparkdesk.hub.repository import Repository
 from sparkdesk.hub.retry import RetryPolicy, asking
 
-_MOST_SUGGESTIONS = 3
 _MOST_SEARCHED = 50
 
 
@@ -37,7 +36,7 @@ class Lookup:
             similar = self._similar(name)
             if not similar:
                 raise
-            raise NotOnHub(missing.message, f"Did you mean {' or '.join(similar)}?") from None
+            raise NotOnHub(missing.message, similar) from None
 
     def _on_disk(self, name: str, otherwise: DownloadError) -> Repository:
         found = HubCache(self.hub.cache_folder).newest(name)
@@ -45,14 +44,14 @@ class Lookup:
             raise otherwise
         return found
 
-    def _similar(self, name: str) -> list[str]:
+    def _similar(self, name: str) -> str:
         """Names that sound like it: of the same author, else anybody's."""
         author, _, model = name.rpartition("/")
         try:
             for text in (f"{author}/", model):
                 found = [each.name for each in self.hub.search(text, tag=None, most=_MOST_SEARCHED)]
-                if close := get_close_matches(name, found, _MOST_SUGGESTIONS, cutoff=0.7):
-                    return close
+                if hint := did_you_mean(name, found):
+                    return hint
         except DownloadError:
             pass  # the question itself has been answered; this was only a courtesy
-        return []
+        return ""

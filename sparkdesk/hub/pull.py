@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkdesk.catalog import Catalog, PairEntry
-from sparkdesk.errors import UsageError
+from sparkdesk.catalog.names import unknown_pair
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.cache import HubCache
 from sparkdesk.hub.client import Hub
@@ -33,12 +33,7 @@ def named_pair(catalog: Catalog, given: str) -> PairEntry | None:
     """The catalogue's pair of that name; None where it can only be a repository or a path. Raises UsageError."""
     entry = catalog.find(given)
     if entry is None and "/" not in given and not Path(given).expanduser().exists():
-        similar = catalog.similar(given)
-        known = ", ".join(pair.name for pair in catalog.pairs)
-        raise UsageError(
-            f"There is no pair called {given} in the catalogue.",
-            f"Did you mean {' or '.join(similar)}?" if similar else f"Known are {known}, and any Owner/Repository.",
-        )
+        raise unknown_pair(given, available=catalog.names)
     return entry
 
 

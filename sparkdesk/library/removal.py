@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkdesk import hub_layout
+from sparkdesk.catalog.names import did_you_mean
 from sparkdesk.errors import SparkDeskError, UsageError
 from sparkdesk.library.model import Library, Model, Pair, Partial
 from sparkdesk.library.model_dirs import HUB, LM_STUDIO, OURS, Place
@@ -47,7 +48,11 @@ def plan_removal(library: Library, name: str) -> Removal:
     if named:
         listed = " ".join(f"{model.path}" for model in named)
         raise UsageError(f"{len(named)} models are called {name}.", f"Name one by its file: {listed}")
-    raise UsageError(f"There is no pair, model or unfinished file called {name}.", "See: sparkdesk list.")
+    known = (*(pair.name for pair in library.pairs if pair.is_built), *(model.name for model in library.models))
+    raise UsageError(
+        f"There is no pair, model or incomplete download called {name}.",
+        did_you_mean(name, known) or "See: sparkdesk list.",
+    )
 
 
 def plan_sweep(library: Library) -> Removal:

@@ -61,11 +61,11 @@ def library_pair(name: str) -> ChosenPair:
     library = read_library(paths, read_settings(paths.settings_file))
     pair = library.pair(name)
     if pair is None:
-        known = ", ".join(sorted({pair.name for pair in library.pairs}))
-        raise UsageError(
-            f"There is no pair called {name} here.",
-            f"Make it: sparkdesk build {name}." + (f" Here are {known}." if known else ""),
-        )
+        from sparkdesk.catalog import read_catalog
+        from sparkdesk.catalog.names import unknown_pair
+
+        available = read_catalog(paths.catalog_file).names
+        raise unknown_pair(name, installed=(pair.name for pair in library.pairs), available=available)
     if pair.problem or pair.target is None:
         raise ModelLoadError(f"The pair {pair.name} cannot be opened: {pair.problem or 'its target is missing.'}")
     return replace(own_pair(pair.target.path, pair.draft.path if pair.draft is not None else None), name=pair.name)

@@ -15,7 +15,7 @@ from sparkdesk.config.settings import Settings
 from sparkdesk.demo import bundled
 from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.errors import AccessRefused, EngineError, NotOnHub, UsageError
-from sparkdesk.events import Journey, Notice, Progress
+from sparkdesk.events import Journey, Notice, Progress, Run
 from sparkdesk.fit import FreeMemory
 from sparkdesk.hub.client import Hub as HubClient
 from sparkdesk.loading.choice import PairFiles
@@ -74,12 +74,8 @@ def shelf(paths: Paths, desk: Desk) -> LocalModels:
 
 
 def run(journey: "Generator[Progress | Notice, None, Result]") -> tuple[list[Progress | Notice], Result]:
-    told = []
-    while True:
-        try:
-            told.append(next(journey))
-        except StopIteration as done:
-            return told, done.value
+    ran = Run(journey)
+    return list(ran), ran.result
 
 
 def state(shelf: LocalModels, name: str = "tiny") -> str:

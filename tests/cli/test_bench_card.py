@@ -16,6 +16,7 @@ from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.cli import app
 from sparkdesk.cli.bench_run import collect
 from sparkdesk.errors import UsageError
+from sparkdesk.events import Run
 from tests.bench.scripted_engine import ScriptedEngine, twice_as_fast
 from tests.cli.command_line import sparkdesk
 from tests.cli.test_bench import PROMPTS, recorded
@@ -30,13 +31,9 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 
 def digests(files: dict[str, Path]) -> dict[str, str]:
-    steps = card.hashes(files)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            found: dict[str, str] = done.value
-            return found
+    run = Run(card.hashes(files))
+    list(run)
+    return run.result
 
 
 def made(files: dict[str, Path]) -> dict[str, Any]:

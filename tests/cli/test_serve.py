@@ -194,7 +194,7 @@ def test_a_port_in_use_is_told_in_a_sentence_before_anything_is_loaded() -> None
         (("--api-key", ""), "The key is empty."),
         (("--api-key", "a", "--api-key-file", "b"), "There are two keys."),
         (("--api-key-file", "/no/such/file"), "cannot be read"),
-        (("no-such-pair",), "There is no pair called no-such-pair here."),
+        (("no-such-pair",), "There is no pair called no-such-pair."),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...], said: str) -> None:

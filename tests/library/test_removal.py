@@ -98,5 +98,5 @@ def test_only_what_nobody_is_writing_is_swept(home: Home) -> None:
 
 
 def test_what_is_not_there_cannot_be_removed(home: Home) -> None:
-    with pytest.raises(UsageError, match="There is no pair, model or unfinished file called x"):
+    with pytest.raises(UsageError, match="There is no pair, model or incomplete download called x"):
         plan_removal(home.read(), "x")

@@ -110,9 +110,9 @@ def _about(model: Model) -> Iterator[Fact]:
     yield Fact("model", " · ".join(part for part in parts if part))
     licence = header.metadata.get("general.license")
     source = model.repo or header.metadata.get("general.source.huggingface.repository")
-    told = [str(part) for part in (source, f"licence {licence}" if licence else "") if part]
-    if told:
-        yield Fact("from", " · ".join(told))
+    parts = [str(part) for part in (source, f"licence {licence}" if licence else "") if part]
+    if parts:
+        yield Fact("from", " · ".join(parts))
 
 
 def _trained(context: object) -> str:

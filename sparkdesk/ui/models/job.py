@@ -63,9 +63,9 @@ class Work:
 
     @property
     def fraction(self) -> float | None:
-        """Of what is told last, all files where it is one of them; None where no end is known."""
-        told = self.progress.whole or self.progress if self.progress is not None else None
-        return told.fraction if told is not None and told.total > 0 else None
+        """Of what was reported last, all files where it is one of them; None where no end is known."""
+        last = self.progress.whole or self.progress if self.progress is not None else None
+        return last.fraction if last is not None and last.total > 0 else None
 
     def in_short(self) -> str:
         """For the chat's top bar: "qwen3-8b: download 45 %"; empty when nothing is going on."""

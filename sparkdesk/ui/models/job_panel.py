@@ -46,9 +46,9 @@ def _lines(work: Work, width: int, keys: str) -> Iterator[Content]:
     if work.progress is None:
         yield Content.styled("  starting …", "$spark-quiet")
         return
-    yield _bar(work.progress, work.progress.step.removeprefix("Downloading "), width, _told(work.progress, width))
+    yield _bar(work.progress, work.progress.step.removeprefix("Downloading "), width, _amounts(work.progress, width))
     if work.progress.whole is not None:
-        yield _bar(work.progress.whole, "In all", width, _told(work.progress.whole, _ROOM_FOR_LONG))
+        yield _bar(work.progress.whole, "In all", width, _amounts(work.progress.whole, _ROOM_FOR_LONG))
     elif work.notices:
         yield Content.styled("  " + shortened(work.notices[-1], width - 2), "$spark-quiet")
 
@@ -68,19 +68,19 @@ def _is_behind(step: str, work: Work) -> bool:
     return bool(work.step) and STEPS.index(step) < STEPS.index(work.step)
 
 
-def _bar(progress: Progress, name: str, width: int, told: str) -> Content:
+def _bar(progress: Progress, name: str, width: int, amounts: str) -> Content:
     cells = _BAR if width >= _ROOM_FOR_LONG else _SHORT_BAR
-    name_width = min(_MOST_NAME, max(12, width - cells - len(told) - 13))
+    name_width = min(_MOST_NAME, max(12, width - cells - len(amounts) - 13))
     label = shortened(name, name_width).ljust(name_width)
     if progress.total <= 0:
-        return Content.assemble("  ", label, "  ", (told, "$spark-quiet"))
+        return Content.assemble("  ", label, "  ", (amounts, "$spark-quiet"))
     filled = bars.bar(progress.fraction, cells).rstrip()
     percent = f" {numbers.percent(progress.fraction):>5}  "
     rest = ("·" * (cells - len(filled)), "$spark-faint")
-    return Content.assemble("  ", label, "  ", (filled, "$primary"), rest, percent, (told, "$spark-quiet"))
+    return Content.assemble("  ", label, "  ", (filled, "$primary"), rest, percent, (amounts, "$spark-quiet"))
 
 
-def _told(progress: Progress, width: int) -> str:
+def _amounts(progress: Progress, width: int) -> str:
     """Of a single file the whole size is left out where there is little room."""
     parts = []
     rate = progress.rate_per_second

@@ -16,7 +16,7 @@ from sparkdesk.library.model import Partial
 from sparkdesk.ui import messages
 from sparkdesk.ui.chat import status_lines
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.models import messages as told
+from sparkdesk.ui.models import messages as reports
 from sparkdesk.ui.models.job import DONE, FAILED, STOPPED, Work
 from sparkdesk.ui.models.protocol import ModelManager
 from sparkdesk.ui.shared.journeys import hear
@@ -67,20 +67,22 @@ class WorkingScreen(Screen[None]):
     def do_work(self, start: Start) -> None:
         worker = get_current_worker()
         try:
-            got = hear(start(), lambda event: self.post_message(told.JobAdvanced(event)), lambda: worker.is_cancelled)
+            got = hear(
+                start(), lambda event: self.post_message(reports.JobAdvanced(event)), lambda: worker.is_cancelled
+            )
         except SparkDeskError as error:
-            self.post_message(told.JobEnded(cause=error.message, hint=error.hint))
+            self.post_message(reports.JobEnded(cause=error.message, hint=error.hint))
         else:
-            self.post_message(told.JobEnded(got))
+            self.post_message(reports.JobEnded(got))
 
-    @on(told.JobAdvanced)
-    def advance(self, message: told.JobAdvanced) -> None:
+    @on(reports.JobAdvanced)
+    def advance(self, message: reports.JobAdvanced) -> None:
         if self.job is not None and self.job.is_running:
             self.job = self.job.after(message.event)
             self._tell_chat()
 
-    @on(told.JobEnded)
-    def end(self, message: told.JobEnded) -> None:
+    @on(reports.JobEnded)
+    def end(self, message: reports.JobEnded) -> None:
         if self.job is None:
             return
         if message.got is not None:
@@ -100,7 +102,9 @@ class WorkingScreen(Screen[None]):
     def show_failed_work(self, event: Worker.StateChanged) -> None:
         error = event.worker.error
         if event.worker.group == "work" and event.state is WorkerState.ERROR and error is not None:
-            self.post_message(told.JobEnded(cause=status_lines.unexpected(error), hint="This is a bug in SparkDesk."))
+            self.post_message(
+                reports.JobEnded(cause=status_lines.unexpected(error), hint="This is a bug in SparkDesk.")
+            )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         state = self.job.state if self.job is not None else ""

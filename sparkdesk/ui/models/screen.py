@@ -22,7 +22,7 @@ from sparkdesk.ui import messages
 from sparkdesk.ui.chat import status_lines
 from sparkdesk.ui.chat.widgets.banner import Banner
 from sparkdesk.ui.chat.widgets.sections import Sections
-from sparkdesk.ui.models import messages as told
+from sparkdesk.ui.models import messages as reports
 from sparkdesk.ui.models.facts import facts_of
 from sparkdesk.ui.models.job_panel import JobPanel
 from sparkdesk.ui.models.jobs import WorkingScreen
@@ -134,12 +134,12 @@ class ModelsScreen(WorkingScreen):
     @work(thread=True, exclusive=True, group="look", exit_on_error=False)
     def action_read(self) -> None:
         try:
-            self.post_message(told.ContentsRead(self.shelf.contents(), self.shelf.free()))
+            self.post_message(reports.ContentsRead(self.shelf.contents(), self.shelf.free()))
         except SparkDeskError as error:
-            self.post_message(told.Refused(error.message, error.hint))
+            self.post_message(reports.Refused(error.message, error.hint))
 
-    @on(told.ContentsRead)
-    def take_contents(self, message: told.ContentsRead) -> None:
+    @on(reports.ContentsRead)
+    def take_contents(self, message: reports.ContentsRead) -> None:
         self.contents = message.contents
         self._plans.clear()
         self.query_one("#free", Static).update(f"{message.free} free" if message.free else "")
@@ -187,10 +187,10 @@ class ModelsScreen(WorkingScreen):
 
     @work(thread=True, exclusive=True, group="fit", exit_on_error=False)
     def find_fit(self, key: str, target: Model, draft: Model | None) -> None:
-        self.post_message(told.FitKnown(key, self.shelf.fit(target, draft)))
+        self.post_message(reports.FitKnown(key, self.shelf.fit(target, draft)))
 
-    @on(told.FitKnown)
-    def take_fit(self, message: told.FitKnown) -> None:
+    @on(reports.FitKnown)
+    def take_fit(self, message: reports.FitKnown) -> None:
         if message.plan is not None:
             self._plans[message.key] = message.plan
             if self.chosen is not None and self.chosen.key == message.key:
@@ -260,13 +260,13 @@ class ModelsScreen(WorkingScreen):
         try:
             hits = hear(self.shelf.search(text), lambda event: None, lambda: worker.is_cancelled)
         except SparkDeskError as error:
-            self.post_message(told.Refused(error.message, error.hint))
+            self.post_message(reports.Refused(error.message, error.hint))
         else:
             if hits is not None:
-                self.post_message(told.HitsFound(text, hits))
+                self.post_message(reports.HitsFound(text, hits))
 
-    @on(told.HitsFound)
-    def take_hits(self, message: told.HitsFound) -> None:
+    @on(reports.HitsFound)
+    def take_hits(self, message: reports.HitsFound) -> None:
         self._hits = (message.text, message.hits)
         self.query_one(Banner).rest()
         if self.section == SEARCH:
@@ -293,12 +293,12 @@ class ModelsScreen(WorkingScreen):
     @work(thread=True, exclusive=True, group="remove", exit_on_error=False)
     def plan_removal(self, what: Pair | Model | Partial | None) -> None:
         try:
-            self.post_message(told.RemovalPlanned(self.shelf.plan_removal(what)))
+            self.post_message(reports.RemovalPlanned(self.shelf.plan_removal(what)))
         except SparkDeskError as error:
-            self.post_message(told.Refused(error.message, error.hint))
+            self.post_message(reports.Refused(error.message, error.hint))
 
-    @on(told.RemovalPlanned)
-    def ask_removal(self, message: told.RemovalPlanned) -> None:
+    @on(reports.RemovalPlanned)
+    def ask_removal(self, message: reports.RemovalPlanned) -> None:
         from sparkdesk.ui.models.remove_dialog import RemoveScreen
 
         removal = message.removal
@@ -317,19 +317,19 @@ class ModelsScreen(WorkingScreen):
         try:
             self.shelf.remove(removal)
         except SparkDeskError as error:
-            self.post_message(told.Refused(error.message, error.hint))
+            self.post_message(reports.Refused(error.message, error.hint))
         else:
-            self.post_message(told.Removed(removal.what, removal.freed_bytes))
+            self.post_message(reports.Removed(removal.what, removal.freed_bytes))
 
-    @on(told.Removed)
-    def after_removal(self, message: told.Removed) -> None:
+    @on(reports.Removed)
+    def after_removal(self, message: reports.Removed) -> None:
         self.query_one(Banner).tell(f"Removed {message.what}: {size_in_words(message.freed_bytes)} freed.")
         self.action_read()
 
     # What goes wrong
 
-    @on(told.Refused)
-    def refuse(self, message: told.Refused) -> None:
+    @on(reports.Refused)
+    def refuse(self, message: reports.Refused) -> None:
         self.query_one(Banner).warn(message.cause, message.hint, "")
 
     @on(Worker.StateChanged)
