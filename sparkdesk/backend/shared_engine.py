@@ -43,13 +43,17 @@ class SharedEngine(EngineClient):
             self._owner = None
 
     def generate(
-        self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
+        self,
+        tokens: Sequence[int],
+        settings: GenerationSettings,
+        ignore_end: bool = False,
+        spells_control: bool = False,
     ) -> Generator[Prefilling | RoundDone | Finished, None, None]:
         with self._turns:
             self._check_turn()
             self._replies += 1
         try:
-            yield from super().generate(tokens, settings, ignore_end)
+            yield from super().generate(tokens, settings, ignore_end, spells_control)
         finally:
             with self._turns:
                 self._replies -= 1

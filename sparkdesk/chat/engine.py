@@ -15,9 +15,13 @@ class Engine(Protocol):
     def model(self) -> ModelInfo | None: ...
     def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]: ...
     def generate(
-        self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
+        self,
+        tokens: Sequence[int],
+        settings: GenerationSettings,
+        ignore_end: bool = False,
+        spells_control: bool = False,
     ) -> Generator[Prefilling | RoundDone | Finished, None, None]:
-        """Raises EngineError; closing it early ends the reply."""
+        """Raises EngineError; closing it early ends the reply. `spells_control`: see runner.protocol.Generate."""
         ...
 
     def set_speculation(self, settings: SpeculationSettings) -> None: ...

@@ -37,7 +37,7 @@ class LocalResponder:
         left_out, prompt = self._fitting(messages, settings, begin=begin, begun=begun)
         if left_out:
             yield ContextTrimmed(left_out)
-        reply = Reply(prompt.tokens, begun=begun)
+        reply = Reply(prompt.tokens, begun=begun, opened="" if begun else prompt.reply_prefix)
         try:
             with closing(reply.events(self._engine, settings)) as events:
                 yield from events
@@ -45,8 +45,9 @@ class LocalResponder:
             yield from reply.flush()
             raise
         finally:
-            said, tokens = reply.text[len(begun) :], reply.whole_tokens
-            self._spoken = CachedPrompt(prompt.text + said, prompt.tokens + tokens) if tokens is not None else None
+            said, tokens = reply.text[len(prompt.reply_prefix) :], reply.whole_tokens
+            model = loaded_model(self._engine) if tokens is not None else None
+            self._spoken = prompt.followed_by(said, tokens, model) if model and tokens is not None else None
 
     def count(self, messages: Sequence[Message], settings: ChatSettings, *, begin: int = 0) -> Count:
         *before, last = messages

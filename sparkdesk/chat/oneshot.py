@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sparkdesk.chat.engine import Engine
 from sparkdesk.chat.events import ReplyFinished
 from sparkdesk.chat.messages import Message
-from sparkdesk.chat.prompt import make_prompt
+from sparkdesk.chat.prompt import CachedPrompt, make_prompt
 from sparkdesk.chat.reply import ProgressEvent, Reply
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.engine.stats import ReplyStats
@@ -27,22 +27,27 @@ class Answer:
 
 def prompt_of(engine: Engine, prompt: str | Sequence[int], *, settings: ChatSettings) -> tuple[int, ...]:
     """Tokens as they are; text through the model's template, or as it stands in raw mode."""
-    if not isinstance(prompt, str):
-        return tuple(prompt)
-    return make_prompt(engine, [Message("user", prompt)], settings=settings).tokens
+    return _prompt(engine, prompt, settings).tokens
 
 
 def stream_answer(
     engine: Engine, prompt: str | Sequence[int], *, settings: ChatSettings
 ) -> Generator[ProgressEvent | ReplyFinished, None, None]:
     """The answer as it comes, ReplyFinished last. Raises EngineError and ChatTemplateError."""
-    yield from Reply(prompt_of(engine, prompt, settings=settings)).events(engine, settings)
+    made = _prompt(engine, prompt, settings)
+    yield from Reply(made.tokens, opened=made.reply_prefix).events(engine, settings)
 
 
 def answer(engine: Engine, prompt: str | Sequence[int], *, settings: ChatSettings) -> Answer:
     """The answer when it is whole."""
-    tokens = prompt_of(engine, prompt, settings=settings)
-    with closing(Reply(tokens).events(engine, settings)) as events:
+    made = _prompt(engine, prompt, settings)
+    with closing(Reply(made.tokens, opened=made.reply_prefix).events(engine, settings)) as events:
         *_, last = events
     assert isinstance(last, ReplyFinished), "the engine ends every reply that does not fail"
-    return Answer(last.text, last.tokens, last.stop_reason, last.stats, tokens)
+    return Answer(last.text, last.tokens, last.stop_reason, last.stats, made.tokens)
+
+
+def _prompt(engine: Engine, prompt: str | Sequence[int], settings: ChatSettings) -> CachedPrompt:
+    if not isinstance(prompt, str):
+        return CachedPrompt("", tuple(prompt))
+    return make_prompt(engine, [Message("user", prompt)], settings=settings)

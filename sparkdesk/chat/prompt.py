@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from sparkdesk.chat.attachments import with_attachments
 from sparkdesk.chat.engine import Engine
 from sparkdesk.chat.messages import Message
 from sparkdesk.chat.settings import ChatSettings
-from sparkdesk.chat_format.chat_template import ChatTemplate
+from sparkdesk.chat_format.prompt import RenderedPrompt, piece_finder, render_prompt, reply_as_text
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.errors import EngineError
 
@@ -18,7 +17,17 @@ class CachedPrompt:
     """Text the model has read and written, with the very tokens it was."""
 
     text: str
+    """Typed control tokens are marked in it (engine/special_text.py)."""
     tokens: tuple[int, ...]
+    reply_prefix: str = ""
+    """What of the reply the text holds already."""
+
+    def followed_by(self, said: str, tokens: tuple[int, ...], model: ModelInfo) -> "CachedPrompt":
+        """With the rest of the reply that the model has written."""
+        control = piece_finder(model.control_pieces)
+        before = reply_as_text(self.reply_prefix, control)
+        reply = reply_as_text(self.reply_prefix + said, control)
+        return CachedPrompt(self.text[: len(self.text) - len(before)] + reply, self.tokens + tokens)
 
 
 def loaded_model(engine: Engine) -> ModelInfo:
@@ -40,11 +49,12 @@ def make_prompt(
     Raises ChatTemplateError or EngineError.
     """
     model = loaded_model(engine)
-    text = _text(model, _in_turns([with_attachments(message) for message in messages]), settings) + begun
+    rendered = _rendered(model, _in_turns([with_attachments(message) for message in messages]), settings, begun)
+    text = rendered.text
     opening = engine.tokenize("")  # what the vocabulary itself puts before every text
     if opening and model.bos_piece:
         text = text.removeprefix(model.bos_piece)  # else the model would begin twice
-    return CachedPrompt(text, _tokens(engine, text, spoken=spoken, opening=opening))
+    return CachedPrompt(text, _tokens(engine, text, spoken=spoken, opening=opening), rendered.reply_prefix)
 
 
 def _in_turns(messages: Sequence[Message]) -> list[Message]:
@@ -57,20 +67,14 @@ def _in_turns(messages: Sequence[Message]) -> list[Message]:
     return turns
 
 
-def _text(model: ModelInfo, messages: Sequence[Message], settings: ChatSettings) -> str:
-    """A model without a template continues the text as it stands, as in raw mode."""
-    if settings.is_raw or not model.chat_template:
-        return "".join(message.content for message in messages)
-    if settings.system_prompt:
+def _rendered(model: ModelInfo, messages: Sequence[Message], settings: ChatSettings, begun: str) -> RenderedPrompt:
+    """In raw mode the text as it stands, control tokens included; a model without a template has no system prompt."""
+    if settings.is_raw:
+        return RenderedPrompt("".join(message.content for message in messages) + begun, begun)
+    if settings.system_prompt and model.chat_template:
         messages = [Message("system", settings.system_prompt), *messages]
-    return _template(model.chat_template, model.bos_piece, model.eos_piece).render(
-        messages, is_thinking=settings.is_thinking
-    )
-
-
-@lru_cache(maxsize=4)  # a long template takes a tenth of a second to compile, too long for every turn
-def _template(source: str, bos_piece: str, eos_piece: str) -> ChatTemplate:
-    return ChatTemplate(source, bos_piece=bos_piece, eos_piece=eos_piece)
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    return render_prompt(model, turns, values={"enable_thinking": settings.is_thinking}, begun=begun)
 
 
 def _tokens(engine: Engine, text: str, *, spoken: CachedPrompt | None, opening: tuple[int, ...]) -> tuple[int, ...]:

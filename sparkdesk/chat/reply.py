@@ -8,6 +8,9 @@ from sparkdesk.chat.attribution import Attribution
 from sparkdesk.chat.engine import Engine
 from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyFinished
 from sparkdesk.chat.settings import ChatSettings
+from sparkdesk.chat.trace import PLAIN, Stretch
+from sparkdesk.chat_format.chat_format import detect_chat_format
+from sparkdesk.chat_format.prompt import turn_end
 from sparkdesk.chat_format.text_stream import TextStream
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.stats import ReplyStats
@@ -20,13 +23,15 @@ ProgressEvent = PrefillAdvanced | ReplyAdvanced
 class Reply:
     """What came so far can be read at any time, also after an error."""
 
-    def __init__(self, prompt: Sequence[int], *, begun: str = "") -> None:
-        """`begun` is the part of the reply that the prompt holds already."""
+    def __init__(self, prompt: Sequence[int], *, begun: str = "", opened: str = "") -> None:
+        """`begun` is a reply that is gone on with. `opened` is an opening tag of reasoning that stands in the prompt:
+        it comes with the first text, so that a reply says what it is wherever it is shown."""
         self.prompt = tuple(prompt)
         self.begun = begun
         self.text = begun
         self.tokens: tuple[int, ...] = ()
         self.stats = ReplyStats(prompt_tokens=len(self.prompt))
+        self._opened = opened
         self._stream = TextStream()
         self._attribution = Attribution()
         self._is_speculating = False
@@ -35,7 +40,7 @@ class Reply:
 
     def events(self, engine: Engine, settings: ChatSettings) -> Generator[ProgressEvent | ReplyFinished, None, None]:
         """Progress, and ReplyFinished last. Raises EngineError; text held back is then still to be had from `flush`."""
-        rounds = engine.generate(self.prompt, settings.generation(), settings.ignores_end)
+        rounds = _generate(engine, self.prompt, settings)
         with closing(rounds):
             for event in rounds:
                 match event:
@@ -76,11 +81,26 @@ class Reply:
     def _advanced(self, event: RoundDone) -> ReplyAdvanced:
         shown = self._stream.feed(b"".join(event.pieces))
         self._attribution.add(event.pieces, event.round)
-        self.text += shown
+        self.text += self._opened + shown
         self.tokens += event.round.tokens
         self.stats = self.stats.after(event.round)
         self._is_speculating = event.is_speculating
         if not self._stream.has_half:
             self._whole = len(self.tokens), len(self.text) + self._stream.held
         stretches = self._attribution.take(len(shown))
+        if self._opened:
+            opened, self._opened = self._opened, ""
+            shown, stretches = opened + shown, (Stretch(len(opened), PLAIN), *stretches)
         return ReplyAdvanced(shown, event.round, self.stats, event.is_speculating, stretches)
+
+
+def _generate(
+    engine: Engine, prompt: tuple[int, ...], settings: ChatSettings
+) -> Generator[Prefilling | RoundDone | Finished, None, None]:
+    generation, model = settings.generation(), engine.model
+    if settings.is_raw or model is None:
+        return engine.generate(prompt, generation, settings.ignores_end)
+    if not settings.ignores_end and (end := turn_end(model)):
+        generation = replace(generation, stop_tokens=frozenset(engine.tokenize(end)[-1:]))
+    writes_control = detect_chat_format(model.chat_template).writes_control
+    return engine.generate(prompt, generation, settings.ignores_end, writes_control)

@@ -8,7 +8,7 @@ from sparkdesk.chat.messages import Message
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.trace import RoundMark, Stretch, Trace
 from sparkdesk.chat.tree import MessageTree
-from sparkdesk.chat_format.thinking import has_thoughts
+from sparkdesk.chat_format.reasoning import opening_tags
 from sparkdesk.engine.stats import ReplyStats
 
 
@@ -46,7 +46,7 @@ class Turn:
         """Where the reply has thoughts, as a reply with thoughts, whatever was chosen since: the template writes what
         comes before it in another way without them."""
         before = tree.message(answer)
-        if has_thoughts(before.content):
+        if opening_tags(before.content) is not None:
             settings = replace(settings, is_thinking=True)
         turn = cls(tree, settings, parent=tree.parent(answer))
         turn._answer, turn._before = answer, before
@@ -84,7 +84,10 @@ class Turn:
         self._stats = event.stats
 
     def finish(self, event: ReplyFinished) -> None:
+        """The whole text has the last word: of some servers' replies only the end tells what they began with."""
         self._stats = event.stats
+        if event.text != self.text:
+            self._text, self._stretches = [event.text.removeprefix(self.begun)], []
 
     def keep(self, *, note: str, is_partial: bool, model: str) -> None:
         """The reply as it ended stands in the tree."""

@@ -20,9 +20,12 @@ _SAYS_TOOL_ROLE = re.compile(r"role['\"]?[\])]*\s*==\s*['\"]tool['\"]")
 @dataclass(frozen=True, slots=True)
 class ChatFormat:
     reasoning_tags: ReasoningTags
+    """Those the model writes; which ones a reply has, its text says."""
     call_format: ToolCallFormat | None
     """None where the template has no place for tools."""
     is_gemma: bool
+    writes_control: bool
+    """It writes the tags of reasoning and calls with control tokens, which must be spelled out to be seen."""
     has_tool_role: bool
     """Else results of calls belong to the message that made them."""
     takes_text_arguments: bool
@@ -55,6 +58,7 @@ def detect_chat_format(template: str | None) -> ChatFormat:
         reasoning_tags=CHANNEL_TAGS if "<|channel>" in source else THINK_TAGS,
         call_format=form,
         is_gemma=is_gemma,
+        writes_control=is_gemma or "<|channel>" in source,
         has_tool_role=not is_gemma or bool(_SAYS_TOOL_ROLE.search(source)),
         takes_text_arguments=not is_gemma and "arguments is string" in source,
     )

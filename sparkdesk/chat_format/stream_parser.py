@@ -1,4 +1,4 @@
-"""From the tokens of a reply to what its reader gets: characters, stop strings, thoughts, calls, in this order."""
+"""From the tokens of a reply to what its reader gets: characters, reasoning, stop strings and tool calls."""
 
 import codecs
 from collections import deque
@@ -35,18 +35,19 @@ class StreamParser:
     """Takes one token after the other. Nothing comes out behind a stop string, or a call where one is enough."""
 
     stops: StopMatcher
-    thoughts: ReasoningParser | None = None
+    reasoning: ReasoningParser | None = None
     calls: ToolCallParser | None = None
     most_calls: int = 0
     """0 is any number."""
+    stops_in_reasoning: bool = False
+    """Look for stop strings in reasoning too; else an answer is not lost to a word that was only thought of."""
     token_count: int = 0
     reasoning_count: int = 0
-    """Tokens that went into thoughts."""
+    """Tokens that went into reasoning."""
     _decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
     )
     _decoded: int = 0
-    _released: int = 0
     _waiting: deque[tuple[int, TokenLogprob]] = field(default_factory=deque)
     """With the number of characters up to the token's end."""
 
@@ -60,43 +61,60 @@ class StreamParser:
     def has_calls(self) -> bool:
         return self.calls is not None and self.calls.count > 0
 
+    def skip(self, text: str) -> None:
+        """A beginning of the reply that stands in the prompt: it is known, and not told again."""
+        if self.reasoning is not None:
+            self.reasoning.feed(text)
+
     def take(self, piece: bytes, logprob: TokenLogprob | None = None) -> ParsedEvent:
         self.token_count += 1
         text = self._decoder.decode(piece)
         self._decoded += len(text)
         if logprob is not None:
             self._waiting.append((self._decoded, logprob))
-        parts = self._split(self.stops.feed(text))
-        self.reasoning_count += self.thoughts is not None and self.thoughts.is_thinking
+        parts = self._parse(text)
+        self.reasoning_count += self.reasoning is not None and self.reasoning.is_reasoning
         return ParsedEvent(tuple(parts), self._told())
 
-    def finish(self) -> ParsedEvent:
-        """What was held back."""
+    def finish(self, *, is_cut: bool = False) -> ParsedEvent:
+        """What was held back. Of a reply that was cut, a character of which only a part has come is no part of it."""
+        if is_cut:
+            self._decoder.reset()
         text = self._decoder.decode(b"", final=True)
         self._decoded += len(text)
-        parts = self._split(self.stops.feed(text) + self.stops.finish())
-        if self.thoughts is not None:
-            parts += self._called(self.thoughts.finish())
+        parts = self._parse(text, is_last=True)
         if self.calls is not None:
             parts += self.calls.finish()
         return ParsedEvent(tuple(parts), self._told())
 
-    def _split(self, text: str) -> list[Part]:
-        self._released += len(text)
-        if self.thoughts is None:
-            return self._called([ContentDelta(text)] if text else [])
-        return self._called(self.thoughts.feed(text))
+    def _parse(self, text: str, *, is_last: bool = False) -> list[Part]:
+        if self.stops_in_reasoning:
+            text = self.stops.feed(text) + (self.stops.finish() if is_last else "")
+        parts: list[Part] = [ContentDelta(text)] if text else []
+        if self.reasoning is not None:
+            parts = self.reasoning.feed(text) + (self.reasoning.finish() if is_last else [])
+        if not self.stops_in_reasoning:
+            parts = self._up_to_stop(parts, is_last=is_last)
+        return self._with_calls(parts)
 
-    def _called(self, parts: Sequence[Part]) -> list[Part]:
+    def _up_to_stop(self, parts: Sequence[Part], *, is_last: bool) -> list[Part]:
+        kept: list[Part] = []
+        for part in parts:
+            kept.append(ContentDelta(self.stops.feed(part.text)) if isinstance(part, ContentDelta) else part)
+        if is_last:
+            kept.append(ContentDelta(self.stops.finish()))
+        return [part for part in kept if part != ContentDelta("")]
+
+    def _with_calls(self, parts: Sequence[Part]) -> list[Part]:
         if self.calls is None:
             return list(parts)
-        told: list[Part] = []
+        parsed: list[Part] = []
         for part in parts:
-            told += self.calls.feed(part.text) if isinstance(part, ContentDelta) else [part]
-        return told
+            parsed += self.calls.feed(part.text) if isinstance(part, ContentDelta) else [part]
+        return parsed
 
     def _told(self) -> tuple[TokenLogprob, ...]:
         told = []
-        while self._waiting and self._waiting[0][0] <= self._released:
+        while self._waiting and self._waiting[0][0] <= self._decoded - self.stops.withheld:
             told.append(self._waiting.popleft()[1])
         return tuple(told)

@@ -2,7 +2,10 @@
 
 import codecs
 
-THINKING_TAGS = ("<think>", "</think>")
+from sparkdesk.chat_format.reasoning import ALL_TAGS
+from sparkdesk.chat_format.stop_strings import partial_match_length
+
+_TAGS = tuple(tag for tags in ALL_TAGS for tag in (tags.opening, tags.closing))
 _MARKUP = "*_~`"
 
 
@@ -46,8 +49,4 @@ class TextStream:
 def _undecided(text: str) -> int:
     """How many characters at the end may mean something else once the next one is known: `*` or `**`, `<thi`."""
     run = len(text) - len(text.rstrip(_MARKUP))
-    return run or max(_started(text, tag) for tag in THINKING_TAGS)
-
-
-def _started(text: str, tag: str) -> int:
-    return next((length for length in range(len(tag) - 1, 0, -1) if text.endswith(tag[:length])), 0)
+    return run or partial_match_length(text, _TAGS)

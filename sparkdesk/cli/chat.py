@@ -10,10 +10,12 @@ from sparkdesk.cli.console import say, show_progress
 from sparkdesk.cli.screen import open_screen
 from sparkdesk.errors import PairMismatch, UsageError
 from sparkdesk.loading.choice import chosen_pair
+from sparkdesk.safe_text import safe_text
 
 if TYPE_CHECKING:
     from sparkdesk.chat.events import ReplyFinished
     from sparkdesk.chat.settings import ChatSettings
+    from sparkdesk.chat_format.parts import Part
     from sparkdesk.engine.model_info import ModelInfo
     from sparkdesk.runner.client import EngineClient
 
@@ -31,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--max-tokens", type=values.whole_number(least=0), default=0, metavar="N", help="0: no limit")
     parser.add_argument("--raw", action="store_true", help="take the prompt as it is, without the chat template")
     parser.add_argument("--ignore-eos", action="store_true", help="go on after the end of the reply")
-    parser.add_argument("--json", action="store_true", help="print one JSON object: text, tokens, stop_reason, stats")
+    parser.add_argument("--json", action="store_true", help="print one JSON object: text, reasoning, tokens, figures")
     generation_args.add_speculation(parser)
     generation_args.add_sampling(parser)
     generation_args.add_loading(parser)
@@ -57,7 +59,7 @@ def run(options: Namespace) -> int:
         assert engine.model is not None
         _check(engine.model, prompt, chat=chat)
         finished = _answer(engine, prompt, chat=chat, is_streamed=not options.json)
-    _report(finished, is_json=options.json)
+    _report(finished, is_raw=chat.is_raw, is_json=options.json)
     return 0
 
 
@@ -91,19 +93,37 @@ def _check(model: "ModelInfo", prompt: Prompt, *, chat: "ChatSettings") -> None:
 def _answer(engine: "EngineClient", prompt: Prompt, *, chat: "ChatSettings", is_streamed: bool) -> "ReplyFinished":
     from sparkdesk.chat.events import ReplyAdvanced, ReplyFinished
     from sparkdesk.chat.oneshot import stream_answer
+    from sparkdesk.chat_format.reasoning import ALL_TAGS, ReasoningParser
 
+    parser = ReasoningParser(() if chat.is_raw else ALL_TAGS)
     for event in stream_answer(engine, prompt, settings=chat):
         if isinstance(event, ReplyAdvanced) and is_streamed:
-            print(event.text, end="", flush=True)
+            _print_parts(parser.feed(event.text))
         elif isinstance(event, ReplyFinished):
+            _print_parts(parser.finish())
             return event
     raise AssertionError("a reply ends with ReplyFinished")
 
 
-def _report(finished: "ReplyFinished", *, is_json: bool) -> None:
+def _print_parts(parts: "list[Part]") -> None:
+    """The answer goes to stdout; what the model thought before it is no part of it, and goes to stderr."""
+    from sparkdesk.chat_format.parts import ContentDelta, ReasoningDelta
+
+    for part in parts:
+        if isinstance(part, ReasoningDelta):
+            print(safe_text(part.text), end="", flush=True, file=sys.stderr)
+        elif isinstance(part, ContentDelta):
+            print(part.text, end="", flush=True)
+
+
+def _report(finished: "ReplyFinished", *, is_raw: bool, is_json: bool) -> None:
+    from sparkdesk.chat_format.reasoning import split_reply
+
     if is_json:
+        parts = split_reply(finished.text)
         answer = {
-            "text": finished.text,
+            "text": finished.text if is_raw else parts.answer,
+            **({"reasoning": parts.reasoning} if parts.reasoning and not is_raw else {}),
             "tokens": finished.tokens,
             "stop_reason": finished.stop_reason,
             "stats": finished.stats.as_json(),

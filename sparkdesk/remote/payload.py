@@ -6,7 +6,7 @@ from typing import Any
 from sparkdesk.chat.attachments import with_attachments
 from sparkdesk.chat.messages import Message
 from sparkdesk.chat.settings import ChatSettings
-from sparkdesk.chat_format.thinking import split_thinking
+from sparkdesk.chat_format.reasoning import split_reply
 from sparkdesk.remote.dialect import LLAMA_CPP, SGLANG, SPARKDESK, VLLM, ServedModel
 
 
@@ -40,7 +40,7 @@ def chat_payload(
     if model.server == SPARKDESK:
         payload["speculative"] = settings.speculation.is_enabled
         payload["draft_length"] = settings.speculation.draft_length or "auto"
-    if begun and model.server in (VLLM, SGLANG):
+    if begun and model.server in (VLLM, SGLANG, SPARKDESK):
         payload |= {"continue_final_message": True, "add_generation_prompt": False}
     return payload
 
@@ -48,7 +48,7 @@ def chat_payload(
 def _spoken(messages: Sequence[Message], settings: ChatSettings, begun: str) -> list[dict[str, str]]:
     spoken = [{"role": "system", "content": settings.system_prompt}] if settings.system_prompt else []
     for message in map(with_attachments, messages):
-        content = split_thinking(message.content)[1] if message.role == "assistant" else message.content
+        content = split_reply(message.content).answer if message.role == "assistant" else message.content
         spoken.append({"role": message.role, "content": content})
     if begun:
         spoken.append({"role": "assistant", "content": begun})

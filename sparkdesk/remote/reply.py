@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from sparkdesk.chat.events import ReplyAdvanced, ReplyFinished
+from sparkdesk.chat_format.reasoning import THINK_TAGS, opening_tags
 from sparkdesk.chat_format.text_stream import TextStream
-from sparkdesk.chat_format.thinking import CLOSING, OPENING
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.remote.figures import DraftCounters, Timings, finished_stats, round_between, timings_of, with_counters
@@ -44,7 +44,7 @@ class RemoteReply:
 
     def flush(self) -> Generator[ReplyAdvanced, None, None]:
         """What was held back for its next character."""
-        rest = self._stream.feed(f"\n{CLOSING}\n\n".encode()) if self._is_thinking else ""
+        rest = self._stream.feed(f"\n{THINK_TAGS.closing}\n\n".encode()) if self._is_thinking else ""
         self._is_thinking = False
         rest += self._stream.finish()
         if rest:
@@ -54,7 +54,7 @@ class RemoteReply:
         stats = finished_stats(self._stats, self._end)
         if counted is not None:
             stats = with_counters(stats, counted)
-        return ReplyFinished(self._text, (), "cancelled" if is_stopped else self._reason, stats)
+        return ReplyFinished(_with_opening(self._text), (), "cancelled" if is_stopped else self._reason, stats)
 
     def _text_of(self, chunk: Mapping[str, Any]) -> str:
         text = ""
@@ -73,14 +73,14 @@ class RemoteReply:
     def _thought(self, said: object) -> str:
         if not isinstance(said, str) or not said:
             return ""
-        opening = "" if self._is_thinking else f"{OPENING}\n"
+        opening = "" if self._is_thinking else f"{THINK_TAGS.opening}\n"
         self._is_thinking = True
         return opening + said
 
     def _answer(self, said: object) -> str:
         if not isinstance(said, str) or not said:
             return ""
-        closing = f"\n{CLOSING}\n\n" if self._is_thinking else ""
+        closing = f"\n{THINK_TAGS.closing}\n\n" if self._is_thinking else ""
         self._is_thinking = False
         return closing + said
 
@@ -101,3 +101,11 @@ class RemoteReply:
         self._text += text
         is_speculating = bool(self._said_speculating or (self._said_speculating is None and self._stats.verified))
         return ReplyAdvanced(text, done, self._stats, is_speculating)
+
+
+def _with_opening(text: str) -> str:
+    """Of a model whose prompt opens its reasoning, at a server that leaves the text as it is: the tag is missing."""
+    before, closing, _ = text.partition(f"\n{THINK_TAGS.closing}\n")
+    if not closing or opening_tags(text) is not None or THINK_TAGS.opening in before:
+        return text
+    return f"{THINK_TAGS.opening}\n{text.lstrip()}"

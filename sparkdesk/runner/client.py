@@ -121,10 +121,14 @@ class EngineClient:
         return self._ask(Compare(tuple(tokens), first, second), Compared)
 
     def generate(
-        self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
+        self,
+        tokens: Sequence[int],
+        settings: GenerationSettings,
+        ignore_end: bool = False,
+        spells_control: bool = False,
     ) -> Generator[Prefilling | RoundDone | Finished, None, None]:
         """The reply as it comes, `Finished` last. Closing the iterator early, or Ctrl+C, cancels after the round."""
-        reply = self.ask_for_reply(tokens, settings, ignore_end)
+        reply = self.ask_for_reply(tokens, settings, ignore_end, spells_control)
         try:
             yield from reply.events()
         finally:

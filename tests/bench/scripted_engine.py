@@ -42,7 +42,11 @@ class ScriptedEngine:
         raise AssertionError("closing the reply is enough")
 
     def generate(
-        self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
+        self,
+        tokens: Sequence[int],
+        settings: GenerationSettings,
+        ignore_end: bool = False,
+        spells_control: bool = False,
     ) -> Generator[Prefilling | RoundDone | Finished, None, None]:
         prompt = tuple(tokens)
         self.before_reply(len(self.asked))

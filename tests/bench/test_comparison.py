@@ -116,10 +116,14 @@ def test_closing_it_in_the_midst_of_a_reply_ends_the_reply() -> None:
 
     class Watched(ScriptedEngine):
         def generate(
-            self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
+            self,
+            tokens: Sequence[int],
+            settings: GenerationSettings,
+            ignore_end: bool = False,
+            spells_control: bool = False,
         ) -> Generator[Prefilling | RoundDone | Finished, None, None]:
             try:
-                yield from super().generate(tokens, settings, ignore_end)
+                yield from super().generate(tokens, settings, ignore_end, spells_control)
             except GeneratorExit:
                 closed.append(len(self.asked))
                 raise

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.settings import GenerationSettings, SpeculationSettings
+from sparkdesk.engine.special_text import LITERAL
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.runner.protocol import Compared, Finished, Prefilling, RoundDone
 
@@ -17,7 +18,14 @@ CHATML = (
     "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}"
 )
 START, END, BOS = 1_000_001, 1_000_002, 1_000_003
-CONTROL = {"<|im_start|>": START, "<|im_end|>": END, "<s>": BOS}
+CHANNEL_OPEN, CHANNEL_CLOSE = 1_000_005, 1_000_006
+CONTROL = {
+    "<|im_start|>": START,
+    "<|im_end|>": END,
+    "<s>": BOS,
+    "<|channel>": CHANNEL_OPEN,
+    "<channel|>": CHANNEL_CLOSE,
+}
 HALF = 1_000_004
 """Half an "é"."""
 MERGED = 2_000_000
@@ -70,15 +78,23 @@ class FakeEngine:
     """Called between the request for a reply and its beginning: what a second thread does in that gap."""
 
     def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
+        """LITERAL within a control piece makes it text, as in the engine; the mark itself has no token."""
         tokens = [BOS] if self.adds_bos else []
         while text:
+            if text.startswith(LITERAL):
+                text = text[1:]
+                continue
             control = next((piece for piece in CONTROL if text.startswith(piece)), None) if parse_special else None
             tokens.append(CONTROL[control] if control else ord(text[0]))
             text = text[len(control) if control else 1 :]
         return tuple(tokens)
 
     def generate(
-        self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
+        self,
+        tokens: Sequence[int],
+        settings: GenerationSettings,
+        ignore_end: bool = False,
+        spells_control: bool = False,
     ) -> Generator[Prefilling | RoundDone | Finished, None, None]:
         self.before_generate()
         self.is_cancelled = False
@@ -99,20 +115,23 @@ class FakeEngine:
                 done = Round(made, (False,) * len(made))
                 stats = replace(stats.after(done), plain_ms_per_token=7.0)
                 self.cache = (*self.prompts[-1], *made)
-                yield RoundDone(done, tuple(map(self.piece, made)), settings.speculation.is_enabled)
+                pieces = tuple(self.piece(token, spells_control=spells_control) for token in made)
+                yield RoundDone(done, pieces, settings.speculation.is_enabled)
             yield Finished("cancelled", stats)
         except GeneratorExit:
             self.closed_early += 1
             raise
 
-    def piece(self, token: int) -> bytes:
+    def piece(self, token: int, *, spells_control: bool = False) -> bytes:
         if token == HALF:
             return "é".encode()[:1]
         if token >= BYTES:
             return self.pieces[token - BYTES]
         if token >= MERGED:
             return b"a" * (token - MERGED)
-        return b"" if token in CONTROL.values() else chr(token).encode()
+        if token in CONTROL.values():
+            return next(text for text, number in CONTROL.items() if number == token).encode() if spells_control else b""
+        return chr(token).encode()
 
     def set_speculation(self, settings: SpeculationSettings) -> None:
         self.switches.append(settings)

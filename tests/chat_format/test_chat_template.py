@@ -2,11 +2,10 @@
 
 import pytest
 
-from sparkdesk.chat.messages import Message
 from sparkdesk.chat_format.chat_template import ChatTemplate, ChatTemplateError
 from tests.chat.fake_engine import CHATML
 
-HELLO = [Message("user", "Hello")]
+HELLO = [{"role": "user", "content": "Hello"}]
 QWEN3_ENDING = (
     "{%- for message in messages %}\n"
     "    {%- set content = message.content %}\n"
@@ -24,12 +23,17 @@ QWEN3_ENDING = (
 )
 
 
-def render(source: str, messages: list[Message] = HELLO) -> str:
-    return ChatTemplate(source, bos_piece="<s>", eos_piece="</s>").render(messages)
+def render(source: str, messages: list[dict[str, str]] = HELLO) -> str:
+    return ChatTemplate(source, model="Tiny-1B", bos_piece="<s>", eos_piece="</s>").render(messages)
 
 
 def test_a_conversation_is_rendered_up_to_where_the_model_speaks() -> None:
-    messages = [Message("system", "Be brief."), *HELLO, Message("assistant", "Hi."), Message("user", "Bye")]
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        *HELLO,
+        {"role": "assistant", "content": "Hi."},
+        {"role": "user", "content": "Bye"},
+    ]
     assert render(CHATML, messages) == (
         "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHello<|im_end|>\n"
         "<|im_start|>assistant\nHi.<|im_end|>\n<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\n"
@@ -39,13 +43,13 @@ def test_a_conversation_is_rendered_up_to_where_the_model_speaks() -> None:
 def test_thinking_is_off_unless_asked_for() -> None:
     """Qwen3 thinks when enable_thinking is merely left out; its draft was trained on answers without thoughts."""
     template = ChatTemplate(QWEN3_ENDING)
-    assert template.render(HELLO).endswith("<think>\n\n</think>\n\n")
-    assert template.render(HELLO, is_thinking=True).endswith("<|im_start|>assistant\n")
+    assert template.render(HELLO, values={"enable_thinking": False}).endswith("<think>\n\n</think>\n\n")
+    assert template.render(HELLO, values={"enable_thinking": True}).endswith("<|im_start|>assistant\n")
 
 
 def test_a_template_that_drops_old_thoughts_gets_them_to_drop() -> None:
     """History is passed as it was said: what to keep of it is the template's decision."""
-    text = render(QWEN3_ENDING, [*HELLO, Message("assistant", "<think>\nhm\n</think>\n\nHi."), *HELLO])
+    text = render(QWEN3_ENDING, [*HELLO, {"role": "assistant", "content": "<think>\nhm\n</think>\n\nHi."}, *HELLO])
     assert "hm" not in text and "assistant\nHi.<|im_end|>" in text
 
 
@@ -87,4 +91,5 @@ def test_a_template_that_fails_says_so_in_one_sentence(source: str, cause: str) 
     with pytest.raises(ChatTemplateError, match=cause) as caught:
         render(source)
     assert "\n" not in caught.value.message
-    assert caught.value.message.startswith("The model's chat template failed: ")
+    assert caught.value.message.startswith("The chat template of Tiny-1B failed: ")
+    assert caught.value.exit_code == 4

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkdesk.chat_format.parts import ContentDelta, Part, ReasoningDelta, ToolCallArguments, ToolCallStart, joined
-from sparkdesk.chat_format.reasoning import CHANNEL_TAGS, THINK_TAGS, ReasoningParser, ReasoningTags
+from sparkdesk.chat_format.reasoning import ReasoningParser
 from sparkdesk.chat_format.stop_strings import StopMatcher
 from sparkdesk.chat_format.stream_parser import StreamParser, TokenLogprob
 from sparkdesk.chat_format.tool_calls.hermes import HermesFormat
@@ -17,10 +17,17 @@ from tests.chat_format.test_stop_strings import cut
 
 
 def stream_parser(
-    *stops: str, tags: ReasoningTags | None = THINK_TAGS, is_opened: bool = False, most_calls: int = 0
+    *stops: str, may_reason: bool = True, prefix: str = "", most_calls: int = 0, stops_in_reasoning: bool = False
 ) -> StreamParser:
-    thoughts = ReasoningParser(tags, is_opened=is_opened) if tags is not None else None
-    return StreamParser(StopMatcher(stops), thoughts, ToolCallParser(HermesFormat()), most_calls)
+    parser = StreamParser(
+        StopMatcher(stops),
+        ReasoningParser() if may_reason else None,
+        ToolCallParser(HermesFormat()),
+        most_calls,
+        stops_in_reasoning,
+    )
+    parser.skip(prefix)
+    return parser
 
 
 def spell(text: bytes | str, stream_parser: StreamParser, places: list[int] | None = None) -> list[Part]:
@@ -56,8 +63,8 @@ SCRAPS = st.lists(st.sampled_from(["<think>", "</think>", "<", "a", " ", "\n", "
 @given(SCRAPS, st.booleans(), st.lists(st.integers(0, 100), max_size=20))
 def test_any_split_of_any_text_gives_the_same_parts(scraps: list[str], is_opened: bool, places: list[int]) -> None:
     text = "".join(scraps)
-    whole = spell(text, stream_parser(is_opened=is_opened))
-    assert spell(text, stream_parser(is_opened=is_opened), places) == whole
+    whole = spell(text, stream_parser(prefix="<think>\n" * is_opened))
+    assert spell(text, stream_parser(prefix="<think>\n" * is_opened), places) == whole
 
 
 @pytest.mark.parametrize(
@@ -74,22 +81,37 @@ def test_any_split_of_any_text_gives_the_same_parts(scraps: list[str], is_opened
     ],
 )
 def test_only_what_a_reply_begins_with_is_a_thought(text: str, is_opened: bool, parts: list[Part]) -> None:
-    assert spell(text, stream_parser(is_opened=is_opened)) == parts
+    assert spell(text, stream_parser(prefix="<think>\n" * is_opened)) == parts
 
 
 def test_gemma_thinks_in_a_channel() -> None:
-    assert spell("<|channel>thought\nHm.\n<channel|>Yes.", stream_parser(tags=CHANNEL_TAGS)) == [
+    assert spell("<|channel>thought\nHm.\n<channel|>Yes.", stream_parser()) == [
         ReasoningDelta("Hm."),
         ContentDelta("Yes."),
     ]
 
 
-def test_a_stop_string_ends_thoughts_and_calls_too() -> None:
-    assert spell("<think>one two", stream_parser("two")) == [ReasoningDelta("one")]
+def test_a_stop_string_is_looked_for_in_reasoning_only_where_that_is_asked_for() -> None:
+    """A model that only thinks of the word lost its answer."""
+    text = "<think>one two</think>three two"
+    assert spell(text, stream_parser("two")) == [ReasoningDelta("one two"), ContentDelta("three ")]
+    assert spell(text, stream_parser("two", stops_in_reasoning=True)) == [ReasoningDelta("one")]
+    assert spell("two", stream_parser("two", prefix="<think>\n")) == [ReasoningDelta("two")]
+
+
+def test_a_stop_string_ends_calls_too() -> None:
     assert spell('x<tool_call>{"name": "f"', stream_parser('"f"')) == [ContentDelta('x<tool_call>{"name": ')]
 
 
-def test_half_a_character_at_the_end_is_told_as_such() -> None:
+@pytest.mark.parametrize("begun", ["", "a", "<think>a"])
+def test_half_a_character_at_the_end_of_a_reply_that_was_cut_is_left_out(begun: str) -> None:
+    parser = stream_parser()
+    parts = [*parser.take(begun.encode()).parts, *parser.take("👨".encode()[:3]).parts]
+    text = "".join(part.text for part in joined([*parts, *parser.finish(is_cut=True).parts]) if hasattr(part, "text"))
+    assert text == begun.removeprefix("<think>")
+
+
+def test_half_a_character_that_the_model_ends_with_is_told_as_such() -> None:
     assert spell("é".encode()[:1], stream_parser()) == [ContentDelta("\N{REPLACEMENT CHARACTER}")]
 
 
@@ -111,7 +133,7 @@ def test_thinking_tokens_are_counted() -> None:
 
 
 def test_probabilities_come_with_the_text_they_belong_to_and_not_behind_a_stop_string() -> None:
-    taking = stream_parser("STOP", tags=None)
+    taking = stream_parser("STOP", may_reason=False)
     logprobs = [TokenLogprob(piece.encode(), TokenLogprobs(-1.0), ()) for piece in ("a", "S", "T", "x", "STOP", "b")]
     told = [taking.take(logprob.piece, logprob).logprobs for logprob in logprobs[:4]]
     assert told == [(logprobs[0],), (), (), tuple(logprobs[1:4])]

@@ -16,7 +16,8 @@ from converters.plan import FilePlan
 from converters.vocab import read_vocabulary
 from converters.writer import write_gguf
 from sparkdesk.engine.llama.model import Model
-from sparkdesk.engine.tokenizer import LITERAL, PieceFinder, Tokenizer, as_text
+from sparkdesk.engine.special_text import LITERAL, PieceFinder, as_text
+from sparkdesk.engine.tokenizer import Tokenizer
 from tests.converters.native import loaded
 from tests.converters.tokenizer import TEXT, train_tokenizer
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from sparkdesk.chat.attachments import fenced
 from sparkdesk.chat.history.kept import Kept, title_of
 from sparkdesk.chat.messages import Message
-from sparkdesk.chat_format.thinking import split_thinking
+from sparkdesk.chat_format.reasoning import split_reply
 from sparkdesk.errors import UsageError
 
 MARKDOWN, JSON = "markdown", "json"
@@ -41,10 +41,18 @@ def _section(message: Message) -> str:
     heading = f"## {name} ({message.model})" if message.model else f"## {name}"
     files = [f"Attached: {fenced(each)}" for each in message.attachments]
     note = [f"*{message.note}*"] if message.note else []
-    thought, answer = split_thinking(message.content)
-    thoughts = [_THOUGHTS.format(thought=_with_fences_closed(thought))] if thought else []
+    reasoning, answer = _parts(message)
+    thoughts = [_THOUGHTS.format(thought=_with_fences_closed(reasoning))] if reasoning else []
     said = [_with_fences_closed(answer.strip("\n"))] if answer else []
     return "\n\n".join([heading, *files, *thoughts, *said, *note])
+
+
+def _parts(message: Message) -> tuple[str, str]:
+    """Reasoning and answer; what a user wrote is never reasoning."""
+    if message.role != "assistant":
+        return "", message.content
+    parts = split_reply(message.content)
+    return parts.reasoning, parts.answer
 
 
 def _with_fences_closed(text: str) -> str:
@@ -59,6 +67,14 @@ def _with_fences_closed(text: str) -> str:
     return f"{text}\n{fence}" if fence else text
 
 
+def _told_apart(message: Message) -> dict[str, str]:
+    """Of a reply: its parts, beside the text as the model wrote it."""
+    if message.role != "assistant":
+        return {}
+    reasoning, answer = _parts(message)
+    return {"reasoning": reasoning, "answer": answer}
+
+
 def _json(kept: Kept) -> str:
     """Every version of every message."""
     shown = set(kept.tree.shown)
@@ -69,6 +85,7 @@ def _json(kept: Kept) -> str:
             "is_shown": number in shown,
             "role": node.message.role,
             "content": node.message.content,
+            **_told_apart(node.message),
             "attachments": [asdict(each) for each in node.message.attachments],
             "is_partial": node.message.is_partial,
             "note": node.message.note,

@@ -14,7 +14,7 @@ class ToolCallParser:
         `opened` is the beginning of a call that the prompt ends with.
         """
         self._form = form
-        self._is_guided = is_constrained
+        self._is_constrained = is_constrained
         self._rest = opened
         self._space = ""
         self._reader: ToolCallReader | None = None
@@ -50,7 +50,7 @@ class ToolCallParser:
         """For the next opening tag."""
         said, opening, rest = self._rest.partition(self._form.opening)
         if opening:
-            self._rest, self._reader, self._opened = rest, self._form.reader(is_constrained=self._is_guided), False
+            self._rest, self._reader, self._opened = rest, self._form.reader(is_constrained=self._is_constrained), False
         else:
             shown = len(said) - (0 if is_last else partial_match_length(said, (self._form.opening,)))
             self._rest = said[shown:]

@@ -1,13 +1,10 @@
 """From a request to what the engine is asked, and how its tokens are parsed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Any
 
 from sparkdesk.chat_format.chat_format import ChatFormat, detect_chat_format
-from sparkdesk.chat_format.chat_template import ChatTemplate
-from sparkdesk.chat_format.reasoning import ReasoningParser, ReasoningTags
+from sparkdesk.chat_format.prompt import RenderedPrompt, render_prompt, turn_end
+from sparkdesk.chat_format.reasoning import ReasoningParser, opening_tags
 from sparkdesk.chat_format.stop_strings import StopMatcher
 from sparkdesk.chat_format.stream_parser import StreamParser
 from sparkdesk.chat_format.tool_calls.parser import ToolCallParser
@@ -40,8 +37,11 @@ class Prepared:
     settings: GenerationSettings
     stops: tuple[str, ...] = ()
     spells_control: bool = False
-    reasoning_tags: ReasoningTags | None = None
-    is_reasoning_opened: bool = False
+    may_reason: bool = False
+    """What the reply begins with may be reasoning."""
+    reply_prefix: str = ""
+    """What of the reply the prompt holds already."""
+    stops_in_reasoning: bool = False
     calls: ToolCallPlan | None = None
 
     @property
@@ -53,13 +53,18 @@ class Prepared:
         return replace(self, settings=replace(self.settings, grammar=None))
 
     def parser(self) -> StreamParser:
-        thoughts = calls = None
-        if self.reasoning_tags is not None:
-            thoughts = ReasoningParser(self.reasoning_tags, is_opened=self.is_reasoning_opened)
+        calls = None
         if self.calls is not None:
             calls = ToolCallParser(self.calls.form, is_constrained=self.is_constrained, opened=self.calls.guide.opened)
-        most_calls = self.calls.most_calls if self.calls is not None else 0
-        return StreamParser(StopMatcher(self.stops), thoughts, calls, most_calls)
+        parser = StreamParser(
+            StopMatcher(self.stops),
+            ReasoningParser() if self.may_reason else None,
+            calls,
+            most_calls=self.calls.most_calls if self.calls is not None else 0,
+            stops_in_reasoning=self.stops_in_reasoning,
+        )
+        parser.skip(self.reply_prefix)
+        return parser
 
 
 def prepare(engine: ServedEngine, request: ChatRequest | CompletionRequest) -> Prepared:
@@ -77,48 +82,57 @@ def prepare(engine: ServedEngine, request: ChatRequest | CompletionRequest) -> P
 
 
 def _prepare_chat(engine: ServedEngine, model: ModelInfo, request: ChatRequest) -> Prepared:
-    dialect = detect_chat_format(model.chat_template)
-    text = _render(model, dialect, request)
-    calls = _calls(request, dialect)
+    chat_format = detect_chat_format(model.chat_template)
+    rendered = _render(model, chat_format, request)
+    calls = _calls(request, chat_format)
     opened = calls.guide.opened if calls is not None else ""
+    if opened and request.continues_last:
+        raise bad_request(
+            "The assistant's last message cannot be gone on with where a call is required.", param="messages"
+        )
     settings = _settings(request.options)
     if calls is not None:
         settings = replace(settings, grammar=calls.guide.grammar)
-    tags = dialect.reasoning_tags
+    if end := turn_end(model):
+        settings = replace(settings, stop_tokens=frozenset(engine.tokenize(end)[-1:]))
+    is_constrained_from_start = settings.grammar is request.options.grammar is not None
     return Prepared(
-        _tokens(engine, model, text + opened),
+        _tokens(engine, model, rendered.text + opened),
         settings,
         request.options.stops,
-        spells_control=dialect.is_gemma,
-        reasoning_tags=None if opened or settings.grammar is request.options.grammar is not None else tags,
-        is_reasoning_opened=text.rstrip().endswith(tags.opening),
+        spells_control=chat_format.writes_control,
+        may_reason=not opened and not is_constrained_from_start,
+        reply_prefix=rendered.reply_prefix,
+        stops_in_reasoning=request.options.stops_in_reasoning,
         calls=calls,
     )
 
 
-def _calls(request: ChatRequest, dialect: ChatFormat) -> ToolCallPlan | None:
+def _calls(request: ChatRequest, chat_format: ChatFormat) -> ToolCallPlan | None:
     if not request.may_call:
         return None
-    if dialect.call_format is None:
+    if chat_format.call_format is None:
         raise bad_request("This model's chat template has no place for tools.", param="tools")
     return ToolCallPlan(
-        dialect.call_format, tool_grammar_for(request, dialect), request.most_calls, is_needed=request.must_call
+        chat_format.call_format, tool_grammar_for(request, chat_format), request.most_calls, is_needed=request.must_call
     )
 
 
-def _render(model: ModelInfo, dialect: ChatFormat, request: ChatRequest) -> str:
-    """A model without a template continues the text as it stands."""
-    if not model.chat_template:
-        return "".join(str(message["content"]) for message in request.messages)
-    template = _template(model.chat_template, model.bos_piece, model.eos_piece)
-    values: Mapping[str, Any] = {**request.template_values, "enable_thinking": request.is_thinking}
-    tools = dialect.tools(request.tools) if request.may_call else ()
-    return template.render_turns(dialect.turns(request.messages), tools=tools, values=values)
-
-
-@lru_cache(maxsize=4)  # a long one takes a tenth of a second to compile
-def _template(source: str, bos_piece: str, eos_piece: str) -> ChatTemplate:
-    return ChatTemplate(source, bos_piece=bos_piece, eos_piece=eos_piece)
+def _render(model: ModelInfo, chat_format: ChatFormat, request: ChatRequest) -> RenderedPrompt:
+    messages, begun = list(request.messages), ""
+    if request.continues_last:
+        last = messages.pop()
+        reasoning = str(last.get("reasoning_content") or "")
+        begun = (chat_format.reasoning_tags.wrapped(reasoning) if reasoning else "") + str(last["content"])
+    is_thinking = request.is_thinking or opening_tags(begun) is not None
+    return render_prompt(
+        model,
+        messages,
+        tools=request.tools if request.may_call else (),
+        values={**request.template_values, "enable_thinking": is_thinking},
+        opens_reply=request.opens_reply,
+        begun=begun,
+    )
 
 
 def _tokens(engine: ServedEngine, model: ModelInfo, text: str) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from sparkdesk.server.jobs.prepare import Prepared
 from sparkdesk.server.jobs.reply_channel import ReplyDelta, ReplyDone, ReplyFailed, ReplyStarted
 from sparkdesk.server.jobs.usage import ReplyUsage, UsageCounter
 
+_CUT = ("length", "context")
 _REASONS = {"end": "stop", "length": "length", "context": "length"}
 
 
@@ -120,7 +121,7 @@ class _JobRun:
         if stop_reason == "cancelled" and not self._is_enough:
             why = self._job.stopped_by or ApiError(500, "The reply was stopped.", code="stopped")
             return self._stopped(why, figures)
-        self._put([self._parser.finish()])
+        self._put([self._parser.finish(is_cut=stop_reason in _CUT)])
         reason = "stop" if self._is_enough else _REASONS.get(stop_reason, "stop")
         if self._parser.has_calls and reason == "stop":
             reason = "tool_calls"

@@ -27,9 +27,13 @@ def read_chat_request(body: object, defaults: RequestDefaults) -> ChatRequest:
     if options.grammar is not None and tools and choice != NONE:
         name = "grammar" if fields.has("grammar") else "response_format"
         fields.refuse(name, "cannot be combined with tools; send one of them, or tool_choice none")
+    messages = read_messages(fields)
+    continues_last, opens_reply = _reply_start(fields, messages[-1])
     return ChatRequest(
         options,
-        messages=read_messages(fields),
+        messages=messages,
+        continues_last=continues_last,
+        opens_reply=opens_reply,
         tools=tools,
         tool_choice=choice,
         tool_name=function,
@@ -37,6 +41,22 @@ def read_chat_request(body: object, defaults: RequestDefaults) -> ChatRequest:
         is_thinking=is_thinking and options.grammar is None,
         template_values=values,
     )
+
+
+def _reply_start(fields: Fields, last: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Whether the last message is gone on with, and whether a reply is opened. The names are vLLM's.
+
+    A last message of the assistant is gone on with unless a new reply is asked for.
+    """
+    opens = fields.switch("add_generation_prompt", True)
+    asks_new = opens and fields.has("add_generation_prompt")
+    can = last["role"] == "assistant" and not last.get("tool_calls")
+    continues = fields.switch("continue_final_message", can and not asks_new)
+    if continues and not can:
+        fields.refuse("continue_final_message", "needs a last message of the assistant, without tool_calls")
+    if continues and asks_new:
+        fields.refuse("add_generation_prompt", "must be false together with continue_final_message")
+    return continues, opens or continues
 
 
 def _logprobs(fields: Fields) -> int | None:

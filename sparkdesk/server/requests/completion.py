@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sparkdesk.server.requests.fields import Fields
 from sparkdesk.server.requests.models import CompletionRequest, RequestDefaults
-from sparkdesk.server.requests.options import read_logprobs_count, read_options
+from sparkdesk.server.requests.options import asks_no_limit, read_logprobs_count, read_options
 
 _DEFAULT_MAX_TOKENS = 16
 """OpenAI's own."""
@@ -19,7 +19,7 @@ def read_completion_request(body: object, defaults: RequestDefaults) -> Completi
         fields.refuse("echo", "is not supported here; leave it out")
     if fields.text("suffix"):
         fields.refuse("suffix", "is not supported here; leave it out")
-    if not options.max_tokens:
+    if not options.max_tokens and not asks_no_limit(fields):
         options = replace(options, max_tokens=_DEFAULT_MAX_TOKENS)
     return CompletionRequest(options, _prompt(fields, defaults))
 

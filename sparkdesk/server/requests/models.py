@@ -18,6 +18,8 @@ class RequestOptions:
     max_tokens: int = 0
     """0 is until the context is full."""
     stops: tuple[str, ...] = ()
+    stops_in_reasoning: bool = False
+    """Stop strings end reasoning too, not only the answer."""
     grammar: GrammarSettings | None = None
     """From response_format: it holds from the first token on."""
     top_logprobs: int | None = None
@@ -52,6 +54,10 @@ class ChatRequest:
     most_calls: int = 0
     """0 is any number."""
     is_thinking: bool = False
+    opens_reply: bool = True
+    """Behind the messages stands what a reply begins with."""
+    continues_last: bool = False
+    """The last message is the assistant's, and the reply goes on with it."""
     template_values: Mapping[str, Any] = field(default_factory=dict)
 
     @property

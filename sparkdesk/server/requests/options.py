@@ -11,6 +11,8 @@ from sparkdesk.server.requests.models import RequestDefaults, RequestOptions
 _MOST_STOPS = 4
 _MOST_STOP_CHARACTERS = 1000
 _MOST_TOKENS = 2**31 - 1
+_NO_LIMIT = -1
+"""As llama.cpp's server takes it for max_tokens."""
 _SEEDS = 2**64
 _ANY_OBJECT = "{}"
 _AUTO = "auto"
@@ -29,6 +31,7 @@ def read_options(
         speculation=_speculation(fields, defaults),
         max_tokens=_max_tokens(fields),
         stops=_stops(fields),
+        stops_in_reasoning=fields.switch("stop_in_reasoning", False),
         grammar=grammar,
         top_logprobs=logprobs,
         is_streamed=fields.switch("stream", False),
@@ -81,9 +84,16 @@ def _seed(fields: Fields, defaults: int | None) -> int | None:
     return fields.whole("seed", 0, least=-(_SEEDS // 2), most=_SEEDS - 1) % _SEEDS
 
 
+def asks_no_limit(fields: Fields) -> bool:
+    return fields.given.get(_limit_name(fields)) == _NO_LIMIT
+
+
 def _max_tokens(fields: Fields) -> int:
-    name = "max_completion_tokens" if fields.has("max_completion_tokens") else "max_tokens"
-    return fields.whole(name, 0, least=1, most=_MOST_TOKENS)
+    return 0 if asks_no_limit(fields) else fields.whole(_limit_name(fields), 0, least=1, most=_MOST_TOKENS)
+
+
+def _limit_name(fields: Fields) -> str:
+    return "max_completion_tokens" if fields.has("max_completion_tokens") else "max_tokens"
 
 
 def _stops(fields: Fields) -> tuple[str, ...]:

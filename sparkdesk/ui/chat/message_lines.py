@@ -8,11 +8,12 @@ from textual.style import Style
 
 from sparkdesk.chat.messages import Attachment, Branch, Message
 from sparkdesk.chat.trace import RoundMark, Stretch
+from sparkdesk.chat_format.reasoning import ReplyParts, split_reply
 from sparkdesk.ui.chat import status_lines
 from sparkdesk.ui.chat.growing_text import GrowingText
 from sparkdesk.ui.chat.heatmap import Heat
 from sparkdesk.ui.chat.markdown.growing import GrowingMarkdown
-from sparkdesk.ui.chat.reply_parts import Parts, split_reply, thinking_ms
+from sparkdesk.ui.chat.reasoning_time import thinking_ms
 from sparkdesk.ui.chat.token_origins import legend, styled_pieces
 from sparkdesk.ui.shared import numbers
 from sparkdesk.ui.shared.packing import packed
@@ -136,7 +137,7 @@ class ReplyEntry(Entry):
         super().__init__(index, branch)
         self.text = ""
         """The whole reply so far, thought included."""
-        self.parts = Parts("", "", False)
+        self.parts = ReplyParts("", "", False)
         self.stretches: list[Stretch] = []
         self.rounds: list[RoundMark] = []
         self.status: Content = _EMPTY
@@ -160,7 +161,7 @@ class ReplyEntry(Entry):
 
     @property
     def has_thought(self) -> bool:
-        return bool(self.parts.thought)
+        return bool(self.parts.reasoning)
 
     @property
     def code_blocks(self) -> list[str]:
@@ -186,7 +187,7 @@ class ReplyEntry(Entry):
         if text != self.text:
             self.stretches, self._origins = [], None
         self._become(text)
-        self.parts = Parts(self.parts.thought, self.parts.answer, False)
+        self.parts = ReplyParts(self.parts.reasoning, self.parts.answer, False)
         self._answer.finish(self.parts.answer)
 
     def know_reply(self, message: Message) -> None:
@@ -209,14 +210,14 @@ class ReplyEntry(Entry):
 
     def _become(self, text: str) -> None:
         before, self.text, self.parts = self.parts, text, split_reply(text)
-        answer, thought = self.parts.answer, self.parts.thought
+        answer, thought = self.parts.answer, self.parts.reasoning
         if not answer.startswith(before.answer):
             self._answer = GrowingMarkdown(answer)
         elif len(answer) > len(before.answer):
             self._answer.grow(answer[len(before.answer) :])
-        if not thought.startswith(before.thought):
-            self._thought, before = GrowingText(), Parts("", "", False)
-        self._thought.grow([(thought[len(before.thought) :], _QUIET)])
+        if not thought.startswith(before.reasoning):
+            self._thought, before = GrowingText(), ReplyParts("", "", False)
+        self._thought.grow([(thought[len(before.reasoning) :], _QUIET)])
         self.changed()
 
     def _draw(self, width: int) -> list[Content]:
@@ -244,18 +245,18 @@ class ReplyEntry(Entry):
         return [line.stylize_before(_QUIET) for line in lines] + self._versions()
 
     def _thought_lines(self, width: int) -> Iterable[Content]:
-        if not self.parts.thought and not self.parts.is_thinking:
+        if not self.parts.reasoning and not self.parts.is_reasoning:
             return
         took_ms = thinking_ms(self.text, self.stretches, self.rounds)
-        count = len(self.parts.thought.split())
+        count = len(self.parts.reasoning.split())
         words = f"{numbers.grouped(count)} word{'s' * (count != 1)}"
-        title = f"thinking … {words}" if self.parts.is_thinking else f"thought {words}"
+        title = f"thinking … {words}" if self.parts.is_reasoning else f"thought {words}"
         title += f" · {numbers.duration(took_ms)}" if took_ms else ""
         mark = "▸" if self.is_folded else "▾"
         yield Content.assemble((f"{mark} {title}", Style(bold=True) + Style.from_meta({"act": "fold"})))
         lines = self._thought.lines(max(1, width - 2))
         if self.is_folded:
-            lines = lines[-LIVE_THOUGHT_LINES:] if self.parts.is_thinking else ()
+            lines = lines[-LIVE_THOUGHT_LINES:] if self.parts.is_reasoning else ()
         for line in lines:
             yield Content.assemble(("│ ", _FAINT), line)
         yield _EMPTY

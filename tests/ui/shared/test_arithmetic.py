@@ -7,13 +7,13 @@ from itertools import count
 import pytest
 
 from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyFinished
+from sparkdesk.chat_format.reasoning import split_reply
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.events import Notice, Progress
 from sparkdesk.ui.chat.draft_choice import NO_CHOICE
 from sparkdesk.ui.chat.live_stats import LiveStats
 from sparkdesk.ui.chat.prompt_history import PromptHistory
-from sparkdesk.ui.chat.reply_parts import split_reply
 from sparkdesk.ui.chat.speed_history import CAPACITY, SpeedHistory
 from sparkdesk.ui.chat.widgets.loading_view import remaining_s
 from sparkdesk.ui.desk import OpenEvent
@@ -254,9 +254,9 @@ def test_history_keeps_the_unsent_prompt() -> None:
 
 
 def test_an_open_thought_is_not_an_answer_yet() -> None:
-    assert split_reply("<think>hm").is_thinking
+    assert split_reply("<think>hm").is_reasoning
     assert split_reply("<think>hm</think>\n\nyes").answer == "yes"
-    assert not split_reply("plain").is_thinking
+    assert not split_reply("plain").is_reasoning
 
 
 def test_the_remaining_time_comes_from_the_rate_or_from_experience() -> None:

@@ -1,31 +1,15 @@
-"""A reply as the screen shows it: what the model thought, what it answers, and which of the two it is at."""
+"""How long a reply's reasoning took, from the trace of its rounds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sparkdesk.chat.trace import RoundMark, Stretch
-from sparkdesk.chat_format.thinking import CLOSING, OPENING, split_thinking
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """A reply so far."""
-
-    thought: str
-    answer: str
-    is_thinking: bool
-    """The thought is not closed yet."""
-
-
-def split_reply(text: str) -> Parts:
-    thought, answer = split_thinking(text)
-    is_thinking = text.lstrip().startswith(OPENING) and CLOSING not in text
-    return Parts(thought, answer, is_thinking)
+from sparkdesk.chat_format.reasoning import opening_tags
 
 
 def thinking_ms(text: str, stretches: Sequence[Stretch], rounds: Sequence[RoundMark]) -> float:
     """How long the rounds took that brought the thought; 0 when there is no trace of them."""
-    end = text.find(CLOSING)
+    tags = opening_tags(text)
+    end = text.find(tags.closing) if tags is not None else 0
     end = len(text) if end < 0 else end
     tokens, length = 0, 0
     for stretch in stretches:
