@@ -9,10 +9,13 @@ import pytest
 from converters.convert import convert_target
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
+from sparkdesk.engine.interfaces import BATCH_ROWS
+from sparkdesk.engine.llama import Context
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.window import WindowPlan
+from sparkdesk.errors import EngineError
 from tests.converters.gemma4_checkpoints import make_gemma4_target
 from tests.engine.scripted import collect
 
@@ -83,6 +86,27 @@ def test_a_window_is_cut_back_only_as_far_as_the_cache_reaches(narrow: Pair) -> 
     assert decode(narrow, near) == pytest.approx(fresh, abs=1e-4)
     narrow.target.truncate(200)
     assert narrow.target.length == 0, "cut back further than the cache reaches, it must be read again"
+
+
+def test_a_pass_that_fails_on_a_short_window_leaves_cache_and_tokens_alike(
+    narrow: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pass had overwritten what the window looks back to, and the tokens said that it was all there."""
+    text, near = tokens(5 * STEP), tokens(6, seed=1)
+    fresh = decode(narrow, [*text, *near])
+    narrow.target.truncate(0)
+    decode(narrow, text)
+    with monkeypatch.context() as patch:
+        patch.setattr(Context, "logits", fail)
+        for seed in range(4):
+            with pytest.raises(EngineError):
+                narrow.target.decode(tokens(BATCH_ROWS, seed=seed), all_rows=False)
+    missing = [*text, *near][narrow.target.length :]
+    assert decode(narrow, missing) == pytest.approx(fresh, abs=1e-4)
+
+
+def fail(context: Context, count: int) -> FloatArray:
+    raise EngineError("llama.cpp returned no output for the last pass.")
 
 
 def test_a_whole_cache_is_cut_back_anywhere(pair: Pair) -> None:

@@ -14,6 +14,7 @@ from sparkdesk.engine.interfaces import DRAFT_STEP_ROWS, DraftState, TargetPart
 from sparkdesk.engine.llama import Context
 from sparkdesk.engine.picker import Picker
 from sparkdesk.engine.proposal import Proposal
+from sparkdesk.errors import EngineError
 
 CONFIDENCE_WEIGHT = "conf_proj.weight"
 LOGIT_CAP = "dflash.final_logit_softcapping"
@@ -62,8 +63,12 @@ class DSparkDrafter:
         if not self._pending.count:
             return
         start, rows = self._pending.start, self._pending.take()
-        for i in range(0, len(rows), DRAFT_STEP_ROWS):
-            self._context.process_features(rows[i : i + DRAFT_STEP_ROWS], start + i)
+        try:
+            for i in range(0, len(rows), DRAFT_STEP_ROWS):
+                self._context.process_features(rows[i : i + DRAFT_STEP_ROWS], start + i)
+        except Exception:  # the cache lacks what was taken, and what was taken is gone
+            self._forget()
+            raise
 
     def propose(self, anchor: int, length: int, picker: Picker) -> Proposal:
         """Up to `length` tokens, 1..block_size, drawn by `picker`."""
@@ -84,7 +89,9 @@ class DSparkDrafter:
             confidences = self._context.confidences(rows)[silent:].tolist() if self._has_confidences else ()
             return Block(self._context.logits(rows)[silent:], tuple(confidences), self._logit_cap)
         finally:
-            self._context.remove_from(start)  # the noise rows wrote into the KV cache
+            if not self._context.remove_from(start):  # the noise rows wrote into the KV cache
+                self._forget()
+                raise EngineError("The draft's cache cannot be cut back.", "Ask again; speculation begins anew.")
 
     def truncate(self, length: int) -> None:
         """Keep what belongs to the first `length` positions."""
@@ -92,10 +99,13 @@ class DSparkDrafter:
             if length and self._context.remove_from(length):
                 self._pending.restart(length)
             else:
-                self._context.clear()
-                self._pending.restart(0)
+                self._forget()
         else:
             self._pending.truncate(length)
+
+    def _forget(self) -> None:
+        self._context.clear()
+        self._pending.restart(0)
 
     def save(self) -> DraftState:
         return DraftState(self._context.save(), self._pending.start, self._pending.chunks())

@@ -16,6 +16,9 @@ from sparkdesk.engine.llama.model import Model
 from sparkdesk.engine.rollback import FreeRollback, Rollback, StateRollback
 from sparkdesk.errors import ContextFull, EngineError, OutOfMemory
 
+CONTEXT_STEP_TOKENS = 256
+"""llama.cpp rounds a context up to whole steps of so many tokens, but not the size of a pass: asked for 40 tokens, it
+holds 256 and ends the process at a prompt of 65. So it is asked for whole steps."""
 _DECODE = C.LLAMA_PROCESS_TYPE_DECODE
 _PARTIAL = C.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY
 _BYTES: Any = ctypes.POINTER(ctypes.c_uint8)
@@ -43,7 +46,8 @@ class Context:
 
         Passes of a few rows, such as a verify pass, run on `threads`; a prompt on `batch_threads`, 0 for as many.
 
-        A pass has at most `batch_rows` rows, and logits of at most `outputs_max` of them.
+        It holds `context_tokens`, rounded up to a whole step of CONTEXT_STEP_TOKENS. A pass has at most `batch_rows`
+        rows, and logits of at most `outputs_max` of them.
 
         Without `keeps_whole_window`, sliding-window layers keep little more than their window: less memory, and a
         conversation cannot be cut back by more than that.
@@ -54,7 +58,7 @@ class Context:
         Raises OutOfMemory when the cache or the compute buffers find no room.
         """
         params = C.llama_context_default_params()
-        params.n_ctx = context_tokens
+        params.n_ctx = max(1, -(-context_tokens // CONTEXT_STEP_TOKENS)) * CONTEXT_STEP_TOKENS
         params.n_batch = params.n_ubatch = batch_rows
         params.n_seq_max = 1
         params.n_outputs_max = outputs_max
@@ -75,6 +79,7 @@ class Context:
             )
         self.model = model
         self._outputs_max = outputs_max
+        self._batch_rows = int(C.llama_n_batch(self.pointer))
         self.vocabulary_size, self.width = model.vocabulary_size, model.width
         self._memory: Any = C.llama_get_memory(self.pointer)
         self._window = model.window_tokens
@@ -102,6 +107,12 @@ class Context:
         C.llama_set_n_threads(self.pointer, threads, threads)
         self._threads = self._used_threads = threads
 
+    def _prepare_pass(self, rows: int) -> None:
+        """Threads for so many rows. Raises ValueError where llama.cpp would end the process."""
+        if not 0 < rows <= self._batch_rows:
+            raise ValueError(f"a pass of {rows} rows; this context takes 1 to {self._batch_rows}")
+        self._set_threads(rows)
+
     def _set_threads(self, rows: int) -> None:
         """To llama.cpp every pass of more than one row is a batch; to us, what verifies or drafts is not."""
         wanted = self._threads if rows <= _FEW_ROWS else self._batch_threads
@@ -113,7 +124,7 @@ class Context:
         """Run `tokens` at positions start, start + 1, ...; logits for every row, or for the last one only."""
         if all_rows and len(tokens) > self._outputs_max:  # llama.cpp would end the process
             raise ValueError(f"logits of {len(tokens)} rows; there is room for {self._outputs_max}")
-        self._set_threads(len(tokens))
+        self._prepare_pass(len(tokens))
         self._batch.fill(tokens, start, all_rows=all_rows)
         self._rollback.failed()  # until it is known better
         _check(C.llama_decode(self.pointer, self._batch.struct))
@@ -124,7 +135,7 @@ class Context:
         rows, add, place = self._rows, C.llama_batch_ext_add_embd, C.llama_batch_ext_set_pos
         C.llama_batch_ext_clear(rows)
         width, first = features.shape[1], features.ctypes.data
-        self._set_threads(len(features))
+        self._prepare_pass(len(features))
         position, where = self._position, ctypes.byref(self._position)
         for i in range(len(features)):
             row = ctypes.cast(first + i * width * 4, FLOATS)
@@ -136,7 +147,7 @@ class Context:
     def process_tokens(self, tokens: Sequence[int], start: int) -> None:
         """Run a draft's noise block; logits for every row."""
         rows = self._rows
-        self._set_threads(len(tokens))
+        self._prepare_pass(len(tokens))
         C.llama_batch_ext_clear(rows)
         for i, token in enumerate(tokens):
             index = C.llama_batch_ext_add_token(rows, 0, token)
