@@ -8,11 +8,20 @@ from sparkdesk.config.paths import user_paths
 from sparkdesk.config.settings import ALL_LAYERS, AUTO, Settings, read_settings
 from sparkdesk.engine.settings import AUTOMATIC, LoadSettings, SamplingSettings, SpeculationSettings
 
+_MOST_CONTEXT = 1 << 30
+"""More than any model has; llama.cpp counts in 32 bits."""
+
 
 def add_loading(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("loading")
     group.add_argument(
-        "--ctx", type=values.whole_number(least=0), metavar="N", help="context tokens; 0: the model's own"
+        "--ctx",
+        type=values.whole_number(least=0, most=_MOST_CONTEXT),
+        metavar="N",
+        help="context tokens; 0: as many as the model was trained with",
+    )
+    group.add_argument(
+        "--force-ctx", action="store_true", help="--ctx as it is, beyond what was trained or seems to fit"
     )
     group.add_argument(
         "--threads",
@@ -81,6 +90,9 @@ def loading(options: Namespace, settings: Settings) -> LoadSettings:
     return LoadSettings(
         target_path="",
         context_tokens=_given(options, "ctx", settings.context_tokens),
+        is_context_asked=getattr(options, "ctx", None) is not None
+        or settings.context_tokens != Settings().context_tokens,
+        insists_on_context=getattr(options, "force_ctx", False),
         threads=_given(options, "threads", settings.threads),
         gpu_layers=_given(options, "gpu_layers", settings.gpu_layers),
         draft_gpu_layers=settings.draft_gpu_layers,

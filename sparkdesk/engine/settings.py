@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 ALL_LAYERS = AUTOMATIC = -1
 MOST_LOGPROBS = 20
+CONTEXT_STEP_TOKENS = 256
+"""A context is so many tokens or a multiple of it: shorter ones end llama.cpp's process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +16,10 @@ class LoadSettings:
     draft_path: str | None = None
     context_tokens: int = 4096
     """0 asks for the length the target was trained with."""
+    is_context_asked: bool = False
+    """Whether the user named that number: then a shorter context is told, where a default is shortened silently."""
+    insists_on_context: bool = False
+    """Take the context as it is, beyond what the target was trained with or what seems to fit."""
     threads: int = 0
     """0 leaves the choice to the engine: at most the physical cores, and what was fastest of a few numbers."""
     most_threads: int = 0

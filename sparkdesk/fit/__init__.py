@@ -3,7 +3,7 @@
 from sparkdesk.fit.config_size import is_draft_config, size_from_config, weights_in_config
 from sparkdesk.fit.model_size import ModelSize, size_from_header
 from sparkdesk.fit.need import Need, Part, need_of
-from sparkdesk.fit.plan import FreeMemory, Plan, best_quantization, largest_context, plan_load
+from sparkdesk.fit.plan import FreeMemory, Plan, best_quantization, largest_context, largest_loadable_context, plan_load
 
 __all__ = [
     "FreeMemory",
@@ -14,6 +14,7 @@ __all__ = [
     "best_quantization",
     "is_draft_config",
     "largest_context",
+    "largest_loadable_context",
     "need_of",
     "plan_load",
     "size_from_config",

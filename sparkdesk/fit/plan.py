@@ -64,10 +64,9 @@ def plan_load(
     The context stays as asked; the advice says what a shorter one would give.
     """
     most = len(target.layers) + 1 if gpu_layers < 0 else min(gpu_layers, len(target.layers) + 1)
-    need_at = partial(_need, target, draft, room, draft_gpu_layers=draft_gpu_layers)
-    layers = _largest(0, most, lambda count: fits_in(need_at(context_tokens=context_tokens, gpu_layers=count), room))
-    layers = layers if room.has_gpu else 0
-    need = need_at(context_tokens=context_tokens, gpu_layers=layers)
+    need_at = partial(_need, target, draft, room, draft_gpu_layers=draft_gpu_layers, context_tokens=context_tokens)
+    layers = _most_layers(lambda count: need_at(gpu_layers=count), room, most)
+    need = need_at(gpu_layers=layers)
     fits = fits_in(need, room)
     shorter = 0
     if not fits or (room.has_gpu and layers < most):
@@ -117,6 +116,43 @@ def largest_context(
     return min(most, steps * _STEP) if fits(steps) else 0
 
 
+def largest_loadable_context(
+    target: ModelSize,
+    draft: ModelSize | None,
+    room: FreeMemory,
+    *,
+    most: int,
+    gpu_layers: int = ALL_LAYERS,
+    draft_gpu_layers: int = ALL_LAYERS,
+) -> int:
+    """The longest context up to `most` with which the pair fits somehow, part of it beside the card if need be.
+
+    Where the weights alone are too large, the system reads them from their file again and again; then it is the longest
+    whose caches and buffers, which are no file, fit beside them. Never less than LEAST_CONTEXT, nor more than `most`.
+    """
+    most_layers = len(target.layers) + 1 if gpu_layers < 0 else min(gpu_layers, len(target.layers) + 1)
+
+    def need_at(steps: int, layers: int) -> Need:
+        return _need(
+            target,
+            draft,
+            room,
+            context_tokens=steps * _STEP,
+            gpu_layers=layers,
+            draft_gpu_layers=draft_gpu_layers,
+        )
+
+    def fits(steps: int) -> bool:
+        return fits_in(need_at(steps, _most_layers(partial(need_at, steps), room, most_layers)), room)
+
+    def fits_beside_weights(steps: int) -> bool:
+        return fits_in(Need(tuple(part for part in need_at(steps, 0).parts if part.kind != "weights")), room)
+
+    least, last = LEAST_CONTEXT // _STEP, max(LEAST_CONTEXT, most) // _STEP
+    steps = _largest(least, last, fits if fits(least) else fits_beside_weights)
+    return min(most, steps * _STEP)
+
+
 def best_quantization(
     sizes: Mapping[str, ModelSize], draft: ModelSize | None, room: FreeMemory, *, context_tokens: int
 ) -> tuple[str, Plan] | None:
@@ -140,6 +176,11 @@ def fits_in(need: Need, room: FreeMemory) -> bool:
     gpu_fits = need.gpu_bytes == 0 or need.gpu_bytes + _GPU_SPARE_BYTES <= room.gpu_bytes
     host_fits = not room.host_bytes or need.host_bytes + _HOST_SPARE_BYTES <= room.host_bytes
     return gpu_fits and host_fits
+
+
+def _most_layers(need_at: Callable[[int], Need], room: FreeMemory, most: int) -> int:
+    """How many of the target's layers go to the card."""
+    return _largest(0, most, lambda count: fits_in(need_at(count), room)) if room.has_gpu else 0
 
 
 def _need(

@@ -1,13 +1,21 @@
-"""Before a load: does the pair fit, and how many layers go onto the graphics card."""
+"""Before a load: how long a context the pair can have, and how many layers go onto the graphics card."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sparkdesk.engine.settings import ALL_LAYERS, LoadSettings
+from sparkdesk.engine.settings import ALL_LAYERS, CONTEXT_STEP_TOKENS, LoadSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice
-from sparkdesk.fit import FreeMemory, ModelSize, need_of, plan_load, size_from_header
+from sparkdesk.fit import (
+    FreeMemory,
+    ModelSize,
+    Plan,
+    largest_loadable_context,
+    need_of,
+    plan_load,
+    size_from_header,
+)
 from sparkdesk.gguf.header import glance_gguf
 from sparkdesk.loading.choice import PairFiles
 
@@ -18,30 +26,84 @@ _SURE_TO_FIT_BYTES = 1_000_000_000
 def fitted(
     files: PairFiles, how: LoadSettings, *, ask_room: Callable[[], FreeMemory] | None = None
 ) -> tuple[LoadSettings, Notice | None]:
-    """The settings with as many layers on the card as there is room for, and what the user should know.
+    """The settings with a context that the target knows and that fits, as many layers on the card as there is room for,
+    and what the user should know.
 
-    What was asked for is loaded even where it seems not to fit; the engine falls back by itself.
+    Where nothing fits it is tried all the same, with little context; the engine falls back by itself.
     """
     target, draft = _size(files.target), _size(files.draft)
     if target is None:
         return how, None  # the engine says what is wrong with the file
-    context = how.context_tokens or target.trained_context
-    if need_of(target, draft, context_tokens=context).total_bytes < _SURE_TO_FIT_BYTES:
-        return how, None
+    how, said = _bounded(how, target)
+    if need_of(target, draft, context_tokens=how.context_tokens).total_bytes < _SURE_TO_FIT_BYTES:
+        return how, _notice(said)
     room = (ask_room or _free_room)()
-    plan = plan_load(
+    plan = plan_for(how, target, draft, room)
+    if not plan.fits and not how.insists_on_context:
+        how, shortened = _shortened(how, target, draft, room)
+        said += f" {plan.why} {shortened or plan.advice}"
+        plan = plan_for(how, target, draft, room)
+    elif plan.advice:
+        said += f" {plan.why} {plan.advice}"
+    if how.gpu_layers == ALL_LAYERS and room.has_gpu and plan.fits and plan.gpu_layers <= len(target.layers):
+        how = replace(how, gpu_layers=plan.gpu_layers)
+    return how, _notice(said)
+
+
+def context_of(how: LoadSettings, trained_tokens: int) -> int:
+    """How long a context is asked for: no longer than the target was trained with, unless the user insists, and no
+    shorter than the engine needs. `trained_tokens` is 0 where the file does not say."""
+    wanted = how.context_tokens or trained_tokens
+    if trained_tokens and not how.insists_on_context:
+        wanted = min(wanted, trained_tokens)
+    return max(wanted, CONTEXT_STEP_TOKENS)
+
+
+def plan_for(how: LoadSettings, target: ModelSize, draft: ModelSize | None, room: FreeMemory) -> Plan:
+    return plan_load(
         target,
         draft,
         room,
-        context_tokens=context,
+        context_tokens=how.context_tokens,
         gpu_layers=how.gpu_layers,
         draft_gpu_layers=how.draft_gpu_layers,
     )
-    if not plan.advice:
-        return how, None
-    if how.gpu_layers == ALL_LAYERS and room.has_gpu and plan.fits and plan.gpu_layers <= len(target.layers):
-        how = replace(how, gpu_layers=plan.gpu_layers)
-    return how, Notice(f"{plan.why} {plan.advice}")
+
+
+def _bounded(how: LoadSettings, target: ModelSize) -> tuple[LoadSettings, str]:
+    asked, trained = how.context_tokens, target.trained_context
+    context = context_of(how, trained)
+    said = ""
+    if how.is_context_asked and 0 < context < asked:
+        said = (
+            f"{target.name} was trained with {trained:,} tokens, so its context has {context:,} and not {asked:,}; "
+            "--force-ctx takes what was asked for."
+        )
+    elif how.is_context_asked and 0 < asked < context:
+        said = f"A context of {asked:,} is too short for the engine; it has {context:,} tokens."
+    return replace(how, context_tokens=context), said
+
+
+def _shortened(
+    how: LoadSettings, target: ModelSize, draft: ModelSize | None, room: FreeMemory
+) -> tuple[LoadSettings, str]:
+    """A context that is known not to fit is not loaded: the system may end any program for want of memory."""
+    context = largest_loadable_context(
+        target,
+        draft,
+        room,
+        most=how.context_tokens,
+        gpu_layers=how.gpu_layers,
+        draft_gpu_layers=how.draft_gpu_layers,
+    )
+    shorter = replace(how, context_tokens=context)
+    if context == how.context_tokens or not plan_for(shorter, target, draft, room).fits:
+        return shorter, ""
+    return shorter, f"So its context has {context:,} tokens; --force-ctx takes what was asked for."
+
+
+def _notice(said: str) -> Notice | None:
+    return Notice(said.strip()) if said else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """What is said before a load, and how many layers go onto the card."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.engine.settings import LoadSettings
-from sparkdesk.fit import FreeMemory
+from sparkdesk.fit import FreeMemory, need_of, plan_load, size_from_header
+from sparkdesk.gguf.header import read_gguf
 from sparkdesk.loading import placement
 from sparkdesk.loading.choice import PairFiles
 from sparkdesk.loading.placement import fitted
@@ -25,10 +27,66 @@ def test_what_fits_is_not_talked_about(files: PairFiles) -> None:
     assert fitted(files, HOW, ask_room=lambda: FreeMemory(8 * GB, 8 * GB)) == (HOW, None)
 
 
-def test_what_does_not_fit_is_said_in_one_line_and_tried_all_the_same(files: PairFiles) -> None:
+def test_a_context_that_does_not_fit_is_not_loaded(files: PairFiles) -> None:
+    """The system's out-of-memory killer may choose another program. What fits is loaded, and told."""
+    how, notice = fitted(files, replace(HOW, context_tokens=32768), ask_room=lambda: FreeMemory(600_000_000))
+    assert 512 <= how.context_tokens < 32768 and how.context_tokens % 256 == 0 and notice is not None
+    assert f"its context has {how.context_tokens:,} tokens" in notice.text and "too little" in notice.text
+    assert "--force-ctx" in notice.text and "\n" not in notice.text
+    target, draft = (size_from_header(read_gguf(path)) for path in (files.target, files.draft) if path is not None)
+    for context, is_room in ((how.context_tokens, True), (how.context_tokens + 256, False)):
+        need = need_of(target, draft, context_tokens=context)
+        assert (need.total_bytes + 500_000_000 <= 600_000_000) is is_room
+
+
+def test_whoever_insists_gets_it_all_the_same(files: PairFiles) -> None:
+    asked = replace(HOW, context_tokens=32768, insists_on_context=True)
+    how, notice = fitted(files, asked, ask_room=lambda: FreeMemory(600_000_000))
+    assert how == asked and notice is not None and "too little" in notice.text
+
+
+def test_where_nothing_fits_it_is_tried_with_little_context(files: PairFiles) -> None:
+    """Weights are pages of a file, which the system can read again; a context is not."""
     how, notice = fitted(files, HOW, ask_room=lambda: FreeMemory(10_000_000))
-    assert how == HOW and notice is not None
+    assert how.context_tokens == 512 and notice is not None
     assert "too little" in notice.text and "smaller" in notice.text and "\n" not in notice.text
+
+
+def test_beside_a_card_the_layers_are_counted_for_the_context_that_is_loaded(files: PairFiles) -> None:
+    asked = replace(HOW, context_tokens=32768)
+    how, notice = fitted(files, asked, ask_room=lambda: FreeMemory(520_000_000, 640_000_000))
+    assert how.context_tokens < 32768 and notice is not None and "so its context" in notice.text.lower()
+    target, draft = (size_from_header(read_gguf(path)) for path in (files.target, files.draft) if path is not None)
+    plan = plan_load(target, draft, FreeMemory(520_000_000, 640_000_000), context_tokens=how.context_tokens)
+    assert plan.fits and how.gpu_layers in (plan.gpu_layers, -1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_asked", "insists", "context", "words"),
+    [
+        (4096, False, False, 2048, ""),
+        (4096, True, False, 2048, "was trained with 2,048 tokens, so its context has 2,048 and not 4,096; --force-ctx"),
+        (1_000_000_000, True, False, 2048, "not 1,000,000,000"),
+        (4096, True, True, 4096, ""),
+        (2048, True, False, 2048, ""),
+        (2000, True, False, 2000, ""),
+        (0, True, False, 2048, ""),
+        (1, True, False, 256, "A context of 1 is too short for the engine; it has 256 tokens"),
+        (255, True, False, 256, "too short"),
+        (16, True, True, 256, "too short"),
+        (256, True, False, 256, ""),
+    ],
+)
+def test_a_context_is_bounded_by_the_training_and_by_the_engine(
+    tiny_pair: SyntheticPair, asked: int, is_asked: bool, insists: bool, context: int, words: str
+) -> None:
+    """Spark Tiny opened with 4,096 tokens, though trained with 2,048; 16 tokens ended the engine's process."""
+    how, notice = fitted(
+        PairFiles(tiny_pair.target, None),
+        LoadSettings("", context_tokens=asked, is_context_asked=is_asked, insists_on_context=insists),
+    )
+    assert how.context_tokens == context
+    assert words in notice.text if notice is not None else not words
 
 
 def test_a_card_gets_as_many_layers_as_it_holds(files: PairFiles) -> None:

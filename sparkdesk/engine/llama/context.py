@@ -14,11 +14,9 @@ from sparkdesk.engine.interfaces import BATCH_ROWS
 from sparkdesk.engine.llama.library import FLOATS, bound, complaints
 from sparkdesk.engine.llama.model import Model
 from sparkdesk.engine.rollback import FreeRollback, Rollback, StateRollback
+from sparkdesk.engine.settings import CONTEXT_STEP_TOKENS
 from sparkdesk.errors import ContextFull, EngineError, OutOfMemory
 
-CONTEXT_STEP_TOKENS = 256
-"""llama.cpp rounds a context up to whole steps of so many tokens, but not the size of a pass: asked for 40 tokens, it
-holds 256 and ends the process at a prompt of 65. So it is asked for whole steps."""
 _DECODE = C.LLAMA_PROCESS_TYPE_DECODE
 _PARTIAL = C.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY
 _BYTES: Any = ctypes.POINTER(ctypes.c_uint8)
@@ -58,6 +56,8 @@ class Context:
         Raises OutOfMemory when the cache or the compute buffers find no room.
         """
         params = C.llama_context_default_params()
+        # llama.cpp rounds a context up to whole steps, but not the size of a pass: asked for 40 tokens, it holds 256
+        # and ends the process at a prompt of 65.
         params.n_ctx = max(1, -(-context_tokens // CONTEXT_STEP_TOKENS)) * CONTEXT_STEP_TOKENS
         params.n_batch = params.n_ubatch = batch_rows
         params.n_seq_max = 1
