@@ -23,6 +23,9 @@ class ScriptedContext:
     fails_at: str = ""
     held: list[int] = field(default_factory=list)
 
+    needs_checkpoints = False
+    rollback_rows = 0
+
     def keep_layer_inputs(self, layers: Sequence[int]) -> None: ...
 
     def decode(self, tokens: Sequence[int], start: int, *, all_rows: bool) -> None:
