@@ -63,7 +63,7 @@ class Round:
     verify_ms: float = 0.0
     other_ms: float = 0.0
     plain_ms_per_token: float = 0.0
-    """What one plain step costs here now, as far as it is known; 0 when it is not."""
+    """What a plain step costs, as measured in the last minute under the same load; 0 where it was not."""
     is_first: bool = False
     has_end: bool = False
     """Whether the end-of-turn token came out of this round too, after `tokens`."""

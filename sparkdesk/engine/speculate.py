@@ -126,7 +126,7 @@ class _Reply:
             prompt_tokens=len(self.committed),
             prefilled_tokens=len(self.committed) - ready.reused,
             prefill_ms=1e3 * (perf_counter() - began),
-            plain_ms_per_token=tuner.costs.plain_ms(len(self.committed)),
+            plain_ms_per_token=tuner.plain_ms(),
         )
         tuner.begin_reply(self.stats.prefill_ms)
         yield from self.first_token(ready.row)
@@ -206,7 +206,7 @@ class _Reply:
             absorb_ms=draft.absorb_ms,
             verify_ms=verify_ms,
             other_ms=max(0.0, elapsed_ms - draft.draft_ms - draft.absorb_ms - verify_ms),
-            plain_ms_per_token=tuner.costs.plain_ms(offer.situation.context_tokens),
+            plain_ms_per_token=tuner.plain_ms(),
             has_end=has_end,
             likelihoods=likelihoods,
         )

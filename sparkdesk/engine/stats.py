@@ -7,8 +7,8 @@ from sparkdesk.engine.scheduling.lengths import CONTEXT
 
 _MOST_OF_A_PASS = 1.1
 """A plain step against a pass that verifies: it never costs more, but both are measured with noise."""
-_ENOUGH_PLAIN = 8
-"""Plain steps of a reply that say more of what they cost than any estimate from before."""
+_COVERED_SHARE = 0.5
+"""Of a reply's tokens, that must have been made while plain decoding was measured, for it to count in any sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,11 @@ class ReplyStats:
     other_ms: float = 0.0
     """Everything in a round that is not a llama.cpp call: sampling, scheduling, bookkeeping."""
     plain_ms_per_token: float = 0.0
-    """What one plain decoding step costs on this machine now; 0 when not measured."""
-    plain_rounds: int = 0
-    """Of the rounds, those in which nothing was drafted."""
-    plain_rounds_ms: float = 0.0
+    """What a plain step cost when the last round was over; 0 where it was not measured under the same load."""
+    plain_tokens: int = 0
+    """Of the decoded tokens, those that came while that was known."""
+    plain_tokens_ms: float = 0.0
+    """What these would have taken plainly, each by what a plain step cost at its time."""
 
     @property
     def decode_ms(self) -> float:
@@ -74,14 +75,11 @@ class ReplyStats:
 
     @property
     def plain_ms(self) -> float:
-        """What one plain step costs, as far as it can be believed: an estimate from a moment when the machine was busy
-        with other things may lie far above what a whole pass over the drafted tokens takes, which cannot be. The plain
-        steps of the reply itself, made while the machine was as busy as for the others, tell it best."""
-        if not self.rounds or not self.plain_ms_per_token:
-            return self.plain_ms_per_token
-        is_seen = self.plain_rounds >= _ENOUGH_PLAIN
-        step_ms = self.plain_rounds_ms / self.plain_rounds if is_seen else self.plain_ms_per_token
-        return min(step_ms, _MOST_OF_A_PASS * self.verify_ms / self.rounds)
+        """What a plain step cost over this reply, 0 where it was not measured: each token counts by what it would have
+        taken at its time, so that load that comes or goes in mid-reply is neither won nor lost. Never more than a whole
+        pass over the drafted tokens took."""
+        step_ms = self.plain_tokens_ms / self.plain_tokens if self.plain_tokens else self.plain_ms_per_token
+        return min(step_ms, _MOST_OF_A_PASS * self.verify_ms / self.rounds) if self.rounds else step_ms
 
     @property
     def saved_ms(self) -> float:
@@ -90,9 +88,10 @@ class ReplyStats:
 
     @property
     def saved_by_speculation_ms(self) -> float:
-        """The same, and 0 where nothing was verified: plain rounds are a little faster or slower than the plain
-        estimate too, which is not speculation's doing."""
-        return self.saved_ms if self.verified else 0.0
+        """The same for sums over replies: 0 where nothing was verified, because plain rounds are a little faster or
+        slower than their mean too, and where plain decoding was not measured over most of the reply."""
+        is_measured = self.plain_tokens >= _COVERED_SHARE * self.decoded
+        return self.saved_ms if self.verified and is_measured else 0.0
 
     @property
     def speedup(self) -> float:
@@ -104,7 +103,7 @@ class ReplyStats:
     def after(self, done: Round) -> "ReplyStats":
         """These figures with one more round in them."""
         is_drafts_own = done.source != CONTEXT
-        is_plain = not (done.is_first or done.drafted or done.verified)
+        gained = 0 if done.is_first or not done.plain_ms_per_token else len(done.tokens) + done.has_end
         verified, accepted = (done.verified, done.accepted) if is_drafts_own else (0, 0)
         return replace(
             self,
@@ -121,8 +120,8 @@ class ReplyStats:
             verify_ms=self.verify_ms + done.verify_ms,
             other_ms=self.other_ms + done.other_ms,
             plain_ms_per_token=done.plain_ms_per_token or self.plain_ms_per_token,
-            plain_rounds=self.plain_rounds + is_plain,
-            plain_rounds_ms=self.plain_rounds_ms + (done.verify_ms + done.other_ms if is_plain else 0.0),
+            plain_tokens=self.plain_tokens + gained,
+            plain_tokens_ms=self.plain_tokens_ms + gained * done.plain_ms_per_token,
         )
 
     def as_json(self) -> dict[str, object]:

@@ -14,7 +14,8 @@ class ClockedTuner(Tuner):
     """Takes the milliseconds of every round from a table."""
 
     def __init__(self, machine: Machine = JAGGED, block_size: int = 7) -> None:
-        super().__init__(block_size)
+        super().__init__(block_size, clock=lambda: self.elapsed_ms / 1e3)
+        self.elapsed_ms = 0.0
         self.machine = machine
         self.schedule: list[tuple[int, Machine]] = []
         """From so many tokens on, another machine; the same one with other load on it."""
@@ -38,6 +39,7 @@ class ClockedTuner(Tuner):
             verify_ms=machine.target_ms[played.choice.length] * self.noise(),
         )
         self.rounds.append(timed)
+        self.elapsed_ms += timed.elapsed_ms
         super().learn(situation, timed)
 
     def noise(self) -> float:

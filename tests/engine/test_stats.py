@@ -1,5 +1,7 @@
 """A reply's figures, and their stable names."""
 
+from dataclasses import replace
+
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.stats import ReplyStats
 
@@ -34,14 +36,38 @@ def test_an_estimate_of_plain_decoding_that_cannot_be_claims_no_gain() -> None:
     assert round(stats.saved_ms) == 4 * 660 - 800
 
 
-def test_plain_steps_of_the_reply_itself_tell_better_than_an_estimate_what_plain_decoding_costs() -> None:
-    """A parked reply on a machine that had become busy was once told to cost 49 %, with nothing drafted at all."""
-    stats = ReplyStats(plain_ms_per_token=70).after(Round((1,), (False,), is_first=True))
-    for _ in range(20):
-        stats = stats.after(Round((2,), (False,), is_parked=True, verify_ms=138, other_ms=2, plain_ms_per_token=70))
-    assert stats.plain_ms == 140 and stats.speedup == 1.0
-    stats = stats.after(Round((3, 4), (True, False), 1, 1, 1, draft_ms=30, verify_ms=150, plain_ms_per_token=70))
-    assert round(stats.saved_ms) == 2 * 140 - 180
+def speculated(stats: ReplyStats, *, plain_ms: float, verify_ms: float, tokens: int = 4) -> ReplyStats:
+    done = Round((2,) * tokens, (True,) * (tokens - 1) + (False,), 3, 3, 3, verify_ms=verify_ms)
+    return stats.after(replace(done, plain_ms_per_token=plain_ms))
+
+
+def test_each_token_is_held_against_plain_decoding_at_its_own_time() -> None:
+    """Load that went away in mid-reply was once taken for speculation's gain, and for its cost where it came."""
+    stats = ReplyStats().after(Round((1,), (False,), is_first=True))
+    for plain_ms, verify_ms in ((100.0, 110.0), (10.0, 11.0)):
+        for _ in range(5):
+            stats = speculated(stats, plain_ms=plain_ms, verify_ms=verify_ms)
+    assert stats.saved_ms == 20 * 100 + 20 * 10 - 5 * 110 - 5 * 11
+    assert stats.plain_ms == 55
+
+
+def test_where_plain_decoding_was_not_measured_under_the_same_load_nothing_is_claimed() -> None:
+    stats = ReplyStats().after(Round((1,), (False,), is_first=True))
+    for _ in range(9):
+        stats = speculated(stats, plain_ms=0.0, verify_ms=12)
+    assert stats.saved_ms == stats.speedup == stats.saved_by_speculation_ms == 0
+    stats = speculated(stats, plain_ms=10.0, verify_ms=12)
+    assert stats.speedup > 1, "what is measured then holds for the reply"
+    assert stats.saved_by_speculation_ms == 0, "but is too little for a sum that is kept"
+    for _ in range(9):
+        stats = speculated(stats, plain_ms=10.0, verify_ms=12)
+    assert stats.saved_by_speculation_ms == stats.saved_ms > 0
+
+
+def test_a_reply_kept_from_before_that_was_measured_counts_in_no_sum() -> None:
+    """Such replies claimed a minute saved of sixteen seconds, for good."""
+    kept = ReplyStats(generated=100, rounds=30, verified=100, verify_ms=900, plain_ms_per_token=30)
+    assert kept.saved_by_speculation_ms == 0
 
 
 def test_steps_without_drafts_mean_nothing_where_plain_decoding_was_never_measured() -> None:

@@ -59,8 +59,11 @@ class Forecast:
         return 1 + int(self.worth[1 : most + 1].argmax())
 
     def gain(self, length: int) -> float:
-        """Expected speed at this length, as a multiple of plain decoding."""
-        return float(self.tokens[length] * self.cost_ms[0] / self.cost_ms[length])
+        """Expected speed at this length, as a multiple of plain decoding: never more than the tokens of a round.
+
+        A pass over more rows costs no less than a plain step, whatever was measured while other programs came and went.
+        """
+        return float(self.tokens[length] * min(1.0, self.cost_ms[0] / self.cost_ms[length]))
 
 
 def survival(chances: FloatVector) -> FloatVector:

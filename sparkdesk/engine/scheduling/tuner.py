@@ -1,12 +1,14 @@
 """What the loop has learnt on this machine about this pair, and the draft lengths it leads to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sparkdesk.engine.scheduling.baseline import PlainBaseline
 from sparkdesk.engine.scheduling.blocks import BlockMemory
 from sparkdesk.engine.scheduling.calibration import Calibration, logits_of
 from sparkdesk.engine.scheduling.costs import ABSORB_ROWS, MOST_ROWS, StepCosts
@@ -21,8 +23,8 @@ _RATE_TOKENS = 32.0
 _LEAST_WORTH = 0.02  # of a token
 _OPTIMISM = 0.5  # standard deviations by which a verify pass is thought cheaper: what was never tried is tried
 _SETTLED_ROUNDS = 4
-_PLAIN_EVERY_TOKENS, _PLAIN_EVERY_AT_FIRST, _AT_FIRST = 200, 64, 3
-"""A plain step now and then, however well it goes: what it costs must not be a memory, least of all of the probe's."""
+_PLAIN_EVERY_TOKENS, _PLAIN_EVERY_AT_FIRST = 200, 16
+"""A plain step now and then, however well it goes, and more often while too few were made to hold a gain against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ class _Weighed:
 class Tuner:
     """Costs and calibrations of one pair, and the state of its parking. Replies come and go, this stays."""
 
-    def __init__(self, block_size: int) -> None:
-        self.block_size = block_size
+    def __init__(self, block_size: int, *, clock: Callable[[], float] = perf_counter) -> None:
+        self.block_size, self._clock = block_size, clock
         self.costs = StepCosts(block_size)
         self.parking = Parking()
         self.expected_gain = 0.0
@@ -71,7 +73,8 @@ class Tuner:
         self._blocks = BlockMemory(block_size)
         self._now = 0
         self._rate_tokens = self._rate_ms = 0.0
-        self._gaining = self._tokens_since_plain = self._plain_steps = 0
+        self._baseline = PlainBaseline()
+        self._gaining = self._tokens_since_plain = 0
         self._last_rows = 1
         self._is_probing = self._is_after_probe = False
         self._prices: Prices | None = None
@@ -82,15 +85,18 @@ class Tuner:
         self._blocks.forget_moment()
         self.parking.begin_reply(prefill_ms)
         self._is_after_probe = False
+        if not self._baseline.is_known(self._clock()):
+            self._tokens_since_plain = _PLAIN_EVERY_TOKENS
+
+    def plain_ms(self) -> float:
+        """What a plain step costs now, as measured in the last minute under the same load; 0 where it was not."""
+        return self._baseline.step_ms(self._clock())
 
     def plan(self, situation: Situation) -> Plan:
         self._is_probing, self._echo = False, None
         parking, most = self.parking, min(situation.most, self.block_size)
         may_draft = most > 0 and (not parking.is_parked or self._is_after_probe or parking.is_due)
-        wants_plain = self._tokens_since_plain >= (
-            _PLAIN_EVERY_TOKENS if self._plain_steps >= _AT_FIRST else _PLAIN_EVERY_AT_FIRST
-        )
-        if wants_plain or self.costs.wants_plain or not (may_draft or situation.echo):
+        if self._wants_plain() or not (may_draft or situation.echo):
             return Plan()
         self._prices = self._prices_now(situation)
         least_worth = 1.0 - self._prices.tokens_per_ms * float(self._prices.verify_ms[0]) + _LEAST_WORTH
@@ -130,8 +136,10 @@ class Tuner:
 
     def learn(self, situation: Situation, played: RoundOutcome) -> None:
         """After every round, also after those that somebody else decided on."""
-        context, jumps = situation.context_tokens, self.costs.jumps
+        context, jumps, was_settled = situation.context_tokens, self.costs.jumps, not self.costs.wants_plain
         self._learn_costs(played, context)
+        if was_settled and self.costs.wants_plain:
+            self._baseline.forget()
         self._learn_chances(situation, played)
         plain_ms = self.costs.plain_ms(context)
         self.parking.pass_round(played.tokens, played.elapsed_ms, plain_ms=plain_ms, is_probe=self._is_probing)
@@ -141,7 +149,8 @@ class Tuner:
         self._is_after_probe, self._is_probing = self._is_probing, False
         self._now += played.tokens
         is_plain = not (played.choice.length or played.drafted)
-        self._plain_steps += is_plain
+        if is_plain:
+            self._baseline.add(played.elapsed_ms, self._clock())
         self._tokens_since_plain = 0 if is_plain else self._tokens_since_plain + played.tokens
         if played.choice.source != CONTEXT:  # where text repeats itself says nothing about time elsewhere
             fade = float(np.exp(-played.tokens / _RATE_TOKENS))
@@ -165,6 +174,11 @@ class Tuner:
             self._calibration(rule).restore(told)
         for rule, told in state["echo_chances"].items():
             self._echo_calibration(rule).restore(told)
+
+    def _wants_plain(self) -> bool:
+        is_known = self._baseline.is_known(self._clock())
+        every = _PLAIN_EVERY_TOKENS if is_known else _PLAIN_EVERY_AT_FIRST
+        return self.costs.wants_plain or self._tokens_since_plain >= every
 
     def _prices_now(self, situation: Situation) -> Prices:
         costs, context = self.costs, situation.context_tokens
@@ -192,7 +206,7 @@ class Tuner:
         found = self._forecast(situation.rule)
         length = found.best_draft(most)
         worth = float(found.worth[length])
-        self.expected_gain = found.gain(length)
+        self.expected_gain = 0.0 if self.costs.wants_plain else found.gain(length)
         if self.parking.is_parked and not self._is_after_probe:
             return (length if self._may_probe(situation, least_worth - worth) else 0), worth
         if worth < least_worth:

@@ -1,7 +1,7 @@
 """The figures of the live panel, folded out of reply events. Knows events and arithmetic; nothing of widgets."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sparkdesk.chat.attribution import mark_of
 from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced
@@ -172,9 +172,3 @@ class LiveStats:
             self._speculation = self._speculation.after(done)
             self._parked_rounds += done.is_parked
             self._watch.add(done)
-        if not self._is_old_speculation:
-            # Steps made while it was off tell as well what plain decoding costs now.
-            plain = advance.stats
-            self._speculation = replace(
-                self._speculation, plain_rounds=plain.plain_rounds, plain_rounds_ms=plain.plain_rounds_ms
-            )

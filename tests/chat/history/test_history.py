@@ -6,6 +6,7 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -115,7 +116,8 @@ def test_the_newest_comes_first_under_its_first_words(history: AnyHistory) -> No
 
 
 def test_what_speculation_saved_is_added_up_over_all_that_is_kept(history: AnyHistory) -> None:
-    fast = ReplyStats(generated=5, rounds=2, verified=6, accepted=3, verify_ms=20, plain_ms_per_token=10)
+    measured = ReplyStats(plain_ms_per_token=10, plain_tokens=4, plain_tokens_ms=40)
+    fast = replace(measured, generated=5, rounds=2, verified=6, accepted=3, verify_ms=20)
     plain = ReplyStats(generated=5, rounds=4, verify_ms=38, plain_ms_per_token=10)
     assert history.saved_ms() == 0
     keys = []

@@ -288,7 +288,7 @@ async def test_a_conversation_that_was_there_at_the_start_is_shown() -> None:
 
 async def test_what_was_saved_before_counts_in_all_and_not_in_this_conversation() -> None:
     desk = FakeDesk()
-    stats = ReplyStats(generated=11, rounds=2, verified=12, verify_ms=1e4, plain_ms_per_token=5e3)
+    stats = ReplyStats(generated=11, rounds=2, verified=12, verify_ms=1e4, plain_tokens=10, plain_tokens_ms=5e4)
     tree = MessageTree()
     tree.add(Message("assistant", "Hi.", stats=stats), tree.add(Message("user", "Hello."), None))
     desk.history.keep(None, tree, ChatSettings())

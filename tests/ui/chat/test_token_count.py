@@ -29,7 +29,9 @@ def test_a_message_too_long_is_called_that() -> None:
 
 
 def test_a_conversation_that_goes_on_brings_its_figures_along() -> None:
-    stats = ReplyStats(prompt_tokens=20, generated=6, rounds=2, verified=5, verify_ms=20, plain_ms_per_token=10)
+    stats = ReplyStats(
+        prompt_tokens=20, generated=6, rounds=2, verified=5, verify_ms=20, plain_tokens=5, plain_tokens_ms=50
+    )
     plain = ReplyStats(prompt_tokens=10, generated=3, rounds=2, verify_ms=15, plain_ms_per_token=10)
     said = [Message("assistant", "!", stats=each) for each in (plain, stats)]
     shown = LiveStats(said, in_all=Totals(3, 100, 5.0)).figures()
