@@ -35,6 +35,10 @@ class PendingFeatures:
         self.restart(self.end)
         return rows
 
+    def peek(self) -> FloatArray:
+        """All rows, (count, layers * width); they stay."""
+        return _from_bfloat16(np.concatenate(self._chunks))
+
     def truncate(self, length: int) -> None:
         """Forget the rows of positions `length` and after."""
         while self._chunks and self.end > length:

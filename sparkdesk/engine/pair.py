@@ -12,7 +12,7 @@ from typing import Any
 from sparkdesk.engine import llama
 from sparkdesk.engine.block import ConstraintPart
 from sparkdesk.engine.constraint import constraint_of
-from sparkdesk.engine.drafters.opening import DraftPlace, DraftUnfit, open_drafter
+from sparkdesk.engine.drafters.opening import DraftPlace, DraftUnfit, OpenedDraft, open_drafter, open_mtp
 from sparkdesk.engine.interfaces import BATCH_ROWS, ROLLBACK_STATES, VERIFIED_ROWS, DrafterPart
 from sparkdesk.engine.kv_snapshots import KvSnapshots
 from sparkdesk.engine.llama import Context, Model
@@ -20,7 +20,7 @@ from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.probe import LEAST_PROBE_SECONDS, PROBE_SECONDS, probe_costs, probe_threads
 from sparkdesk.engine.recommendation import recommended_by
 from sparkdesk.engine.scheduling.tuner import Tuner
-from sparkdesk.engine.settings import AUTOMATIC, GrammarSettings, LoadSettings
+from sparkdesk.engine.settings import AUTOMATIC, LOOKUP, MTP, GrammarSettings, LoadSettings
 from sparkdesk.engine.target import Target
 from sparkdesk.engine.threads import ThreadTimes, candidates
 from sparkdesk.engine.tie_check import Margin, measure
@@ -175,10 +175,8 @@ class Pair:
             keeps_whole_window=self._window.keeps_whole,
             rollback_states=self._rollback_states(),
         )
-        layers: tuple[int, ...] = ()
-        if draft is not None:
-            layers = self._open_draft(draft, context, report=report)
-        self.target = Target(context, layers)
+        opened = self._open_draft(draft, context, report=report)
+        self.target = Target(context, opened.target_layers, gives_hidden_rows=opened.needs_hidden_rows)
 
     def _rollback_states(self) -> int | None:
         """Earlier states that the target's context is asked to keep; None where it has no recurrent layers."""
@@ -188,7 +186,7 @@ class Pair:
         return 0 if self._model.has_recurrent_layers else None
 
     def _usable_draft(self) -> GgufFile | None:
-        if self.settings.draft_path is None:
+        if self.settings.drafter == LOOKUP or (self.settings.draft_path is None and self.settings.drafter != MTP):
             return None
         missing = llama.missing_symbols()
         if missing:
@@ -196,6 +194,8 @@ class Pair:
                 f"This build of llama.cpp lacks {missing[0]}, which speculation needs. "
                 f"Install llama-cpp-python {llama.TESTED_VERSION}."
             )
+            return None
+        if self.settings.drafter == MTP or self.settings.draft_path is None:
             return None
         try:
             draft = read_gguf(Path(self.settings.draft_path))
@@ -205,19 +205,30 @@ class Pair:
         self.draft_problem = pairing.problem(self._file, draft)
         return None if self.draft_problem else draft
 
-    def _open_draft(self, file: GgufFile, context: Context, *, report: ProgressCallback) -> tuple[int, ...]:
-        """Open the drafter beside the target's context; returns the layers it listens to, none if it cannot be used."""
+    def _open_draft(self, file: GgufFile | None, context: Context, *, report: ProgressCallback) -> OpenedDraft:
+        """Open the drafter beside the target's context; where there is none that can be used, the result is empty."""
+        place = DraftPlace(self._file, self._model, context, self._open_context)
         try:
-            model = self._open_model(file.path, gpu_layers=self.settings.draft_gpu_layers, report=report, stage="draft")
-            opened = open_drafter(file, model, DraftPlace(self._file, self._model, context, self._open_context))
+            if self._wants_mtp:
+                opened, name = open_mtp(place), f"{self._file.name} (MTP)"
+            elif file is not None:
+                layers = self.settings.draft_gpu_layers
+                model = self._open_model(file.path, gpu_layers=layers, report=report, stage="draft")
+                opened, name = open_drafter(file, model, place), file.name
+            else:
+                return OpenedDraft()
         except DraftUnfit as problem:
             self.draft_problem = str(problem)
-            return ()
+            return OpenedDraft()
         except EngineError as error:
             self.draft_problem = f"The draft cannot be loaded: {error}"
-            return ()
-        self.drafter, self.draft_name = opened.drafter, file.name
-        return opened.target_layers
+            return OpenedDraft()
+        self.drafter, self.draft_name = opened.drafter, name
+        return opened
+
+    @property
+    def _wants_mtp(self) -> bool:
+        return self.settings.drafter == MTP and not self.draft_problem
 
     def _open_model(self, path: Path, *, gpu_layers: int, report: ProgressCallback, stage: str) -> Model:
         return self._stack.enter_context(
@@ -227,6 +238,7 @@ class Pair:
                     gpu_layers=gpu_layers,
                     use_extra_buffers=self.settings.use_extra_buffers,
                     on_progress=lambda fraction: report(stage, fraction),
+                    loads_mtp=self._wants_mtp and stage == "target",
                 )
             )
         )
@@ -241,6 +253,7 @@ class Pair:
         other: Context | None = None,
         keeps_whole_window: bool = True,
         rollback_states: int | None = None,
+        is_mtp: bool = False,
     ) -> Context:
         context = self._stack.enter_context(
             closing(
@@ -254,6 +267,7 @@ class Pair:
                     other=other,
                     keeps_whole_window=keeps_whole_window,
                     rollback_states=rollback_states,
+                    is_mtp=is_mtp,
                 )
             )
         )

@@ -95,9 +95,10 @@ def rewind(target: TargetPart, drafter: DrafterPart | None, tokens: Sequence[int
     The last token is always decoded again: its logits are needed.
     """
     shared = common_length(target.tokens, tokens[:-1])
-    target.truncate(shared if drafter is None else min(shared, drafter.length))
-    if drafter is not None:
+    target.truncate(shared)
+    while drafter is not None and drafter.length != target.length:  # either may keep less than it was asked to
         drafter.truncate(target.length)
+        target.truncate(drafter.length)
     return target.length
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 ALL_LAYERS = AUTOMATIC = -1
+MTP, LOOKUP = "mtp", "context"
+"""Drafters that need no file of their own: the model's own layer, and prompt lookup alone."""
 MOST_LOGPROBS = 20
 CONTEXT_STEP_TOKENS = 256
 """A context is so many tokens or a multiple of it: shorter ones end llama.cpp's process."""
@@ -14,6 +16,8 @@ class LoadSettings:
 
     target_path: str
     draft_path: str | None = None
+    drafter: str = ""
+    """MTP or LOOKUP; empty for what the draft's file is."""
     context_tokens: int = 4096
     """0 asks for the length the target was trained with."""
     is_context_asked: bool = False

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.interfaces import Checkpoint, TargetState
 from sparkdesk.engine.llama import Context
@@ -13,14 +15,20 @@ _MOST_CHECKPOINTS = 4
 class Target:
     """A timeline of tokens. `tokens` is exactly what the KV cache holds."""
 
-    def __init__(self, context: Context, feature_layers: Sequence[int] = ()) -> None:
+    def __init__(
+        self, context: Context, feature_layers: Sequence[int] = (), *, gives_hidden_rows: bool = False
+    ) -> None:
+        """`feature_layers`: whose inputs a draft reads; the one after the last stands for the last layer's output."""
         self._context = context
+        self._end_layer = context.model.layer_count if gives_hidden_rows else -1
         self._feature_layers = tuple(feature_layers)
         self.tokens: list[int] = []
         self._checkpoints: list[Checkpoint] = []  # the shortest first
         self.context_tokens = context.context_tokens
         self.vocabulary_size = context.vocabulary_size
-        context.keep_layer_inputs(self._feature_layers)
+        context.keep_layer_inputs([layer for layer in self._feature_layers if layer != self._end_layer])
+        if gives_hidden_rows:
+            context.give_hidden_rows(of_all_rows=True)
 
     @property
     def length(self) -> int:
@@ -44,7 +52,17 @@ class Target:
 
     def features(self, count: int) -> FloatArray:
         """(count, layers * width) features of the first `count` rows of the last pass: a copy."""
-        return self._context.layer_inputs(self._feature_layers, count)
+        if self._end_layer not in self._feature_layers:
+            return self._context.layer_inputs(self._feature_layers, count)
+        parts = [
+            self.hidden_rows(count) if layer == self._end_layer else self._context.layer_inputs([layer], count)
+            for layer in self._feature_layers
+        ]
+        return np.concatenate(parts, axis=1)
+
+    def hidden_rows(self, count: int) -> FloatArray:
+        """(count, width) hidden states after the last layer of the first `count` rows of the last pass: a copy."""
+        return self._context.hidden_rows(count)
 
     @property
     def state_bytes(self) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DRAFT_ARCHITECTURE = "dflash"
 OLD_DRAFT_ARCHITECTURE = "dspark"
 MOST_BLOCK = 256
+_EAGLE3_LAYERS = 3
 MOST_UNUSED_TOKENS = 1024
 """By how much the vocabulary of a small model may be padded differently: unused rows at its end."""
 _LEAST_RELATED = 0.5
@@ -37,17 +38,24 @@ class DraftKind(Enum):
 
     DSPARK = "dspark"
     """A block in one pass, from the target's layer inputs: DSpark and DFlash."""
+    EAGLE3 = "eagle3"
+    """Token by token, from three of the target's layer inputs."""
+    ASSISTANT = "assistant"
+    """Google's assistant for Gemma 4, token by token on the target's own cache."""
     SMALL_MODEL = "small"
     """An ordinary model of the same vocabulary that drafts token by token."""
 
 
-_OTHER_DRAFTS = ("eagle3", "gemma4-assistant", "gemma4_assistant")
-"""Architectures that are drafts of a kind that is not built yet."""
+_KINDS = {
+    DRAFT_ARCHITECTURE: DraftKind.DSPARK,
+    OLD_DRAFT_ARCHITECTURE: DraftKind.DSPARK,
+    "eagle3": DraftKind.EAGLE3,
+    "gemma4-assistant": DraftKind.ASSISTANT,
+}
 
 
 def draft_kind(draft: GgufFile) -> DraftKind:
-    is_block_draft = draft.architecture in (DRAFT_ARCHITECTURE, OLD_DRAFT_ARCHITECTURE, *_OTHER_DRAFTS)
-    return DraftKind.DSPARK if is_block_draft else DraftKind.SMALL_MODEL
+    return _KINDS.get(draft.architecture, DraftKind.SMALL_MODEL)
 
 
 def problem(target: GgufFile, draft: GgufFile) -> str:
@@ -57,8 +65,18 @@ def problem(target: GgufFile, draft: GgufFile) -> str:
 
 def header_problem(target: GgufFile, draft: GgufFile) -> str:
     """The part of it that the headers alone tell."""
-    if draft_kind(draft) is DraftKind.SMALL_MODEL:
-        return _small_model(target, draft)
+    match draft_kind(draft):
+        case DraftKind.SMALL_MODEL:
+            return _small_model(target, draft)
+        case DraftKind.EAGLE3:
+            return _eagle3(target, draft)
+        case DraftKind.ASSISTANT:
+            return _assistant(target, draft)
+        case DraftKind.DSPARK:
+            return _dspark(target, draft)
+
+
+def _dspark(target: GgufFile, draft: GgufFile) -> str:
     return draft_problem(draft) or (
         _layer_inputs(target)
         or _vocabulary(target, draft)
@@ -83,7 +101,7 @@ def draft_problem(draft: GgufFile) -> str:
 
 def block_size(draft: GgufFile) -> int:
     """Most rows of one pass whose logits are asked for; 0 for a draft that takes a pass for every token."""
-    return 0 if draft_kind(draft) is DraftKind.SMALL_MODEL else _number(draft, "dflash.block_size")
+    return _number(draft, "dflash.block_size") if draft_kind(draft) is DraftKind.DSPARK else 0
 
 
 def samples_from_anchor(draft: GgufFile) -> bool:
@@ -113,6 +131,36 @@ def layer_problem(target: GgufFile, layers: tuple[int, ...], layer_count: int) -
 def vocabulary_size(file: GgufFile) -> int:
     tokens = file.metadata.get("tokenizer.ggml.tokens")
     return tokens.count if isinstance(tokens, ArrayLength) else 0
+
+
+def _eagle3(target: GgufFile, draft: GgufFile) -> str:
+    layers = draft.metadata.get("eagle3.target_layers")
+    ids = tuple(int(layer) for layer in layers.numbers) if isinstance(layers, ArrayLength) else ()
+    if len(ids) != _EAGLE3_LAYERS or "fc.weight" not in draft.tensors:
+        return (
+            f"{draft.path.name} reads {len(ids)} layers of its target; llama.cpp runs EAGLE-3 drafts that read "
+            f"{_EAGLE3_LAYERS}. {_PICK_DRAFT}"
+        )
+    layer_count = _number(target, f"{target.architecture}.block_count")
+    width = _number(target, f"{target.architecture}.embedding_length")
+    wrong = next((layer for layer in ids if not 0 <= layer <= layer_count), None)
+    if wrong is not None:
+        return f"The draft listens to layer {wrong}; {target.path.name} has {layer_count} layers. {_PICK_TARGET}"
+    wanted = draft.tensors["fc.weight"].shape[0] // _EAGLE3_LAYERS
+    if wanted != width:
+        return f"The draft reads layers of width {wanted}; {target.path.name} has width {width}. {_PICK_TARGET}"
+    return _layer_inputs(target) or _vocabulary(target, draft)
+
+
+def _assistant(target: GgufFile, draft: GgufFile) -> str:
+    width = _number(target, f"{target.architecture}.embedding_length")
+    wanted = _number(draft, f"{draft.architecture}.embedding_length_out")
+    if target.architecture == "gemma4" and wanted == width:
+        return ""
+    return (
+        f"{draft.path.name} is an assistant for a Gemma 4 target of width {wanted}; {target.path.name} is a "
+        f"'{target.architecture}' model of width {width}. {_PICK_TARGET}"
+    )
 
 
 def _small_model(target: GgufFile, draft: GgufFile) -> str:

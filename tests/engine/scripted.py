@@ -48,6 +48,9 @@ class TableTarget:
         """The position stands for the features, so that a misplaced row shows."""
         return np.arange(self._pass_start, self._pass_start + count, dtype=np.float32)[:, None]
 
+    def hidden_rows(self, count: int) -> FloatArray:
+        return self.features(count)
+
     def truncate(self, length: int) -> None:
         del self.tokens[length:]
 

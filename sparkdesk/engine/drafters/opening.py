@@ -3,7 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sparkdesk.engine.drafters import eagle3, mtp
+from sparkdesk.engine.drafters.assistant import AssistantDrafter
 from sparkdesk.engine.drafters.dspark import CONFIDENCE_WEIGHT, LOGIT_CAP, DSparkDrafter
+from sparkdesk.engine.drafters.eagle3 import Eagle3Drafter
+from sparkdesk.engine.drafters.mtp import MtpDrafter
 from sparkdesk.engine.drafters.small_model import BLOCK_SIZE, SmallModelDrafter
 from sparkdesk.engine.interfaces import DRAFT_STEP_ROWS, DrafterPart
 from sparkdesk.engine.llama import Context, Model
@@ -30,16 +34,42 @@ class DraftPlace:
 
 @dataclass(frozen=True, slots=True)
 class OpenedDraft:
-    drafter: DrafterPart
+    drafter: DrafterPart | None = None
     target_layers: tuple[int, ...] = ()
     """Layers of the target whose inputs have to be kept for it."""
+    needs_hidden_rows: bool = False
+    """Whether the target has to give out what its last layer says of every row."""
 
 
 def open_drafter(file: GgufFile, model: Model, place: DraftPlace) -> OpenedDraft:
     """Raises DraftUnfit where it does not belong to the target, EngineError where there is no room for it."""
-    if pairing.draft_kind(file) is DraftKind.SMALL_MODEL:
-        return _small_model(model, place)
-    return _dspark(file, model, place)
+    match pairing.draft_kind(file):
+        case DraftKind.SMALL_MODEL:
+            return _small_model(model, place)
+        case DraftKind.EAGLE3:
+            return _eagle3(model, place)
+        case DraftKind.ASSISTANT:
+            return _assistant(model, place)
+        case DraftKind.DSPARK:
+            return _dspark(file, model, place)
+
+
+def open_mtp(place: DraftPlace) -> OpenedDraft:
+    """The target's own layer drafts. Raises DraftUnfit where it has none."""
+    model = place.target_model
+    if not model.mtp_layer_count:
+        raise DraftUnfit(
+            f"{model.path.name} has no multi-token prediction layer. Use a file that was converted with it, or another "
+            "drafter."
+        )
+    context = place.open_context(
+        model,
+        tokens=place.target.context_tokens + mtp.BLOCK_SIZE,
+        outputs=DRAFT_STEP_ROWS,
+        batch_rows=DRAFT_STEP_ROWS,
+        is_mtp=True,
+    )
+    return OpenedDraft(MtpDrafter(context), needs_hidden_rows=True)
 
 
 def _dspark(file: GgufFile, model: Model, place: DraftPlace) -> OpenedDraft:
@@ -64,6 +94,25 @@ def _dspark(file: GgufFile, model: Model, place: DraftPlace) -> OpenedDraft:
         markov=MarkovHead(file) if W1 in file.tensors else None,
     )
     return OpenedDraft(drafter, model.target_layers)
+
+
+def _eagle3(model: Model, place: DraftPlace) -> OpenedDraft:
+    context = place.open_context(
+        model,
+        tokens=place.target.context_tokens + eagle3.BLOCK_SIZE,
+        outputs=DRAFT_STEP_ROWS,
+        batch_rows=DRAFT_STEP_ROWS,
+        other=place.target,
+    )
+    layers = model.target_layers
+    return OpenedDraft(Eagle3Drafter(context), layers, place.target_model.layer_count in layers)
+
+
+def _assistant(model: Model, place: DraftPlace) -> OpenedDraft:
+    context = place.open_context(
+        model, tokens=place.target.context_tokens, outputs=1, batch_rows=16, other=place.target, is_mtp=True
+    )
+    return OpenedDraft(AssistantDrafter(context), needs_hidden_rows=True)
 
 
 def _small_model(model: Model, place: DraftPlace) -> OpenedDraft:

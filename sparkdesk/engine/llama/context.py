@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.interfaces import BATCH_ROWS
-from sparkdesk.engine.llama.library import FLOATS, bound, complaints
+from sparkdesk.engine.llama.library import bound, complaints
 from sparkdesk.engine.llama.model import Model
+from sparkdesk.engine.llama.row_batch import RowBatch
 from sparkdesk.engine.rollback import FreeRollback, Rollback, StateRollback
 from sparkdesk.engine.settings import CONTEXT_STEP_TOKENS
 from sparkdesk.errors import ContextFull, EngineError, OutOfMemory
 
-_DECODE = C.LLAMA_PROCESS_TYPE_DECODE
+_DECODE, _ENCODE = C.LLAMA_PROCESS_TYPE_DECODE, C.LLAMA_PROCESS_TYPE_ENCODE
 _PARTIAL = C.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY
 _BYTES: Any = ctypes.POINTER(ctypes.c_uint8)
 _FEW_ROWS = 32
@@ -39,6 +40,7 @@ class Context:
         other: "Context | None" = None,
         keeps_whole_window: bool = True,
         rollback_states: int | None = None,
+        is_mtp: bool = False,
     ) -> None:
         """`other` is the target's context, from which a draft borrows embeddings and output head.
 
@@ -53,6 +55,8 @@ class Context:
         `rollback_states`: earlier states to keep of recurrent layers, so that the last rows can be cut off again; None
         for a model without such layers. llama.cpp may grant fewer.
 
+        `is_mtp`: runs only the layer that predicts further tokens, not the model.
+
         Raises OutOfMemory when the cache or the compute buffers find no room.
         """
         params = C.llama_context_default_params()
@@ -64,6 +68,8 @@ class Context:
         params.n_outputs_max = outputs_max
         params.swa_full = keeps_whole_window
         params.n_rs_seq = rollback_states or 0
+        if is_mtp:
+            params.ctx_type = C.LLAMA_CONTEXT_TYPE_MTP
         self._threads = self._used_threads = threads
         self._batch_threads = batch_threads or threads
         params.n_threads = params.n_threads_batch = threads
@@ -81,6 +87,7 @@ class Context:
         self._outputs_max = outputs_max
         self._batch_rows = int(C.llama_n_batch(self.pointer))
         self.vocabulary_size, self.width = model.vocabulary_size, model.width
+        self.hidden_width = model.hidden_width
         self._memory: Any = C.llama_get_memory(self.pointer)
         self._window = model.window_tokens
         self._rollback: Rollback = FreeRollback()
@@ -88,12 +95,11 @@ class Context:
             self._rollback = StateRollback(int(C.llama_n_rs_seq(self.pointer)))
         self._suppressed = np.array(model.suppressed_tokens, np.intp)
         self._batch = _TokenBatch(batch_rows)
-        self._rows: Any = C.llama_batch_ext_init(self.pointer)
-        self._position = ctypes.c_int32()
+        self._rows = RowBatch(self.pointer)
 
     def close(self) -> None:
         if self.pointer:
-            C.llama_batch_ext_free(self._rows)
+            self._rows.close()
             self._batch.close()
             C.llama_free(self.pointer)
             self.pointer = None
@@ -132,29 +138,31 @@ class Context:
 
     def process_features(self, features: FloatArray, start: int) -> None:
         """Feed (n, layers * target width) feature rows to a draft, which writes its KV cache from them."""
-        rows, add, place = self._rows, C.llama_batch_ext_add_embd, C.llama_batch_ext_set_pos
-        C.llama_batch_ext_clear(rows)
-        width, first = features.shape[1], features.ctypes.data
-        self._prepare_pass(len(features))
-        position, where = self._position, ctypes.byref(self._position)
-        for i in range(len(features)):
-            row = ctypes.cast(first + i * width * 4, FLOATS)
-            index = add(rows, 0, C.llama_embd(row, 1, width))
-            position.value = start + i
-            place(rows, index, where)
-        _check(C.llama_process(self.pointer, _DECODE, rows))
+        self._process(_DECODE, None, features, start, wants_logits=False)
 
     def process_tokens(self, tokens: Sequence[int], start: int) -> None:
         """Run a draft's noise block; logits for every row."""
-        rows = self._rows
-        self._prepare_pass(len(tokens))
-        C.llama_batch_ext_clear(rows)
-        for i, token in enumerate(tokens):
-            index = C.llama_batch_ext_add_token(rows, 0, token)
-            self._position.value = start + i
-            C.llama_batch_ext_set_pos(rows, index, ctypes.byref(self._position))
-            C.llama_batch_ext_set_output_logits(rows, index, True)
-        _check(C.llama_process(self.pointer, _DECODE, rows))
+        self._process(_DECODE, tokens, None, start, wants_logits=True)
+
+    def process_pairs(self, tokens: Sequence[int], rows: FloatArray, start: int, *, wants_logits: bool) -> None:
+        """Run tokens, each together with a hidden state (n, width); logits and hidden states for every row, or none.
+
+        The graphs of sequential drafts do not gather rows: to ask for the last one alone gives the first.
+        """
+        self._process(_DECODE, tokens, rows, start, wants_logits=wants_logits)
+
+    def encode(self, rows: FloatArray) -> FloatArray:
+        """(n, width) of what a draft's encoder makes of (n, features) rows: a copy."""
+        # Positions that mean nothing must continue the cache all the same (`llama-batch.cpp`).
+        self._process(_ENCODE, None, rows, self._end, wants_logits=True)
+        return self.hidden_rows(len(rows))
+
+    def _process(
+        self, kind: int, tokens: Sequence[int] | None, rows: FloatArray | None, start: int, *, wants_logits: bool
+    ) -> None:
+        self._prepare_pass(len(tokens) if tokens is not None else len(rows) if rows is not None else 0)
+        self._rows.fill(tokens, rows, start, wants_logits=wants_logits)
+        _check(C.llama_process(self.pointer, kind, self._rows.pointer))
 
     def logits(self, count: int) -> FloatArray:
         """(count, vocabulary) of the last pass: a view, overwritten by the next pass of this context.
@@ -179,13 +187,21 @@ class Context:
         rows = _view(extension.llama_get_embeddings_nextn(self.pointer), count, self.width)
         return rows[:, 0].copy()
 
+    def hidden_rows(self, count: int) -> FloatArray:
+        """(count, width) hidden states of the first `count` rows of the last pass: a copy."""
+        return _view(extension.llama_get_embeddings_nextn(self.pointer), count, self.hidden_width).copy()
+
+    def give_hidden_rows(self, *, of_all_rows: bool) -> None:
+        """From the next pass on: of every row, or of those whose logits are asked for."""
+        extension.llama_set_embeddings_nextn(self.pointer, True, not of_all_rows)
+
     def keep_layer_inputs(self, layers: Sequence[int]) -> None:
         for layer in layers:
             bound["set_layer_input"](self.pointer, layer, True)
 
     def become_draft(self) -> None:
         """Give out confidences, and let the rows of a block see one another."""
-        extension.llama_set_embeddings_nextn(self.pointer, True, True)
+        self.give_hidden_rows(of_all_rows=False)
         C.llama_set_causal_attn(self.pointer, False)
 
     def remove_from(self, position: int) -> bool:

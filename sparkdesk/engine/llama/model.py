@@ -24,12 +24,16 @@ class Model:
         gpu_layers: int,
         use_extra_buffers: bool,
         on_progress: Callable[[float], None] | None = None,
+        loads_mtp: bool = False,
     ) -> None:
-        """Raises ModelLoadError or OutOfMemory with llama.cpp's own words."""
+        """`loads_mtp`: with the layers that predict further tokens, where the file has some.
+
+        Raises ModelLoadError or OutOfMemory with llama.cpp's own words."""
         start()
         params = C.llama_model_default_params()
         params.n_gpu_layers = _EVERYTHING if gpu_layers < 0 else gpu_layers
         params.use_extra_bufts = use_extra_buffers
+        params.load_mtp = loads_mtp
         report = C.llama_progress_callback(_progress_of(on_progress))
         params.progress_callback = report
         complaints.take()
@@ -52,6 +56,16 @@ class Model:
     def width(self) -> int:
         """Size of a hidden state."""
         return int(C.llama_model_n_embd(self.pointer))
+
+    @property
+    def hidden_width(self) -> int:
+        """Size of the hidden states it gives out, which a draft may project to its target's."""
+        return int(C.llama_model_n_embd_out(self.pointer))
+
+    @property
+    def mtp_layer_count(self) -> int:
+        """Layers that predict further tokens."""
+        return int(C.llama_model_n_layer_nextn(self.pointer))
 
     @property
     def layer_count(self) -> int:
