@@ -10,6 +10,7 @@ SparkDeskError               exit code 1
 │   ├── ContextFull              the prompt is longer than the context
 │   ├── OutOfMemory              the device or the machine has no room for it
 │   ├── EngineBusy               it makes a reply, or is being measured
+│   ├── EngineClosed             it was ended because nobody wanted it any more
 │   └── EngineCrashed            the child process died; the reply so far is kept
 │       └── EngineStalled            it did not react any more, and was ended
 ├── HistoryError             1   conversations could not be kept or read
@@ -70,6 +71,10 @@ class OutOfMemory(EngineError):
 
 
 class EngineBusy(EngineError):
+    pass
+
+
+class EngineClosed(EngineError):
     pass
 
 

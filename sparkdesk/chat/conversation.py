@@ -16,7 +16,7 @@ from sparkdesk.chat.summary import Count
 from sparkdesk.chat.tree import MessageTree
 from sparkdesk.chat.turn import Turn
 from sparkdesk.engine.settings import SpeculationSettings
-from sparkdesk.errors import ContextFull, EngineCrashed, EngineError, HistoryError, UsageError
+from sparkdesk.errors import ContextFull, EngineClosed, EngineCrashed, EngineError, HistoryError, UsageError
 
 STOPPED_REPLY_SECONDS = 30.0
 """A stopped reply ends after its round or prefill step: longer than this, and something hangs."""
@@ -214,7 +214,9 @@ class Conversation:
             with closing(self._speaker.answer(turn.messages, turn.settings, begin=begin, begun=turn.begun)) as events:
                 yield from self._events(turn, events)
         except EngineError as error:
-            self._keep_or_take_back(turn, note=error.message)
+            # Whoever stops a reply, or leaves, is the cause; what the engine says of it is only how it came about.
+            was_wanted = turn.is_stopped or isinstance(error, EngineClosed)
+            self._keep_or_take_back(turn, note=_NOTES["cancelled"] if was_wanted else error.message)
             yield self._broken(error, turn.text)
         except BaseException:  # closed early, or Ctrl+C, or a template that fails
             self._keep_or_take_back(turn, note=_NOTES["cancelled"])
@@ -224,6 +226,7 @@ class Conversation:
         saved_at = self._clock()
         for event in events:
             self._catch_up(turn)
+            event = turn.counted(event)
             match event:
                 case ContextTrimmed(left_out):
                     self._first_read = turn.path[left_out]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from sparkdesk.chat.attribution import mark_of
 from sparkdesk.chat.events import ReplyAdvanced, ReplyFinished
 from sparkdesk.chat.messages import Message
+from sparkdesk.chat.responder import PromptEvent
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.trace import RoundMark, Stretch, Trace
 from sparkdesk.chat.tree import MessageTree
@@ -75,6 +76,13 @@ class Turn:
         """Whether something came of it."""
         return bool(self._rounds or self._text)
 
+    def counted(self, event: PromptEvent) -> PromptEvent:
+        """The event with the figures of the whole reply, where it is one that is gone on with."""
+        before = self._before.stats if self._before is not None else None
+        if before is None or not isinstance(event, ReplyAdvanced | ReplyFinished):
+            return event
+        return replace(event, stats=before.followed_by(event.stats))
+
     def add(self, event: ReplyAdvanced) -> None:
         if event.text:
             self._text.append(event.text)
@@ -117,7 +125,7 @@ class Turn:
 
 
 def _grown(before: Message, after: Message) -> Message:
-    """Both parts' origins; the figures are those of the newer part, since rounds of both do not add up."""
+    """Both parts' origins; the figures are counted together already."""
     if before.trace is None or after.trace is None:
         return replace(after, trace=None)
     trace = Trace(before.trace.stretches + after.trace.stretches, before.trace.rounds + after.trace.rounds)

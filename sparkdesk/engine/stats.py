@@ -1,6 +1,7 @@
 """What one reply cost and gained: sums over rounds, in milliseconds and tokens."""
 
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.scheduling.lengths import CONTEXT
@@ -44,6 +45,9 @@ class ReplyStats:
     """Of the decoded tokens, those that came while that was known."""
     plain_tokens_ms: float = 0.0
     """What these would have taken plainly, each by what a plain step cost at its time."""
+    prefills: int = 1
+    """How often a prompt was read for it: each brought a token that cost no round. More than one where the reply was
+    gone on with."""
 
     @property
     def decode_ms(self) -> float:
@@ -51,8 +55,8 @@ class ReplyStats:
 
     @property
     def decoded(self) -> int:
-        """Tokens gained by rounds, the end-of-turn token included: the reply's first token comes with the prefill."""
-        return max(0, self.generated - 1) + self.has_end
+        """Tokens gained by rounds, the end-of-turn token included: the first token comes with the prefill."""
+        return max(0, self.generated - self.prefills) + self.has_end
 
     @property
     def tokens_per_second(self) -> float:
@@ -124,6 +128,17 @@ class ReplyStats:
             plain_tokens_ms=self.plain_tokens_ms + gained * done.plain_ms_per_token,
         )
 
+    def followed_by(self, rest: "ReplyStats") -> "ReplyStats":
+        """The figures of a reply that was gone on with: these of its beginning, and those of its rest."""
+        return replace(
+            rest,
+            **{name: getattr(self, name) + getattr(rest, name) for name in _SUMMED},
+            prompt_tokens=self.prompt_tokens,
+            plain_ms_per_token=rest.plain_ms_per_token or self.plain_ms_per_token,
+            verified_by_position=_added(self.verified_by_position, rest.verified_by_position),
+            accepted_by_position=_added(self.accepted_by_position, rest.accepted_by_position),
+        )
+
     def as_json(self) -> dict[str, object]:
         """The `stats` object of `chat --json`; its names are stable."""
         return {
@@ -153,6 +168,16 @@ class Outcome:
     stop_reason: str
     """"end" (end-of-turn token), "length" (max_tokens), "context" (context full) or "cancelled"."""
     stats: ReplyStats
+
+
+_SUMMED = (
+    *("prefilled_tokens", "prefill_ms", "generated", "rounds", "verified", "accepted", "from_context", "prefills"),
+    *("draft_ms", "absorb_ms", "verify_ms", "other_ms", "plain_tokens", "plain_tokens_ms"),
+)
+
+
+def _added(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(a + b for a, b in zip_longest(one, other, fillvalue=0))
 
 
 def _count_positions(counts: tuple[int, ...], reached: int, least: int = 0) -> tuple[int, ...]:

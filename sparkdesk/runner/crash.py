@@ -4,7 +4,7 @@ import re
 import signal
 from dataclasses import dataclass
 
-from sparkdesk.errors import EngineCrashed, EngineError, EngineStalled
+from sparkdesk.errors import EngineClosed, EngineCrashed, EngineError, EngineStalled
 
 MEMORY_HINT = "Free some memory, or choose a shorter context (--ctx) or a smaller model, and load it again."
 LOADING_TARGET = "loading the target"
@@ -61,7 +61,7 @@ class ProcessExit:
     def error(self) -> EngineError:
         """What the user reads."""
         if self.was_asked:
-            return EngineError("The engine was closed.", "Load a model to go on.")
+            return EngineClosed("The engine was closed.", "Load a model to go on.")
         if self.stalled_s:
             return EngineStalled(self.sentence(), RELOAD_HINT)
         return EngineCrashed(

@@ -13,7 +13,7 @@ from sparkdesk.chat.messages import Message
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat_format.chat_template import ChatTemplateError
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
-from sparkdesk.errors import ContextFull, EngineCrashed, EngineError, UsageError
+from sparkdesk.errors import ContextFull, EngineClosed, EngineCrashed, EngineError, UsageError
 from tests.chat.fake_engine import MERGED, MODEL, FakeEngine, failing, saying, talking_on
 
 CRASH = EngineCrashed("The engine crashed (SIGSEGV).", "Load the model again.")
@@ -175,6 +175,33 @@ def test_a_crash_keeps_the_text_and_a_reload_goes_on() -> None:
         "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\nHi **<|im_end|>\n"
         "<|im_start|>user\nGo on<|im_end|>\n<|im_start|>assistant\n"
     )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EngineClosed("The engine was closed.", "Load a model to go on."),
+        EngineError("The engine was closed."),
+        EngineCrashed("The engine stalled and was ended."),
+    ],
+)
+def test_leaving_in_mid_reply_is_no_fault_of_the_engine(error: EngineError) -> None:
+    """ "The engine was closed." was kept as the cause; the user had left, or had stopped what did not stop."""
+    engine = FakeEngine(failing(error, "Hi", " there"))
+    conversation = Conversation(LocalResponder(engine))
+    for event in conversation.reply("Hello"):
+        if isinstance(event, ReplyAdvanced):
+            conversation.stop()
+            engine.is_cancelled = False  # it does not heed it
+    kept = conversation.messages[-1]
+    assert (kept.content, kept.note, kept.is_partial) == ("Hi there", "Stopped.", True)
+
+
+def test_an_engine_that_is_closed_under_a_reply_is_no_cause_either() -> None:
+    error = EngineClosed("The engine was closed.", "Load a model to go on.")
+    conversation = Conversation(LocalResponder(FakeEngine(failing(error, "Hi"))))
+    list(conversation.reply("Hello"))
+    assert conversation.messages[-1].note == "Stopped."
 
 
 def test_a_crash_before_the_first_token_keeps_nothing() -> None:

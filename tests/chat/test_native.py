@@ -79,9 +79,14 @@ def test_a_cut_reply_goes_on_to_the_text_it_would_have_had(spark: EngineClient, 
         LocalResponder(spark), settings=ChatSettings(max_tokens=8, sampling=GREEDY, speculation=speculation)
     )
     turn(cut, "Count from 3 to 30.")
-    for _ in range(4):
+    for part in range(2, 6):
+        before = cut.messages[-1].stats
         *_, last = cut.go_on()
-        assert isinstance(last, ReplyFinished) and last.stats.prefilled_tokens <= 2
+        assert before is not None and isinstance(last, ReplyFinished)
+        assert last.stats.prefilled_tokens - before.prefilled_tokens <= 2
+        assert (last.stats.generated, last.stats.prefills) == (8 * part, part), "the figures are those of the whole"
+        assert last.stats.rounds > before.rounds and last.stats.decode_ms > before.decode_ms
+        assert last.stats.prompt_tokens == before.prompt_tokens
     assert cut.messages[-1].content == whole.messages[-1].content
     trace = cut.messages[-1].trace
     assert trace is not None and sum(each.length for each in trace.stretches) == len(cut.messages[-1].content)

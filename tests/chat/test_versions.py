@@ -57,6 +57,9 @@ def test_a_cut_reply_goes_on_where_it_ended() -> None:
     assert said(conversation) == ["Hello", "Hi there"] and not kept.note
     assert kept.trace is not None and sum(each.length for each in kept.trace.stretches) == len("Hi there")
     assert engine.reused[-1] == len(engine.prompts[0]) + len("Hi"), "nothing is read twice"
+    assert last.stats == kept.stats and last.stats.generated == len("Hi there"), "the figures are those of the whole"
+    assert last.stats.prefills == 2 and last.stats.prompt_tokens == len(engine.prompts[0])
+    assert [event.stats.generated for event in events if isinstance(event, ReplyAdvanced)] == [len("Hi there")]
 
 
 def test_a_reply_cut_in_half_a_character_goes_on_with_a_whole_one() -> None:

@@ -25,8 +25,10 @@ class Totals:
     tokens: int = 0
     saved_ms: float = 0.0
 
-    def plus(self, stats: ReplyStats, *, saved_ms: float) -> "Totals":
-        return Totals(self.replies + 1, self.tokens + stats.generated, self.saved_ms + saved_ms)
+    def plus(self, stats: ReplyStats, *, saved_ms: float, counted_tokens: int = 0) -> "Totals":
+        """`counted_tokens` of the reply are in already, because it was gone on with."""
+        replies = self.replies + (not counted_tokens)
+        return Totals(replies, self.tokens + stats.generated - counted_tokens, self.saved_ms + saved_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class LiveStats:
         self._is_replying = False
         self._has_come = False
         """Whether any of the reply in the making was seen."""
+        self._counted_tokens = 0
+        """Of that reply, where it is one that is gone on with."""
         self._is_speculating = self._reply.verified > 0
         self._is_old_speculation = False
         self._parked_rounds = 0
@@ -106,6 +110,7 @@ class LiveStats:
         self._history.forget_now()
         self._is_replying = True
         self._has_come = False
+        self._counted_tokens = 0
         self._is_old_speculation = True
         self.forget_choice()
 
@@ -115,6 +120,8 @@ class LiveStats:
     def add(self, advances: Iterable[ReplyAdvanced]) -> None:
         for advance in advances:
             self._prefill = None
+            if not self._has_come and advance.stats.prefills > 1:
+                self._counted_tokens = advance.stats.generated - len(advance.round.tokens)
             self._has_come = True
             self._reply = advance.stats
             self._is_speculating = advance.is_speculating
@@ -156,9 +163,8 @@ class LiveStats:
 
     def _with_reply(self, totals: Totals) -> Totals:
         # Plain rounds are a little faster or slower than the plain estimate too; that is not speculation's doing.
-        return totals.plus(
-            self._reply, saved_ms=0.0 if self._is_old_speculation else self._speculation.saved_by_speculation_ms
-        )
+        saved_ms = 0.0 if self._is_old_speculation else self._speculation.saved_by_speculation_ms
+        return totals.plus(self._reply, saved_ms=saved_ms, counted_tokens=self._counted_tokens)
 
     def _add_round(self, advance: ReplyAdvanced) -> None:
         done = advance.round
