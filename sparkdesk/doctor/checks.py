@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sparkdesk.build_flags import BuildMachine
+from sparkdesk.build_flags import BuildMachine, compiler_advice
 from sparkdesk.doctor.check import FAIL, OK, WARN, Check, gigabytes
 from sparkdesk.doctor.facts import DeviceFact, Facts, LlamaFacts
 from sparkdesk.doctor.graphics import graphics
-from sparkdesk.doctor.install import for_this_python, safe_install
+from sparkdesk.doctor.install import compiled_install, for_this_python, safe_install
 from sparkdesk.doctor.storage import storage
 from sparkdesk.machine.cores import Cores
 from sparkdesk.runner.crash_memory import PACKAGE
@@ -29,6 +29,9 @@ def _checks(facts: Facts) -> Iterator[Check]:
         yield _devices(facts.llama)
         yield graphics(facts)
     yield _threads(facts)
+    if not facts.llama.problem:
+        yield _waiting(facts)
+    yield _compiler(facts)
     yield _amx(facts)
     yield _memory(facts)
     yield from storage(facts)
@@ -63,7 +66,7 @@ def _llama(facts: Facts) -> Check:
 def _symbols(llama: LlamaFacts) -> Check:
     if llama.missing_symbols:
         text = f"this build lacks {', '.join(llama.missing_symbols)}: chat works, speculation does not"
-        return Check("speculation", FAIL, text, f"pip install {PACKAGE}=={llama.tested_version}")
+        return Check("speculation", FAIL, text, compiled_install(llama.tested_version))
     return Check("speculation", OK, "llama.cpp has all the functions a draft needs")
 
 
@@ -110,6 +113,26 @@ def _threads(facts: Facts) -> Check:
         return Check("threads", OK, f"{_cores_in_words(cores)}: {using}")
     text = f"{_cores_in_words(cores)}, and your settings say {chosen} threads: more than can compute at once"
     return Check("threads", WARN, text, "Set threads = 0 in the settings (F2), which takes the fastest number.")
+
+
+def _waiting(facts: Facts) -> Check:
+    """Whether the spin at barriers can be bounded: without OpenMP, ggml's own threads spin until the last one comes."""
+    name, info = "waiting", facts.llama.system_info
+    if "OPENMP" in info or "Metal" in info or not info:
+        return Check(name, OK, "threads that wait for others give their core away: other programs cost little speed")
+    text = "llama.cpp was built without OpenMP: beside other busy programs it becomes slow"
+    return Check(name, WARN, text, compiled_install(facts.llama.tested_version))
+
+
+def _compiler(facts: Facts) -> Check:
+    compiler = facts.build.compiler
+    if compiler.family:
+        text = f"{_compiler_in_words(facts.build)}: llama.cpp can be compiled here where it is not prebuilt"
+        return Check("compiler", OK, text)
+    text = "none here, and none is needed while llama.cpp works"
+    if facts.package_version and not facts.llama.problem:
+        return Check("compiler", OK, text)
+    return Check("compiler", WARN, "no C++ compiler here, for where llama.cpp is not prebuilt", compiler_advice())
 
 
 def _cores_in_words(cores: Cores) -> str:

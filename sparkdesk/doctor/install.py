@@ -5,12 +5,12 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkdesk.build_flags import CUDA_WHEELS
 from sparkdesk.runner.crash_memory import PACKAGE
 
-_WHEELS = "https://abetlen.github.io/llama-cpp-python/whl"
-# CUDA releases that the package's makers build wheels for; a driver runs those of its own release and older ones.
-_CUDA_WHEELS = ((12, 1), (12, 2), (12, 3), (12, 4), (12, 5), (13, 0), (13, 2))
 _X86_64 = ("x86_64", "AMD64")
+_NEEDS_CUDA = "(install the CUDA toolkit first: nvcc is not here)"
+_NEEDS_ROCM = "(install ROCm, or Vulkan's shader compiler glslc, first)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +54,22 @@ def plain_install(version: str) -> str:
 
 
 def safe_install(version: str) -> str:
-    """Compiled with the flags that this processor needs."""
+    """Prebuilt where that can be had, else compiled with the flags that this machine needs."""
     return f'eval "$(python -m sparkdesk.build_flags)" && {plain_install(version)}'
 
 
+def compiled_install(version: str) -> str:
+    """Compiled here, where a prebuilt one lacks something."""
+    return f'eval "$(SPARKDESK_COMPILE=1 python -m sparkdesk.build_flags)" && {plain_install(version)}'
+
+
 def graphics_install(vendor: str, architecture: str, toolkits: Toolkits, version: str) -> str:
-    """A build that uses the card: a ready-made wheel where there is one, else compiled here.
-
-    CMAKE_ARGS is given with a wheel too: where the index lacks this version, pip compiles.
-    """
+    """A build that uses the card, and what it needs first where it cannot be had prebuilt."""
+    command = safe_install(version)
     if vendor == "NVIDIA":
-        return _cuda(architecture, toolkits, version)
-    if vendor == "Apple":
-        return _with("-DGGML_METAL=on", version)
-    if toolkits.has_hipcc or not toolkits.has_glslc:
-        return _with("-DGGML_HIP=on", version)
-    return _with("-DGGML_VULKAN=on", version)
-
-
-def _cuda(architecture: str, toolkits: Toolkits, version: str) -> str:
-    command = _with("-DGGML_CUDA=on", version)
-    wheels = [release for release in _CUDA_WHEELS if release <= toolkits.cuda]
-    if architecture in _X86_64 and wheels:
-        major, minor = wheels[-1]
-        return f"{command} --extra-index-url {_WHEELS}/cu{major}{minor}"
-    # For ARM, as in a DGX Spark, there are no wheels.
-    return command if toolkits.has_nvcc else f"{command} (install the CUDA toolkit first: nvcc is not here)"
-
-
-def _with(flag: str, version: str) -> str:
-    return f'CMAKE_ARGS="{flag}" {plain_install(version)}'
+        # For ARM, as in a DGX Spark, there are no wheels.
+        is_prebuilt = architecture in _X86_64 and toolkits.cuda >= CUDA_WHEELS[0]
+        return command if is_prebuilt or toolkits.has_nvcc else f"{command} {_NEEDS_CUDA}"
+    if vendor == "AMD" and not (toolkits.has_hipcc or toolkits.has_glslc):
+        return f"{command} {_NEEDS_ROCM}"
+    return command

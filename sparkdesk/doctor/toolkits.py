@@ -1,16 +1,15 @@
 """Asks the machine what a build for graphics cards could use: the driver's CUDA release, and compilers."""
 
 import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
+from sparkdesk.build_flags import cuda_release
 from sparkdesk.doctor.install import Toolkits
 from sparkdesk.machine.child_processes import safe_environment
 
 _SECONDS = 10.0
-_RELEASE = re.compile(r"CUDA(?: UMD)? Version\s*:\s*(\d+)\.(\d+)")
 
 
 def find_toolkits(cuda_home: Path = Path("/usr/local/cuda")) -> Toolkits:
@@ -20,12 +19,6 @@ def find_toolkits(cuda_home: Path = Path("/usr/local/cuda")) -> Toolkits:
         has_hipcc=bool(shutil.which("hipcc")) or Path("/opt/rocm/bin/hipcc").exists(),
         has_glslc=bool(shutil.which("glslc")),
     )
-
-
-def cuda_release(nvidia_smi: str) -> tuple[int, int] | None:
-    """Out of what nvidia-smi prints; on a DGX Spark most else in it is "Not Supported"."""
-    found = _RELEASE.search(nvidia_smi)
-    return (int(found[1]), int(found[2])) if found else None
 
 
 def _said_by_driver() -> str:

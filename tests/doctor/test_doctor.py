@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.build_flags import BuildMachine, Compiler
+from sparkdesk.build_flags import BuildMachine, Compiler, cuda_release
 from sparkdesk.cli.app import run
 from sparkdesk.cli.color import Colors
 from sparkdesk.cli.doctor import report
@@ -16,7 +16,6 @@ from sparkdesk.doctor import FAIL, OK, WARN, Check, examine
 from sparkdesk.doctor.facts import DeviceFact, Facts, FolderFact, HubFacts, LlamaFacts, gather, probe_llama
 from sparkdesk.doctor.free_memory import room_of
 from sparkdesk.doctor.install import Installation, Toolkits, find_installation, for_this_python, graphics_install
-from sparkdesk.doctor.toolkits import cuda_release
 from sparkdesk.fit import FreeMemory
 from sparkdesk.machine.cores import Cores
 from sparkdesk.machine.hardware import GraphicsCard, Memory, Processor
@@ -24,9 +23,11 @@ from tests.cli.command_line import sparkdesk
 
 PROCESSOR_DEVICE = DeviceFact("CPU", "Some processor", "cpu", 8_000_000_000, 16_000_000_000)
 GPU_DEVICE = DeviceFact("CUDA0", "RTX 4090", "gpu", 20_000_000_000, 24_000_000_000)
-LLAMA = LlamaFacts(tested_version="0.3.36", devices=(PROCESSOR_DEVICE,), system_info="CPU : AVX2 = 1")
+LLAMA = LlamaFacts(tested_version="0.3.36", devices=(PROCESSOR_DEVICE,), system_info="CPU : AVX2 = 1 | OPENMP = 1")
 GCC_12 = Compiler("gcc", 12, accepts_no_amx=True)
 WITH_AMX = BuildMachine("x86_64", frozenset({"amx_tile"}), GCC_12)
+WITHOUT_COMPILER = BuildMachine("x86_64", frozenset(), Compiler("", 0, accepts_no_amx=False))
+WITHOUT_OPENMP = replace(LLAMA, system_info="CPU : AVX2 = 1")
 CARD = GraphicsCard("NVIDIA", "RTX 4090")
 HEALTHY = Facts(
     version="0.1.0",
@@ -63,18 +64,26 @@ def test_a_healthy_machine_has_nothing_to_mend() -> None:
     [
         (replace(HEALTHY, python=(3, 10, 1)), "versions", FAIL, "too old", "3.11"),
         (replace(HEALTHY, threads_setting=8), "threads", WARN, "4 physical cores (8 hardware threads)", "threads = 0"),
+        (replace(HEALTHY, llama=WITHOUT_OPENMP), "waiting", WARN, "without OpenMP", "SPARKDESK_COMPILE=1"),
+        (replace(HEALTHY, build=WITHOUT_COMPILER, package_version=""), "compiler", WARN, "no C++ compiler", "nstall"),
         (replace(HEALTHY, package_version=""), "llama.cpp", FAIL, "not installed", "pip install"),
         (replace(HEALTHY, llama=LlamaFacts(problem="it died")), "llama.cpp", FAIL, "it died", "build_flags"),
         (replace(HEALTHY, package_version="0.3.40"), "llama.cpp", WARN, "0.3.40 is not the tested", "==0.3.36"),
-        (replace(HEALTHY, llama=replace(LLAMA, missing_symbols=("f",))), "speculation", FAIL, "lacks f", "==0.3.36"),
+        (
+            replace(HEALTHY, llama=replace(LLAMA, missing_symbols=("f",))),
+            "speculation",
+            FAIL,
+            "lacks f",
+            "SPARKDESK_COMPILE=1",
+        ),
         (replace(HEALTHY, llama=replace(LLAMA, devices=())), "devices", FAIL, "nothing to compute", "pip install"),
-        (replace(HEALTHY, cards=(CARD,)), "graphics", WARN, "processor only", "-DGGML_CUDA=on"),
+        (replace(HEALTHY, cards=(CARD,)), "graphics", WARN, "processor only", "nvcc is not here"),
         (
             replace(HEALTHY, cards=(GraphicsCard("AMD", "RX"),)),
             "graphics",
             WARN,
             "RX is here, but",
-            "-DGGML_HIP=on",
+            "glslc",
         ),
         (
             replace(HEALTHY, cards=(CARD,), llama=replace(LLAMA, supports_gpu=True)),
@@ -137,6 +146,9 @@ WITH_AMX_KERNELS = replace(LLAMA, system_info="AMX_INT8 = 1")
             "(20 hardware threads), 6 of them fast",
         ),
         (replace(HEALTHY, cores=Cores(4, 4, 4, 1.5)), "threads", "limited by the container to 1.5: at most 1"),
+        (HEALTHY, "waiting", "give their core away"),
+        (HEALTHY, "compiler", "gcc 12: llama.cpp can be compiled"),
+        (replace(HEALTHY, build=WITHOUT_COMPILER), "compiler", "none is needed"),
         (replace(HEALTHY, no_color=True), "colours", "monochrome"),
         (replace(HEALTHY, memory=Memory(0, 0)), "memory", "does not say"),
         (replace(HEALTHY, memory=Memory(8 * 10**9, 6 * 10**9, is_limited=True)), "memory", "this container"),
@@ -167,20 +179,25 @@ def test_a_llama_cpp_that_kills_its_process_is_survived(script: str, said: str) 
 @pytest.mark.parametrize(
     ("vendor", "architecture", "toolkits", "said"),
     [
-        ("NVIDIA", "x86_64", Toolkits(cuda=(12, 8)), "whl/cu125"),
-        ("NVIDIA", "x86_64", Toolkits(cuda=(13, 1)), "whl/cu130"),
-        ("NVIDIA", "x86_64", Toolkits(cuda=(11, 8), has_nvcc=True), "llama-cpp-python==1"),
+        ("NVIDIA", "x86_64", Toolkits(cuda=(12, 8)), ""),
+        ("NVIDIA", "x86_64", Toolkits(cuda=(11, 7), has_nvcc=True), ""),
+        ("NVIDIA", "x86_64", Toolkits(cuda=(11, 7)), "install the CUDA toolkit first"),
         ("NVIDIA", "x86_64", Toolkits(), "install the CUDA toolkit first"),
-        ("NVIDIA", "aarch64", Toolkits(cuda=(13, 0), has_nvcc=True), "llama-cpp-python==1"),
-        ("AMD", "x86_64", Toolkits(has_glslc=True), "-DGGML_VULKAN=on"),
-        ("AMD", "x86_64", Toolkits(has_hipcc=True, has_glslc=True), "-DGGML_HIP=on"),
-        ("Apple", "arm64", Toolkits(), "-DGGML_METAL=on"),
+        ("NVIDIA", "aarch64", Toolkits(cuda=(13, 0), has_nvcc=True), ""),
+        ("NVIDIA", "aarch64", Toolkits(cuda=(13, 0)), "install the CUDA toolkit first"),
+        ("AMD", "x86_64", Toolkits(has_glslc=True), ""),
+        ("AMD", "x86_64", Toolkits(has_hipcc=True), ""),
+        ("AMD", "x86_64", Toolkits(), "install ROCm"),
+        ("Apple", "arm64", Toolkits(), ""),
     ],
 )
 def test_every_card_has_its_command(vendor: str, architecture: str, toolkits: Toolkits, said: str) -> None:
     command = graphics_install(vendor, architecture, toolkits, "1")
-    assert command.startswith("CMAKE_ARGS=") and said in command
-    assert ("whl/" in command) is ("whl/" in said)
+    assert (
+        command.startswith('eval "$(python -m sparkdesk.build_flags)" && pip install')
+        and "llama-cpp-python==1" in command
+    )
+    assert said in command if said else not command.endswith(")")
 
 
 @pytest.mark.parametrize(
