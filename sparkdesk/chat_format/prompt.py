@@ -4,7 +4,7 @@ Control tokens that a user typed, or that stand in a document, a tool's result o
 (engine/special_text.py). A reply that is gone on with follows what opens a reply, to the letter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -51,6 +51,13 @@ def render_prompt(
         opens_reply=opens_reply,
     )
     return _with_reply(text, begun, control) if opens_reply else RenderedPrompt(text)
+
+
+def turn_end_tokens(model: ModelInfo, tokenize: Callable[[str], tuple[int, ...]]) -> frozenset[int]:
+    """The token that the template writes behind a reply; none where that is no token of its own."""
+    end = turn_end(model)
+    tokens = tokenize(end)[len(tokenize("")) :] if end else ()
+    return frozenset(tokens) if len(tokens) == 1 else frozenset()
 
 
 def turn_end(model: ModelInfo) -> str:

@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 
 MOST_SOURCE_CHARACTERS = 1_000_000
-_CPU_S, _CPU_S_PER_CHARACTER = 3.0, 5e-6
-_WALL_S = 12.0
+_CPU_S, _CPU_S_PER_CHARACTER = 2.0, 5e-6
+_WALL_S = 8.0
 """Beyond the processor time, for a machine that is busy."""
 _FREE_CHARACTERS, _CHARACTERS_PER_CHARACTER = 1_000_000, 8
 """What a template may write: so much, and so many for each character of the conversation."""
@@ -29,7 +29,9 @@ class TemplateFailed(Exception):
 class TemplateProcess:
     """Started when it is first needed, and again after a template has brought it down. Any thread may ask."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, cpu_s: float = _CPU_S) -> None:
+        """`cpu_s` is what a template may take of the processor for a short conversation."""
+        self._cpu_s = cpu_s
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -37,16 +39,12 @@ class TemplateProcess:
         """Raises TemplateFailed."""
         if len(template) > MOST_SOURCE_CHARACTERS:
             raise TemplateFailed(f"It is longer than {MOST_SOURCE_CHARACTERS:,} characters.")
-        size = len(json.dumps(context))
-        cpu_s = _CPU_S + _CPU_S_PER_CHARACTER * size
-        request = {
-            "template": template,
-            "context": context,
-            "cpu_s": cpu_s,
-            "most_characters": _FREE_CHARACTERS + _CHARACTERS_PER_CHARACTER * size,
-        }
+        written = json.dumps(context)
+        cpu_s = self._cpu_s + _CPU_S_PER_CHARACTER * len(written)
+        most_characters = _FREE_CHARACTERS + _CHARACTERS_PER_CHARACTER * len(written)
+        limits = json.dumps({"template": template, "cpu_s": cpu_s, "most_characters": most_characters})
         with self._lock:
-            answer = self._ask(json.dumps(request).encode(), wall_s=_WALL_S + cpu_s)
+            answer = self._ask(f'{limits[:-1]}, "context": {written}}}'.encode(), wall_s=_WALL_S + cpu_s)
         if "text" not in answer:
             raise TemplateFailed(answer["error"])
         return answer["text"]

@@ -61,6 +61,8 @@ class ScriptedEngine:
     gate: threading.Event = field(default_factory=threading.Event)
     """Rounds wait for it."""
     knows_grammars: bool = True
+    encode: Callable[[str], bytes] = str.encode
+    """A token's bytes."""
     dies_at: str = ""
     """The engine dies when it comes to say this."""
 
@@ -143,7 +145,7 @@ class ScriptedReply:
                 raise EngineCrashed("The engine died of SIGSEGV while answering.", "Load it again.")
             done = self._round(piece, is_first=start == 0)
             stats = stats.after(done)
-            yield RoundDone(done, tuple(letter.encode() for letter in piece), True, self._top(piece))
+            yield RoundDone(done, tuple(map(engine.encode, piece)), True, self._top(piece))
         yield Finished("length" if len(said) < len(text) else "end", stats)
 
     def _round(self, piece: str, *, is_first: bool) -> Round:
