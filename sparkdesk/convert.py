@@ -14,9 +14,11 @@ from uuid import uuid4
 
 import converters
 from converters import OUTPUT_TYPES, ConversionError, ConversionProgress
+from converters.file_lock import is_locked, locked_folder
 from converters.file_names import draft_file_name, target_file_name
 from converters.output_types import output_type_named
 from sparkdesk import __version__
+from sparkdesk.atomic_file import make_private_folder
 from sparkdesk.errors import ConvertError
 from sparkdesk.events import Notice, Progress
 
@@ -180,11 +182,13 @@ def _fingerprint(source: PairSource) -> str:
 def _unfinished_folder(final: Path) -> Iterator[Path]:
     part = final.parent / f".{final.name}.{uuid4().hex[:8]}.part"
     try:
-        part.mkdir(parents=True)
+        make_private_folder(final.parent)
+        part.mkdir()
     except OSError as error:
         raise ConvertError(f"{final.parent} cannot be written to: {error.strerror or error}.", _FOLDER_HINT) from error
     try:
-        yield part
+        with locked_folder(part):  # a later start removes it where this process dies
+            yield part
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -209,5 +213,5 @@ def _remove_others(name: str, kept: Path) -> None:
         if folder != kept:
             shutil.rmtree(folder, ignore_errors=True)
     for folder in kept.parent.glob(f".{name}-*.part"):
-        if folder.exists() and time.time() - folder.stat().st_mtime > _STALE_SECONDS:
+        if not is_locked(folder):
             shutil.rmtree(folder, ignore_errors=True)

@@ -13,7 +13,8 @@ SparkDeskError               exit code 1
 │   ├── EngineClosed             it was ended because nobody wanted it any more
 │   └── EngineCrashed            the child process died; the reply so far is kept
 │       └── EngineStalled            it did not react any more, and was ended
-├── HistoryError             1   conversations could not be kept or read
+├── DataError                3   a folder or a file of ours could not be used
+│   └── HistoryError             conversations could not be kept or read
 └── DownloadError            5   the hub, the network or the disk said no
     ├── NotOnHub                 there is no such repository or file
     ├── AccessRefused            gated or private, and this account may not read it
@@ -86,7 +87,11 @@ class EngineStalled(EngineCrashed):
     pass
 
 
-class HistoryError(SparkDeskError):
+class DataError(SparkDeskError):
+    exit_code = 3
+
+
+class HistoryError(DataError):
     pass
 
 

@@ -13,7 +13,7 @@ from sparkdesk.errors import HistoryError
 
 if TYPE_CHECKING:
     from sparkdesk.chat.conversation import Conversation
-    from sparkdesk.chat.history.opening import AnyHistory
+    from sparkdesk.chat.history.pending import AnyHistory
     from sparkdesk.chat.responder import Responder
 
 
@@ -48,7 +48,8 @@ class DeskConversations:
     def history(self) -> "AnyHistory":
         with self._first_use:
             if self._history is None:
-                self._history, self._trouble = _history(self._file)
+                self._history = _history(self._file)
+                self._trouble = self._history.notice or self._history.not_kept
             return self._history
 
     def start(self) -> "Conversation":
@@ -114,15 +115,14 @@ class DeskConversations:
         return self.start()
 
 
-def _history(path: Path | None) -> "tuple[AnyHistory, str]":
-    """With what there is to say about it."""
+def _history(path: Path | None) -> "AnyHistory":
     if path is None:
         from sparkdesk.chat.history.memory import MemoryHistory
 
-        return MemoryHistory(), ""
-    from sparkdesk.chat.history.opening import open_history
+        return MemoryHistory()
+    from sparkdesk.chat.history.pending import PendingHistory
 
-    return open_history(path)
+    return PendingHistory(path)
 
 
 def _asked_for(chat: ChatSettings) -> dict[str, Any]:

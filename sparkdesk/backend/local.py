@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sparkdesk.backend.bench import DeskBench
     from sparkdesk.backend.models import LocalModels
     from sparkdesk.chat.conversation import Conversation
-    from sparkdesk.chat.history.opening import AnyHistory
+    from sparkdesk.chat.history.pending import AnyHistory
     from sparkdesk.chat.responder import Responder
 
 _DRAWING_NICENESS = 5

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sparkdesk.backend.models import LocalModels
     from sparkdesk.backend.no_bench import NoBench
     from sparkdesk.chat.conversation import Conversation
-    from sparkdesk.chat.history.opening import AnyHistory
+    from sparkdesk.chat.history.pending import AnyHistory
     from sparkdesk.remote.client import Server
     from sparkdesk.remote.dialect import ServedModel
     from sparkdesk.remote.responder import RemoteResponder

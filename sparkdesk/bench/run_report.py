@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from converters.regular_file import read_regular
 from sparkdesk import __version__
 from sparkdesk.bench.curves import curves_of
 from sparkdesk.bench.figures import Figures, by_domain, figures_of
@@ -65,10 +66,10 @@ def record(
 def read_record(path: Path) -> dict[str, Any]:
     """A run kept with `--json`. Raises UsageError."""
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_regular(path))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not JSON.", _RECORD_HINT) from error
     if not isinstance(found, dict) or found.get("kind") != KIND:
         raise UsageError(f"{path} is not a kept run.", _RECORD_HINT)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from converters.regular_file import read_regular
 from sparkdesk.errors import UsageError
 
 _SUITES = Path(__file__).parent / "suites"
@@ -12,6 +13,7 @@ DEFAULT, TINY = "default", "tiny"
 SUITES = (DEFAULT, TINY)
 TOKENS_DOMAIN = "tokens"
 
+_MOST_BYTES = 64 << 20
 _FORMAT_HINT = 'Every line is one JSON object with "prompt" (a string) or "turns" (a list of strings).'
 
 
@@ -95,7 +97,7 @@ def _some(prompts: Iterator[Prompt], path: Path) -> tuple[Prompt, ...]:
 
 def _read_file(path: Path) -> Iterator[Prompt]:
     try:
-        lines = path.read_bytes().splitlines()
+        lines = read_regular(path, _MOST_BYTES).splitlines()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
     for number, line in enumerate(lines, start=1):

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from converters.regular_file import read_regular_text
 from sparkdesk.atomic_file import write_whole
 
 NAME = "pair.json"
@@ -40,7 +41,7 @@ def write_pair(folder: Path, pair: PairFile) -> None:
 
 def _there(folder: Path) -> dict[str, object]:
     try:
-        fields = json.loads((folder / NAME).read_text("utf-8"))
+        fields = json.loads(read_regular_text(folder / NAME))
     except (OSError, ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}

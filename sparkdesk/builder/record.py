@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from converters.regular_file import read_regular_text
 from sparkdesk.atomic_file import write_whole
 
 _NAME = "steps.json"
@@ -48,7 +49,7 @@ class Record:
 def read_record(folder: Path) -> Record:
     """Empty where there is none, or none that makes sense: then the steps are done again."""
     try:
-        given: Any = json.loads((folder / _NAME).read_text("utf-8"))
+        given: Any = json.loads(read_regular_text(folder / _NAME))
         made = {str(role): MadeFile(**fields) for role, fields in given["made"].items()}
         return Record(made, str(given.get("tested", "")))
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from converters.regular_file import read_regular_text
 from sparkdesk.catalog.entry import BadEntry, PairEntry, read_entry
 from sparkdesk.errors import UsageError
 
 _OURS = "pairs.toml"
+_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,14 @@ def read_catalog(users: Path) -> Catalog:
 
 def _users(path: Path) -> tuple[PairEntry, ...]:
     try:
-        given = tomllib.loads(path.read_text("utf-8"))
+        given = tomllib.loads(read_regular_text(path, _MOST_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}.", "Mend the file or delete it.") from error
+    except (ValueError, RecursionError) as error:
+        reason = "is nested too deep, or has too large a number"
+        raise UsageError(f"{path} {reason}.", "Mend the file or delete it.") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
     return _pairs(given, str(path))

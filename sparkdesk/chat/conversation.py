@@ -36,6 +36,11 @@ _NOTES = {
 class Store(Protocol):
     """What keeps conversations; a history. Raises HistoryError where it cannot."""
 
+    @property
+    def not_kept(self) -> str:
+        """Why nothing can be kept for now, though what was said is held until it can; empty where it is kept."""
+        ...
+
     def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int | None:
         """Returns the key from now on; None for one in which nothing was said."""
         ...
@@ -98,8 +103,8 @@ class Conversation:
 
     @property
     def not_kept(self) -> str:
-        """Why the history could not take what was said last; empty where it could."""
-        return self._not_kept
+        """Why the history could not take what was said last, as long as that holds; empty where it could."""
+        return self._not_kept or (self._keeper.not_kept if self._keeper is not None else "")
 
     def token_count(self) -> int:
         """Tokens of the context in use after the latest reply, or by the one in the making. Asks nobody."""

@@ -15,6 +15,7 @@ _UNKNOWN = 255
 _LONGEST = 0xFFFF
 _SPECULATING, _PARKED = 0x40, 0x80
 _MOST_BYTES = 1 << 26
+_MOST_MS = 1e9
 
 
 def pack(trace: Trace) -> bytes:
@@ -64,4 +65,6 @@ def _pack_round(mark: RoundMark) -> bytes:
 def _unpack_round(fields: tuple[int, int, int, int, float]) -> RoundMark:
     tokens, verified, accepted, flags, elapsed_ms = fields
     source = _SOURCES[flags & 0x3F]
-    return RoundMark(tokens, verified, accepted, source, bool(flags & _SPECULATING), bool(flags & _PARKED), elapsed_ms)
+    is_time = 0 <= elapsed_ms < _MOST_MS  # not so where the bytes were damaged
+    time_ms = elapsed_ms if is_time else 0.0
+    return RoundMark(tokens, verified, accepted, source, bool(flags & _SPECULATING), bool(flags & _PARKED), time_ms)

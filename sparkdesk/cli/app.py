@@ -28,6 +28,7 @@ COMMANDS = {
     "paths": "say where SparkDesk keeps its files",
 }
 _SCREEN = "screen"
+_JUST_LOOKING = ("doctor", "paths")
 _DESCRIPTION = "Run a local model together with its DSpark draft, and watch what speculative decoding gains."
 _EPILOG = "Without a command: the screen, with Spark Tiny, or with the pair given by --pair, or --target and --draft."
 _INTERRUPTED = 130
@@ -53,6 +54,10 @@ def run(arguments: Sequence[str]) -> int:
         return _BROKEN_PIPE
     except SystemExit as done:  # argparse ends --help and --version this way
         return int(done.code or 0)
+    except OSError as error:
+        from sparkdesk.cli.file_trouble import explained
+
+        return explained(error)
     except Exception as error:
         return _report_defect(error)
 
@@ -64,6 +69,11 @@ def _dispatch(arguments: Sequence[str]) -> int:
 
 
 def _command(name: str, options: Namespace) -> int:
+    if name not in _JUST_LOOKING:
+        from sparkdesk.config.home import put_in_order
+        from sparkdesk.config.paths import user_paths
+
+        put_in_order(user_paths())
     code: int = import_module(f"sparkdesk.cli.{name}").run(options)
     return code
 

@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from converters.regular_file import read_regular_text
 from sparkdesk.cli import generation_args
 from sparkdesk.cli.screen import check_terminal, show
 from sparkdesk.errors import UsageError
@@ -54,7 +55,7 @@ def _server(url: str, key: str | None) -> "Server":
 def _key(options: Namespace) -> str | None:
     if options.api_key_file:
         try:
-            first, *_ = [*Path(options.api_key_file).expanduser().read_text("utf-8").splitlines(), ""]
+            first, *_ = [*read_regular_text(Path(options.api_key_file).expanduser()).splitlines(), ""]
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
             raise UsageError(f"{options.api_key_file} cannot be read: {reason}.", "Check the path.") from error

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from converters.regular_file import read_regular_text
 from sparkdesk.cli import values
 from sparkdesk.cli.console import say
 from sparkdesk.config.paths import user_paths
@@ -113,7 +114,7 @@ def _made_from(pair: "Pair") -> tuple[str, str] | None:
     if pair.folder is None:
         return None
     try:
-        said = json.loads((pair.folder / "pair.json").read_text("utf-8"))
+        said = json.loads(read_regular_text(pair.folder / "pair.json"))
         sources = [said[f"{role}_source"] for role in ("target", "draft")]
         if any(source["file"] for source in sources):  # a ready-made GGUF file
             return None

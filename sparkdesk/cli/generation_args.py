@@ -5,18 +5,15 @@ from argparse import ArgumentParser, Namespace
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.cli import values
 from sparkdesk.config.paths import user_paths
-from sparkdesk.config.settings import ALL_LAYERS, AUTO, Settings, read_settings
+from sparkdesk.config.settings import ALL_LAYERS, AUTO, MOST_CONTEXT_TOKENS, MOST_THREADS, Settings, read_settings
 from sparkdesk.engine.settings import AUTOMATIC, LoadSettings, SamplingSettings, SpeculationSettings
-
-_MOST_CONTEXT = 1 << 30
-"""More than any model has; llama.cpp counts in 32 bits."""
 
 
 def add_loading(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("loading")
     group.add_argument(
         "--ctx",
-        type=values.whole_number(least=0, most=_MOST_CONTEXT),
+        type=values.whole_number(least=0, most=MOST_CONTEXT_TOKENS),
         metavar="N",
         help="context tokens; 0: as many as the model was trained with",
     )
@@ -25,7 +22,7 @@ def add_loading(parser: ArgumentParser) -> None:
     )
     group.add_argument(
         "--threads",
-        type=values.whole_number(least=0),
+        type=values.whole_number(least=0, most=MOST_THREADS),
         metavar="N",
         help="0: the fastest number up to the physical cores",
     )

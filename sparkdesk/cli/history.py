@@ -33,6 +33,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     show = parts.add_parser("show", help="print one", description="Print one, as Markdown or as JSON.")
     export = parts.add_parser("export", help="write one to a file", description="Write one to a file.")
     remove = parts.add_parser("remove", help="delete for good", description="Delete for good.")
+    parts.add_parser(
+        "repair",
+        help="save what can be read of a damaged history",
+        description="Save what can be read of a damaged history into a new one. The old file is kept beside it.",
+    )
     search.add_argument("words", nargs="+", metavar="WORD", help="the last may be begun only")
     for part in (show, export):
         part.add_argument("number", type=int, metavar="NUMBER", help="as `sparkdesk history list` shows it")
@@ -46,10 +51,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
+    if options.part == "repair":
+        return _repair()
     with _history() as history:
         match options.part:
             case "list":
                 _print_list(history.newest(_ALL), is_json=options.json)
+                _say_damaged(history)
             case "search":
                 _print_found(history.search(" ".join(options.words), _ALL), is_json=options.json)
             case "show":
@@ -67,10 +75,35 @@ def _history() -> "Generator[SqliteHistory, None, None]":
     from sparkdesk.chat.history.sqlite import SqliteHistory
 
     history = SqliteHistory(user_paths().history_file)
+    if history.not_kept:
+        say(f"sparkdesk: {history.not_kept} It is only read.")
     try:
         yield history
     finally:
         history.close()
+
+
+def _say_damaged(history: "SqliteHistory") -> None:
+    if history.damaged:
+        what = "1 conversation is" if history.damaged == 1 else f"{history.damaged} conversations are"
+        say(f"{what} damaged and left out. Save what can be read: sparkdesk history repair.")
+
+
+def _repair() -> int:
+    from sparkdesk.chat.history.repair import repair
+
+    found = repair(user_paths().history_file)
+    if found is None:
+        say("Nothing to repair: the history can be read, and none was set aside.")
+        return 0
+    say(f"Saved {found.conversations} conversations with {found.messages} messages.")
+    if found.incomplete:
+        say(f"Of these, {found.incomplete} lack messages or their order.")
+    if found.lost:
+        say(f"Lost: {found.lost} conversations, of which nothing could be read.")
+    for path in found.aside:
+        say(f"The old file is {path}.")
+    return 0
 
 
 def _print_list(summaries: "Sequence[Summary]", *, is_json: bool) -> None:

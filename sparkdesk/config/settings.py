@@ -23,8 +23,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from converters.regular_file import read_regular
 from sparkdesk.errors import UsageError
 
+_MOST_BYTES = 1 << 20  # of the file
+_MOST_SAID = 80  # of a wrong value, in a message
+_LONGEST, _DEEPEST = 4096, 8
+MOST_THREADS, MOST_LAYERS = 1024, 4096
+MOST_CONTEXT_TOKENS = 1 << 24
+"""More than any model was trained with; memory is reckoned from it before a model is there to ask."""
+_MOST_MEGABYTES, _MOST_DRAFT = 1 << 24, 256
 ALL_LAYERS = -1
 AUTO = "auto"
 
@@ -67,11 +75,11 @@ def read_values(path: Path) -> dict[str, Any]:
 def read_text(path: Path) -> str:
     """With its own line ends; empty where there is no file."""
     try:
-        return path.read_bytes().decode("utf-8")
+        return read_regular(path, _MOST_BYTES).decode("utf-8-sig")  # some editors begin with a byte order mark
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}.", "Mend the file or delete it.") from error
+        raise UsageError(f"{path} is not valid TOML: it is not UTF-8.", "Mend the file or delete it.") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
 
@@ -81,40 +89,56 @@ def parsed(text: str, path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}.", "Mend the file or delete it.") from error
+    except (ValueError, RecursionError) as error:  # a number of ten thousand digits; tables in tables without an end
+        reason = "is nested too deep, or has too large a number"
+        raise UsageError(f"{path} {reason}.", "Mend the file or delete it.") from error
 
 
 def settings_from(given: Mapping[str, Any], path: Path) -> Settings:
     values: dict[str, Any] = {}
     for name, value in given.items():
         if name not in _BY_NAME:
-            raise UsageError(f"{path}: {name!r} is not a setting.", f"Known are {', '.join(_BY_NAME)}.")
+            raise UsageError(f"{path}: {_shortened(name)} is not a setting.", f"Known are {', '.join(_BY_NAME)}.")
         setting = _BY_NAME[name]
         try:
             values[name] = setting.check(value)
         except ValueError:
-            raise UsageError(f"{path}: {name} is {value!r}, but must be {setting.wanted}.") from None
+            raise UsageError(f"{path}: {name} is {_shortened(value)}, but must be {setting.wanted}.") from None
     return Settings(**values)
 
 
-def _count(value: object) -> int:
+def _shortened(value: object) -> str:
+    said = repr(value)
+    return said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID]}…"
+
+
+def _count(value: object, *, most: int) -> int:
     # TOML's true is Python's True, which is an int.
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value <= most:
         raise ValueError
     return value
 
 
+def _threads(value: object) -> int:
+    return _count(value, most=MOST_THREADS)
+
+
+def _tokens(value: object) -> int:
+    return _count(value, most=MOST_CONTEXT_TOKENS)
+
+
 def _gpu_layers(value: object) -> int:
-    return ALL_LAYERS if value == AUTO else _count(value)
+    return ALL_LAYERS if value == AUTO else _count(value, most=MOST_LAYERS)
 
 
 def _megabytes(value: object) -> int | None:
-    return None if value == AUTO else _count(value)
+    return None if value == AUTO else _count(value, most=_MOST_MEGABYTES)
 
 
 def _draft_length(value: object) -> int | None:
     if value == AUTO:
         return None
-    return _count(value) or _refuse()
+    return _count(value, most=_MOST_DRAFT) or _refuse()
 
 
 def _switch(value: object) -> bool:
@@ -122,18 +146,20 @@ def _switch(value: object) -> bool:
 
 
 def _word(value: object) -> str:
-    return value if isinstance(value, str) and value else _refuse()
+    return value if isinstance(value, str) and value and len(value) <= _LONGEST and "\0" not in value else _refuse()
 
 
 def _folders(value: object) -> tuple[str, ...]:
     return tuple(_word(each) for each in value) if isinstance(value, list) else _refuse()
 
 
-def flat_keys(value: object) -> dict[str, str]:
-    """TOML makes a table of the dots in chat.reload; the names are whole again here."""
+def flat_keys(value: object, depth: int = 0) -> dict[str, str]:
+    """TOML makes a table of the dots in chat.reload; the names are whole again here. Raises ValueError."""
     flat: dict[str, str] = {}
+    if depth > _DEEPEST:
+        raise ValueError
     for name, keys in (value if isinstance(value, dict) else _refuse()).items():
-        inner = flat_keys(keys) if isinstance(keys, dict) else {"": _word(keys)}
+        inner = flat_keys(keys, depth + 1) if isinstance(keys, dict) else {"": _word(keys)}
         flat |= {f"{name}.{last}".rstrip("."): key for last, key in inner.items()}
     return flat
 
@@ -165,8 +191,8 @@ SETTINGS = (
     Setting(
         "threads",
         "Threads that compute; 0 is the fastest number up to the physical cores.",
-        "a whole number, 0 for automatic",
-        _count,
+        f"a whole number up to {MOST_THREADS:,}, 0 for automatic",
+        _threads,
         0,
         _RELOAD,
     ),
@@ -197,8 +223,8 @@ SETTINGS = (
     Setting(
         "context_tokens",
         "Tokens that prompt and reply share; 0 is as many as the model was trained with.",
-        "a whole number of tokens, 0 for the model's own",
-        _count,
+        f"a whole number of tokens up to {MOST_CONTEXT_TOKENS:,}, 0 for the model's own",
+        _tokens,
         4096,
         _RELOAD,
     ),

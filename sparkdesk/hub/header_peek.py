@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from converters.regular_file import open_regular, read_regular_text
 from sparkdesk.errors import BrokenDownload, HubBusy, HubUnreachable, ModelLoadError
 from sparkdesk.events import Notice, Progress, Report
 from sparkdesk.gguf.header import GgufFile, read_gguf, read_head
@@ -68,7 +69,7 @@ def read_config(
 
 def config_in(folder: Path) -> Mapping[str, Any] | None:
     try:
-        found = json.loads((folder / CONFIG).read_text("utf-8"))
+        found = json.loads(read_regular_text(folder / CONFIG))
     except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
@@ -108,7 +109,7 @@ def _begin(
 
 def _first_bytes(partial: Path) -> bytes:
     try:
-        with partial.open("rb") as stream:
+        with open_regular(partial) as stream:
             return stream.read(_MOST_BYTES)
     except OSError:
         return b""

@@ -65,14 +65,14 @@ def find_graphics_cards(system: Path = Path("/")) -> tuple[GraphicsCard, ...]:
 
 def free_bytes(folder: Path) -> int:
     """Free space where `folder` is or will be."""
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    existing = next((each for each in (folder, *folder.parents) if os.path.exists(each)), Path("/"))
     return shutil.disk_usage(existing).free
 
 
 def is_writable(folder: Path) -> bool:
     """Whether `folder` can be written to, or made."""
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+    existing = next((each for each in (folder, *folder.parents) if os.path.exists(each)), Path("/"))
+    return os.path.isdir(existing) and os.access(existing, os.W_OK | os.X_OK)
 
 
 def _nvidia_cards(system: Path) -> tuple[GraphicsCard, ...]:

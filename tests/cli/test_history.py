@@ -74,5 +74,5 @@ def test_a_damaged_history_is_one_sentence(capsys: pytest.CaptureFixture[str]) -
     path = user_paths().history_file
     path.parent.mkdir(parents=True)
     path.write_bytes(b"no database" * 1000)
-    assert run(["history", "list"]) == 1
+    assert run(["history", "list"]) == 3
     assert "damaged" in capsys.readouterr().err

@@ -24,8 +24,15 @@ class _Entry:
 
 
 class MemoryHistory:
-    def __init__(self) -> None:
+    not_kept = ""
+    """Nothing is meant to last here."""
+    damaged = 0
+    notice = ""
+
+    def __init__(self, *, counts_down: bool = False) -> None:
+        """Its keys are 1, 2, 3 and so on; or -1, -2, -3, which no file has."""
         self._entries: dict[int, _Entry] = {}
+        self._step = -1 if counts_down else 1
 
     def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int | None:
         """Keep a conversation as it is now; returns its key, None for one in which nothing was said."""
@@ -33,8 +40,8 @@ class MemoryHistory:
             self._entries.pop(key or 0, None)
             return None
         entry = self._entries.get(key) if key is not None else None
-        if key is None or entry is None:
-            key = max(self._entries, default=0) + 1
+        if key is None:
+            key = self._step * (max(map(abs, self._entries), default=0) + 1)
         title = entry.kept.title if entry is not None else ""
         self._entries[key] = _Entry(Kept(tree, settings, title), datetime.now(UTC))
         return key
@@ -62,9 +69,23 @@ class MemoryHistory:
         found = (_found(self._entries[each.key].kept, each, words) for each in self.newest(len(self._entries)))
         return tuple(each for each in found if each is not None)[:limit]
 
-    def saved_ms(self) -> float:
-        """What speculation won against plain decoding in all replies kept here; negative when it lost."""
-        living = [entry.kept.tree for entry in self._entries.values() if not entry.is_deleted]
+    def has(self, key: int | None) -> bool:
+        return key in self._entries
+
+    def entries(self) -> Sequence[tuple[int, Kept]]:
+        """Those that are not deleted, with their keys."""
+        return tuple((key, entry.kept) for key, entry in self._entries.items() if not entry.is_deleted)
+
+    def forget(self, key: int) -> None:
+        self._entries.pop(key, None)
+
+    def saved_ms(self, *, new_only: bool = False) -> float:
+        """What speculation won against plain decoding in all replies kept here; negative when it lost.
+
+        `new_only`: in conversations that were made here, and not in a file.
+        """
+        counted = {key: entry for key, entry in self._entries.items() if not new_only or key < 0}
+        living = [entry.kept.tree for entry in counted.values() if not entry.is_deleted]
         replies = [node.message.stats for tree in living for _, node in tree.nodes()]
         return sum(stats.saved_by_speculation_ms for stats in replies if stats is not None)
 

@@ -1,20 +1,31 @@
-"""Messages and settings as a row of the history, and back. What is not understood gets its default."""
+"""Messages and settings as a row of the history, and back.
+
+A row comes from a file that anything may have happened to: what is not understood gets its default, and where what was
+said itself cannot be told, ValueError.
+"""
 
 import json
+import math
+import types
+from collections.abc import Iterable
 from dataclasses import asdict, fields
-from functools import partial
-from typing import Any, TypeVar
+from functools import cache, partial
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from sparkdesk.chat.messages import Attachment, Message
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.trace import Trace
 from sparkdesk.chat.trace_bytes import pack, unpack
+from sparkdesk.chat.tree import MessageTree
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.engine.stats import ReplyStats
 
 Row = tuple[str, str, str, bytes | None]
 """role, content, about, trace"""
 Value = TypeVar("Value")
+_LONGEST_ROLE = 32
+_LARGEST = 1 << 53
+"""Of a number; figures beyond it are none."""
 
 
 def message_row(message: Message) -> Row:
@@ -32,8 +43,12 @@ def message_row(message: Message) -> Row:
     return message.role, message.content, json.dumps(about, ensure_ascii=False), trace
 
 
-def message_of(row: Row) -> Message:
-    role, content, said, trace = row
+def message_of(role: object, content: object, said: object, trace: object) -> Message:
+    """Raises ValueError where it cannot be told who said what."""
+    if not isinstance(role, str) or not role.isidentifier() or len(role) > _LONGEST_ROLE:
+        raise ValueError("nobody said it")
+    if not isinstance(content, str):
+        raise ValueError("nothing was said")
     about = _object(said)
     stats = about.get("stats")
     return Message(
@@ -41,14 +56,36 @@ def message_of(row: Row) -> Message:
         content,
         is_partial=bool(about.get("is_partial")),
         stats=_made(ReplyStats, stats) if isinstance(stats, dict) else None,
-        note=str(about.get("note", "")),
-        attachments=tuple(Attachment(str(each["name"]), str(each["text"])) for each in about.get("attachments", ())),
-        trace=Trace.kept(partial(unpack, trace)) if trace is not None else None,
-        model=str(about.get("model", "")),
+        note=text_of(about.get("note")),
+        attachments=tuple(_attachments(about.get("attachments"))),
+        trace=Trace.kept(partial(unpack, trace)) if isinstance(trace, bytes) else None,
+        model=text_of(about.get("model")),
     )
 
 
-def stats_of(text: str) -> ReplyStats:
+def tree_of(said: Iterable[tuple[object, ...]], shown: object) -> MessageTree:
+    """Out of rows of number, parent, role, content, about and trace, in the order of their numbers.
+
+    Raises ValueError where one cannot be told, or follows none that is there: a loop too.
+    """
+    tree, known = MessageTree(), set[int]()
+    for number, parent, *row in said:
+        if not isinstance(number, int) or number < 0 or number in known:
+            raise ValueError("a message has no number of its own")
+        if parent is not None and (not isinstance(parent, int) or parent not in known):
+            raise ValueError("a message follows none that is there")
+        tree.put(number, message_of(*row), parent)
+        known.add(number)
+    leaves = _parsed(shown)
+    for leaf in leaves if isinstance(leaves, list) else ():
+        if type(leaf) is int and leaf in known:
+            tree.show(leaf)
+    if known and not tree.shown:
+        tree.show(max(known))
+    return tree
+
+
+def stats_of(text: object) -> ReplyStats:
     return _made(ReplyStats, _object(text))
 
 
@@ -56,20 +93,62 @@ def settings_text(settings: ChatSettings) -> str:
     return json.dumps(asdict(settings), ensure_ascii=False)
 
 
-def settings_of(text: str) -> ChatSettings:
+def settings_of(text: object) -> ChatSettings:
     said = _object(text)
-    sampling, speculation = said.pop("sampling", {}), said.pop("speculation", {})
-    parts = {"sampling": _made(SamplingSettings, sampling), "speculation": _made(SpeculationSettings, speculation)}
+    parts = {
+        "sampling": _made(SamplingSettings, said.pop("sampling", {})),
+        "speculation": _made(SpeculationSettings, said.pop("speculation", {})),
+    }
     return _made(ChatSettings, {**said, **parts})
 
 
-def _object(text: str) -> dict[str, Any]:
-    said = json.loads(text)
+def text_of(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _attachments(given: object) -> Iterable[Attachment]:
+    for each in given if isinstance(given, list) else ():
+        if isinstance(each, dict) and isinstance(each.get("name"), str) and isinstance(each.get("text"), str):
+            yield Attachment(each["name"], each["text"])
+
+
+def _object(text: object) -> dict[str, Any]:
+    said = _parsed(text)
     return said if isinstance(said, dict) else {}
 
 
-def _made(kind: type[Value], said: dict[str, Any]) -> Value:
-    """Fields that this version does not know are left out; lists were tuples."""
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # every kind here is a dataclass
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items() if name in known}
+def _parsed(text: object) -> object:
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _made(kind: type[Value], said: object) -> Value:
+    """Fields that this version does not know, or whose value is none of theirs, are left out; lists were tuples."""
+    hints, values = _hints(kind), {}  # type: ignore[arg-type]  # every class is hashable
+    for field in fields(kind):  # type: ignore[arg-type]  # every kind here is a dataclass
+        value = said.get(field.name, _object) if isinstance(said, dict) else _object
+        value = tuple(value) if isinstance(value, list) else value
+        if _fits(value, hints[field.name]):
+            values[field.name] = value
     return kind(**values)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _fits(value: object, hint: Any) -> bool:
+    if isinstance(hint, types.UnionType):
+        return any(_fits(value, each) for each in get_args(hint))
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(_fits(each, get_args(hint)[0]) for each in value)
+    if hint is float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return abs(value) < _LARGEST and math.isfinite(value)
+    if hint is int:
+        return type(value) is int and abs(value) < _LARGEST
+    return isinstance(value, hint)

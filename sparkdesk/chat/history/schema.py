@@ -4,13 +4,24 @@ import os
 import sqlite3
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
+from converters.regular_file import check_regular
+from sparkdesk.atomic_file import PRIVATE_FILE, make_private_folder
 from sparkdesk.errors import HistoryError
+from sparkdesk.safe_text import safe_line
 
 VERSION = 1
 """Kept in user_version. A later one adds a step to `_STEPS`, through which earlier databases are brought up to date."""
 
-_BUSY_SECONDS = 5.0
+REPAIR = "Save what can be read: sparkdesk history repair."
+_NOT_KEPT = "Conversations are not kept."
+SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""The second where an error's own message quotes damaged bytes."""
+_MOST_REASON = 200
+_CIRCUMSTANCES = frozenset((3, 5, 6, 7, 8, 10, 13, 14, 23))
+"""SQLite's primary result codes: no permission, busy, locked, out of memory, read-only, I/O, full, not to be opened."""
+BUSY_SECONDS = 5.0
 """How long to wait for another desk that is writing."""
 
 _STEPS = (
@@ -55,23 +66,68 @@ _STEPS = (
 )
 
 
-def open_database(path: Path) -> sqlite3.Connection:
+def open_database(path: Path, *, wait_s: float = BUSY_SECONDS) -> sqlite3.Connection:
     """The database, made where there is none and readable by its owner only.
 
     Raises HistoryError: DamagedHistory where the file is none of ours or broken.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    except (OSError, sqlite3.Error) as error:
-        raise HistoryError(f"{path} cannot be opened: {_reason(error)}.", "Conversations are not kept.") from error
+        make_private_folder(path.parent)
+        if os.path.lexists(path):
+            check_regular(path)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
+        connection = connected(os.fspath(path), wait_s=wait_s)
+    except (OSError, *SQLITE_ERRORS) as error:
+        raise HistoryError(f"{path} cannot be opened: {reason_of(error)}.", _NOT_KEPT) from error
     try:
         _prepare(connection, path)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def open_to_read(path: Path) -> sqlite3.Connection | None:
+    """The database where it can be read and not written: a full disk, a folder that may not be changed.
+
+    None where it cannot be read either. Without room for its shared index, SQLite reads what was written last only
+    where it has the file to itself; where that fails too, it is read as it was when it was last put in order.
+    """
+    for options, pragma in (("?mode=ro", ""), ("?mode=rw", "locking_mode = EXCLUSIVE"), ("?immutable=1", "")):
+        try:
+            check_regular(path)
+            connection = connected(f"file:{quote(os.fsencode(path))}{options}", wait_s=0.2, is_uri=True)
+        except (OSError, *SQLITE_ERRORS):
+            continue
+        try:
+            if pragma:
+                connection.execute(f"PRAGMA {pragma}")
+            connection.execute("PRAGMA query_only = ON")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            connection.execute("SELECT count(*) FROM (SELECT 1 FROM conversation LIMIT 1)").fetchone()
+            if version == VERSION:
+                return connection
+        except SQLITE_ERRORS:
+            pass
+        connection.close()
+    return None
+
+
+def connected(name: str, *, wait_s: float, is_uri: bool = False) -> sqlite3.Connection:
+    """What is not UTF-8 in it is read all the same. Raises sqlite3.Error."""
+    connection = sqlite3.connect(name, timeout=wait_s, isolation_level=None, check_same_thread=False, uri=is_uri)
+    connection.text_factory = lambda data: str(data, "utf-8", "replace")
+    connection.create_function("folded", 1, _folded, deterministic=True)  # SQLite folds ASCII only
+    return connection
+
+
+def _folded(value: object) -> str:
+    return value.casefold() if isinstance(value, str) else ""
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether the file is wrong, not the place it is in or the moment."""
+    return isinstance(error, UnicodeDecodeError) or getattr(error, "sqlite_errorcode", 1) & 0xFF not in _CIRCUMSTANCES
 
 
 class DamagedHistory(HistoryError):
@@ -92,12 +148,11 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     try:
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
-        connection.create_function("folded", 1, str.casefold, deterministic=True)  # SQLite folds ASCII only
         _bring_up_to_date(connection, path)
-    except sqlite3.OperationalError as error:
-        raise HistoryError(f"{path} cannot be used: {_reason(error)}.", "Conversations are not kept.") from error
-    except sqlite3.DatabaseError as error:
-        raise DamagedHistory(f"{path} is damaged: {_reason(error)}.", "Conversations are not kept.") from error
+    except SQLITE_ERRORS as error:
+        if is_damage(error):
+            raise DamagedHistory(f"{path} is damaged: {reason_of(error)}.", REPAIR) from error
+        raise HistoryError(f"{path} cannot be used: {reason_of(error)}.", _NOT_KEPT) from error
 
 
 def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
@@ -133,5 +188,9 @@ def _statements(script: str) -> list[str]:
     return statements
 
 
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).rstrip(".")
+def reason_of(error: Exception) -> str:
+    """In one line: SQLite quotes what it read."""
+    if isinstance(error, UnicodeDecodeError):
+        return "its description is not text"
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(safe_line(said).split())[:_MOST_REASON].rstrip(".")

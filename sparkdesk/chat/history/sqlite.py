@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,17 @@ from sparkdesk.chat.history import rows
 from sparkdesk.chat.history.export import exported
 from sparkdesk.chat.history.kept import Kept, title_of
 from sparkdesk.chat.history.memory import GONE
-from sparkdesk.chat.history.schema import open_database
+from sparkdesk.chat.history.salvage import keys_in, rows_in
+from sparkdesk.chat.history.schema import (
+    BUSY_SECONDS,
+    REPAIR,
+    SQLITE_ERRORS,
+    DamagedHistory,
+    is_damage,
+    open_database,
+    open_to_read,
+    reason_of,
+)
 from sparkdesk.chat.history.searching import find
 from sparkdesk.chat.messages import Message
 from sparkdesk.chat.settings import ChatSettings
@@ -24,6 +34,9 @@ from sparkdesk.errors import HistoryError
 
 _LEFT_BEHIND_SECONDS = 3600.0
 """What was deleted that long ago by a program that never came to purge it, nobody will undelete."""
+_LATEST_SECONDS = 4e9
+_MOST_MESSAGES = 1 << 31
+_MOST_KEYS = 1 << 40
 _SUMMARY = "key, CASE title WHEN '' THEN first_words ELSE title END, changed_at, message_count, model"
 
 
@@ -41,16 +54,28 @@ _NOTHING = _Known()
 class SqliteHistory:
     """Raises HistoryError where the disk or the file says no; one connection, one thread at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, wait_s: float = BUSY_SECONDS) -> None:
+        """Waits that long for another program. Opens for reading only where that is all that can be done."""
         self._path = path
         self._lock = threading.Lock()
-        self._connection = open_database(path)
         self._known: dict[int, _Known] = {}
         self._own_titles: dict[int, str] = {}
         self._deleted: set[int] = set()
-        with self._transaction() as connection:
-            limit = time.time() - _LEFT_BEHIND_SECONDS
-            connection.execute("DELETE FROM conversation WHERE deleted_at < ?", (limit,))
+        self.not_kept = ""
+        """Why nothing can be kept in it; empty where it can."""
+        self.damaged = 0
+        """Conversations that the last list had to leave out."""
+        try:
+            self._connection = open_database(path, wait_s=wait_s)
+        except DamagedHistory:
+            raise
+        except HistoryError as error:
+            connection = open_to_read(path)
+            if connection is None:
+                raise
+            self._connection, self.not_kept = connection, str(error)
+        else:
+            self._purge()
 
     def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int | None:
         """Write what is new or changed of a conversation; returns its key, None for one in which nothing was said.
@@ -97,23 +122,34 @@ class SqliteHistory:
                 (key,),
             ).fetchall()
             title, settings, shown, changed_at = found
-            tree = MessageTree()
-            for number, parent, *row in said:
-                tree.put(number, rows.message_of((row[0], row[1], row[2], row[3])), parent)
-            _show(tree, json.loads(shown))
-            kept = Kept(tree, rows.settings_of(settings), title)
-            self._own_titles[key] = title
+            try:
+                tree = rows.tree_of(said, shown)
+            except ValueError as error:
+                raise HistoryError(f"Conversation {key} is damaged: {error}.", REPAIR) from error
+            kept = Kept(tree, rows.settings_of(settings), rows.text_of(title))
+            self._own_titles[key] = kept.title
             self._known[key] = _Known(changed_at, {number: node.message for number, node in tree.nodes()})
         return kept
 
     def newest(self, limit: int = 200) -> Sequence[Summary]:
+        """What is damaged is left out, and counted in `damaged`."""
         with self._reading() as connection:
-            found = connection.execute(
-                f"SELECT {_SUMMARY} FROM conversation WHERE deleted_at IS NULL"
-                " ORDER BY changed_at DESC, key DESC LIMIT ?",
-                (limit,),
-            )
-            return tuple(map(_summary, found))
+            try:
+                found = connection.execute(
+                    f"SELECT {_SUMMARY} FROM conversation WHERE deleted_at IS NULL"
+                    " ORDER BY changed_at DESC, key DESC LIMIT ?",
+                    (limit,),
+                ).fetchall()
+                self.damaged = 0
+            except SQLITE_ERRORS as error:
+                if not is_damage(error):
+                    raise
+                keys = keys_in(connection)
+                found = list(rows_in(connection, f"{_SUMMARY}, deleted_at", keys))
+                self.damaged = len(keys) - len(found)
+                found = [row[:-1] for row in found if row[-1] is None]
+            summaries = sorted(map(_summary, found), key=lambda each: (each.changed_at, each.key), reverse=True)
+            return tuple(summaries[:limit])
 
     def search(self, text: str, limit: int = 50) -> Sequence[Found]:
         with self._reading() as connection:
@@ -127,7 +163,8 @@ class SqliteHistory:
             found = connection.execute(
                 "SELECT json_extract(about, '$.stats') FROM message"
                 " JOIN conversation ON conversation.key = message.conversation"
-                " WHERE role = 'assistant' AND deleted_at IS NULL AND json_extract(about, '$.stats.verified') > 0"
+                " WHERE role = 'assistant' AND deleted_at IS NULL AND typeof(about) = 'text'"
+                " AND CASE WHEN json_valid(about) THEN json_extract(about, '$.stats.verified') > 0 ELSE 0 END"
             )
             return sum(rows.stats_of(text).saved_by_speculation_ms for (text,) in found)
 
@@ -164,6 +201,12 @@ class SqliteHistory:
         with self._lock:  # or it would be closed under a thread that reads
             self._connection.close()
 
+    def _purge(self) -> None:
+        """What was deleted long ago; a full disk is no reason not to read."""
+        with suppress(HistoryError), self._transaction() as connection:
+            limit = time.time() - _LEFT_BEHIND_SECONDS
+            connection.execute("DELETE FROM conversation WHERE deleted_at < ?", (limit,))
+
     def _still_there(self, connection: sqlite3.Connection, key: int | None) -> Mapping[int, Message] | None:
         """The messages of a conversation that need not be written again; None where there is none to add to."""
         if key is None:
@@ -181,8 +224,9 @@ class SqliteHistory:
         with self._lock:
             try:
                 yield self._connection
-            except sqlite3.Error as error:
-                raise HistoryError(f"The history {self._path} cannot be read: {error}.", _hint(error)) from error
+            except SQLITE_ERRORS as error:
+                reason = f"The history {self._path} cannot be read: {reason_of(error)}."
+                raise HistoryError(reason, _hint(error)) from error
             except (ValueError, KeyError, TypeError) as error:
                 raise HistoryError(f"The history {self._path} holds a conversation that makes no sense.") from error
 
@@ -198,14 +242,23 @@ class SqliteHistory:
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
                     raise
-            except sqlite3.Error as error:
-                raise HistoryError(f"The history {self._path} cannot be written: {error}.", _hint(error)) from error
+            except SQLITE_ERRORS as error:
+                reason = f"The history {self._path} cannot be written: {reason_of(error)}."
+                raise HistoryError(reason, _hint(error)) from error
 
 
 def _added(connection: sqlite3.Connection, title: str) -> int:
-    added = connection.execute("INSERT INTO conversation (title, settings, changed_at) VALUES (?, '{}', 0)", (title,))
-    assert added.lastrowid is not None
-    return added.lastrowid
+    """Under a number that no message has: in a damaged file, some may belong to none that is there."""
+    (highest,) = connection.execute(
+        "SELECT max(coalesce((SELECT max(key) FROM conversation WHERE key < ?1), 0),"
+        " coalesce((SELECT max(conversation) FROM message WHERE conversation < ?1), 0))",
+        (_MOST_KEYS,),
+    ).fetchone()
+    key = int(highest) + 1
+    connection.execute(
+        "INSERT INTO conversation (key, title, settings, changed_at) VALUES (?, ?, '{}', 0)", (key, title)
+    )
+    return key
 
 
 def _write(connection: sqlite3.Connection, key: int, number: int, message: Message, parent: int | None) -> None:
@@ -240,16 +293,18 @@ def _describe(connection: sqlite3.Connection, key: int, tree: MessageTree, setti
     return changed_at
 
 
-def _show(tree: MessageTree, leaves: object) -> None:
-    known = {number for number, _ in tree.nodes()}
-    for number in leaves if isinstance(leaves, list) else ():
-        if number in known:
-            tree.show(number)
-
-
-def _summary(row: tuple[int, str, float, int, str]) -> Summary:
+def _summary(row: Sequence[object]) -> Summary:
+    """Whatever the row holds."""
     key, title, changed_at, message_count, model = row
-    return Summary(key, title, datetime.fromtimestamp(changed_at, UTC), message_count, model)
+    assert isinstance(key, int), "the table's own number"
+    count = message_count if isinstance(message_count, int) and 0 <= message_count < _MOST_MESSAGES else 0
+    return Summary(key, rows.text_of(title), _date(changed_at), count, rows.text_of(model))
+
+
+def _date(seconds: object) -> datetime:
+    """The beginning of 1970 where it is none."""
+    is_sane = isinstance(seconds, int | float) and 0 <= seconds < _LATEST_SECONDS
+    return datetime.fromtimestamp(seconds if is_sane else 0, UTC)  # type: ignore[arg-type]  # a number, if sane
 
 
 def _summaries(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int, Summary]:
@@ -260,12 +315,12 @@ def _summaries(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int,
     return {row[0]: _summary(row) for row in found}
 
 
-def _hint(error: sqlite3.Error) -> str:
+def _hint(error: Exception) -> str:
     said = str(error)
     if "full" in said:
         return "Make room on the disk; until then, what is said is not kept."
     if "locked" in said:
         return "Another program holds it; close it and try again."
-    if "malformed" in said or "not a database" in said:
-        return "Rename the file, and a new history is begun at the next start."
+    if is_damage(error):
+        return REPAIR
     return "What is said now is not kept."

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+from converters.regular_file import read_regular
 from sparkdesk.chat.messages import Attachment
 from sparkdesk.errors import UsageError
 
@@ -27,7 +28,7 @@ def read_attachment(path: Path) -> Attachment:
         if size_bytes > LARGEST_BYTES:
             most = LARGEST_BYTES // 1_000_000
             raise UsageError(f"{path.name} has {size_bytes / 1e6:.1f} MB; at most {most} MB can be attached.")
-        data = path.read_bytes()
+        data = read_regular(path, LARGEST_BYTES)
     except FileNotFoundError:
         raise UsageError(f"There is no file {path}.") from None
     except OSError as error:

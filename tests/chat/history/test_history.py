@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sparkdesk.chat.history import schema
 from sparkdesk.chat.history.memory import MemoryHistory
-from sparkdesk.chat.history.opening import AnyHistory, open_history
+from sparkdesk.chat.history.pending import PendingHistory
 from sparkdesk.chat.history.schema import VERSION
 from sparkdesk.chat.history.sqlite import SqliteHistory
 from sparkdesk.chat.messages import Attachment, Message
@@ -32,9 +32,14 @@ TRACE = Trace((Stretch(2, DRAFTED, 1, 0.5), Stretch(1, BONUS)), (RoundMark(2, 3,
 SETTINGS = ChatSettings(system_prompt="Be brief.", sampling=SamplingSettings(temperature=0.3), is_thinking=True)
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+AnyHistory = SqliteHistory | MemoryHistory | PendingHistory
+
+
+@pytest.fixture(params=["sqlite", "memory", "pending"])
 def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyHistory]:
-    made = SqliteHistory(tmp_path / "kept.db") if request.param == "sqlite" else MemoryHistory()
+    made: AnyHistory = MemoryHistory()
+    if request.param != "memory":
+        made = (SqliteHistory if request.param == "sqlite" else PendingHistory)(tmp_path / "kept.db")
     yield made
     made.close()
 
@@ -349,8 +354,9 @@ def test_a_damaged_file_is_set_aside(tmp_path: Path, damage: str) -> None:
     history.keep(None, talk("a" * 100_000), SETTINGS)
     history.close()
     path.write_bytes(b"no database at all" * 1000 if damage == "garbage" else path.read_bytes()[:5000])
-    again, said = open_history(path)
-    assert isinstance(again, SqliteHistory) and "damaged" in said and not again.newest()
+    again = PendingHistory(path)
+    assert not again.not_kept and "damaged" in again.notice and not again.newest()
+    again.close()
     assert len(list(tmp_path.glob("kept-damaged-*.db"))) == 1
 
 
@@ -360,8 +366,9 @@ def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     connection.close()
-    again, said = open_history(path)
-    assert isinstance(again, MemoryHistory) and "newer SparkDesk" in said and path.exists()
+    again = PendingHistory(path)
+    assert "newer SparkDesk" in again.not_kept and path.exists()
+    again.close()
 
 
 def test_an_older_file_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,13 +383,17 @@ def test_an_older_file_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest
     assert history._connection.execute("SELECT colour FROM conversation").fetchall() == [(None,)]
     history.close()
     monkeypatch.undo()
-    assert isinstance(open_history(path)[0], MemoryHistory), "what is newer now is left alone"
+    again = PendingHistory(path)
+    assert "newer" in again.not_kept, "what is newer now is left alone"
+    again.close()
 
 
 def test_without_a_place_to_write_the_desk_works_on(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    again, said = open_history(tmp_path / "file" / "kept.db")
-    assert isinstance(again, MemoryHistory) and "cannot be opened" in said and "not kept" in said
+    again = PendingHistory(tmp_path / "file" / "kept.db")
+    assert "cannot be opened" in again.not_kept and "not kept" in again.not_kept
+    assert titles(again) == [] and kept(again, talk("Hello")) < 0 and titles(again) == ["Hello"]
+    again.close()
 
 
 def test_a_trace_survives_being_packed() -> None:

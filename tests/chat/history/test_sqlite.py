@@ -108,6 +108,8 @@ def test_a_title_of_the_users_own_is_known_at_once() -> None:
 
 def test_a_history_that_fails_costs_no_reply() -> None:
     class Full:
+        not_kept = ""
+
         def keep(self, key: int | None, tree: MessageTree, settings: ChatSettings) -> int | None:
             raise HistoryError("The disk is full.", "Make room.")
 
