@@ -1,10 +1,12 @@
 """The command line as a whole: finds the command, runs it, and turns what went wrong into words and an exit code."""
 
 import os
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from sparkdesk import __version__
 from sparkdesk.cli.parser import Parser
@@ -32,12 +34,14 @@ _JUST_LOOKING = ("doctor", "paths")
 _DESCRIPTION = "Run a local model together with its DSpark draft, and watch what speculative decoding gains."
 _EPILOG = "Without a command: the screen, with Spark Tiny, or with the pair given by --pair, or --target and --draft."
 _INTERRUPTED = 130
+_SIGNALLED = 128
 _BROKEN_PIPE = 141
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
+    before = _end_in_order()
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()
@@ -60,6 +64,24 @@ def run(arguments: Sequence[str]) -> int:
         return explained(error)
     except Exception as error:
         return _report_defect(error)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_in_order() -> dict[int, Any]:
+    """SIGTERM, and SIGHUP of a closed terminal, end a command as Ctrl+C does: what is half written is removed, and the
+    children are ended. Returns the handlers there were."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    try:
+        # Whoever ignores one, as nohup does, means it.
+        return {each: signal.signal(each, _exit) for each in numbers if signal.getsignal(each) is not signal.SIG_IGN}
+    except ValueError:  # not the main thread: somebody else looks after signals
+        return {}
+
+
+def _exit(number: int, frame: object) -> None:
+    raise SystemExit(_SIGNALLED + number)
 
 
 def _dispatch(arguments: Sequence[str]) -> int:

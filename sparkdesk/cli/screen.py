@@ -53,6 +53,7 @@ def show(desk: "Desk", options: Namespace, settings: Settings) -> int:
     from sparkdesk.ui.failure import Failure
     from sparkdesk.ui.settings.preferences import Preferences
     from sparkdesk.ui.supervisor import run_screen
+    from sparkdesk.ui.termination import Termination
 
     paths = user_paths()
 
@@ -62,9 +63,10 @@ def show(desk: "Desk", options: Namespace, settings: Settings) -> int:
         dress(app, settings if after is None else generation_args.settings_file())
         return app
 
-    failure = run_screen(desk, make_app, logs=paths.logs)
+    with Termination() as termination:
+        failure = run_screen(desk, make_app, logs=paths.logs, termination=termination)
     if failure is None:
-        return 0
+        return termination.exit_code
     say(f"sparkdesk: The screen ended by an unexpected error, {failure.place}. This is a bug in SparkDesk.")
     say(f"  Where it happened is recorded in {paths.logs / NAME}; please report it.")
     if failure.draft.text.strip():

@@ -11,15 +11,17 @@ from sparkdesk.ui.desk import Desk
 from sparkdesk.ui.failure import Failure
 from sparkdesk.ui.recovery import RecoveryApp, Way
 from sparkdesk.ui.session_log import report
+from sparkdesk.ui.termination import Termination
 
 MakeApp = Callable[[Failure | None, bool], SparkDeskApp]
 """Given the failure of the screen before, if there was one, and whether to begin another conversation."""
 
 
-def run_screen(desk: Desk, make_app: MakeApp, *, logs: Path) -> Failure | None:
+def run_screen(desk: Desk, make_app: MakeApp, *, logs: Path, termination: Termination) -> Failure | None:
     """Leaves the desk closed. The failure after which the user left is returned; None for an ordinary end.
 
-    `logs` is the folder where the stacks of failures are written.
+    `logs` is the folder where the stacks of failures are written. `termination` has asked for the end where its exit
+    code is not 0.
     """
     threading.excepthook = lambda failed: _note_thread(failed, logs)  # its own would write over the screen
     failure: Failure | None = None
@@ -28,25 +30,28 @@ def run_screen(desk: Desk, make_app: MakeApp, *, logs: Path) -> Failure | None:
         at_the_end.callback(desk.close)
         while True:
             app = make_app(failure, is_new)
+            termination.is_for(app)
             app.run()
             failure = app.failure
             if failure is None:
                 at_the_end.pop_all()  # it was closed with the screen
                 return None
-            way = _ask(failure, desk, logs, is_repeated=failure.place in places)
+            way = _ask(failure, desk, logs, termination, is_repeated=failure.place in places)
             places.add(failure.place)
-            if way is Way.LEAVE:
+            if way is Way.LEAVE or termination.exit_code:
                 return failure
             is_new = way is Way.NEW_CHAT
 
 
-def _ask(failure: Failure, desk: Desk, logs: Path, *, is_repeated: bool) -> Way:
+def _ask(failure: Failure, desk: Desk, logs: Path, termination: Termination, *, is_repeated: bool) -> Way:
     log = _written(failure.error, logs)
     home = Path.home()
     where = stacks(failure.error).replace(str(home), "~")
     told = report(failure.noted, model=desk.model, engine_words=desk.engine_words, home=home)
     told = f"{told}\n\nWhere the error happened\n{where}"
-    return RecoveryApp(failure, log=log, report=told, is_repeated=is_repeated).run() or Way.LEAVE
+    app = RecoveryApp(failure, log=log, report=told, is_repeated=is_repeated)
+    termination.is_for(app)
+    return app.run() or Way.LEAVE
 
 
 def _written(error: BaseException, logs: Path) -> Path | None:

@@ -56,6 +56,36 @@ def test_ctrl_c_ends_the_reply_and_the_engine(reaches: str, synthetic_pair: Synt
 
 
 @pytest.mark.native
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="counts processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_ways_to_end_it_end_the_engine_too(number: signal.Signals, synthetic_pair: SyntheticPair) -> None:
+    process = start_endless(synthetic_pair)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode == 128 + number
+    assert b"Traceback" not in said
+    assert others_in_group(process.pid) == []
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_conversion_that_is_ended_leaves_nothing_half_written(number: signal.Signals, tmp_path: Path) -> None:
+    """27 of 83 killed writers left their temporaries."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    shape = ("--hidden", "512", "--layers", "12", "--vocabulary", "60000")
+    command = (*COMMAND, "bench", "synth", "--out", str(folder / "pair"), *shape)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not any(path.stat().st_size > 1_000_000 for path in folder.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode == 128 + number, said
+    assert list(folder.iterdir()) == [] and b"Traceback" not in said
+
+
+@pytest.mark.native
 def test_a_reader_that_goes_away_is_no_error(synthetic_pair: SyntheticPair) -> None:
     process = start_endless(synthetic_pair)
     assert process.stdout is not None and process.stderr is not None

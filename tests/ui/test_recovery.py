@@ -21,6 +21,7 @@ from sparkdesk.ui.chat.widgets.prompt import Prompt
 from sparkdesk.ui.chat.widgets.transcript import Transcript
 from sparkdesk.ui.failure import Draft, Failure
 from sparkdesk.ui.recovery import RecoveryApp, Way, draft_sentence
+from sparkdesk.ui.termination import Termination
 from tests.ui.fake_desk import FakeDesk, Script
 
 SECRET = "the user's secret words"
@@ -141,7 +142,7 @@ class Screens:
         def make(after: Failure | None, is_new: bool) -> SparkDeskApp:
             return Desk(self.desk, after=after, is_new=is_new)
 
-        return supervisor.run_screen(self.desk, make, logs=self.logs)
+        return supervisor.run_screen(self.desk, make, logs=self.logs, termination=Termination())
 
 
 @pytest.fixture
