@@ -5,7 +5,6 @@ from sparkdesk.engine.llama.devices import Device, devices
 from sparkdesk.engine.llama.grammar import Grammar
 from sparkdesk.engine.llama.library import TESTED_VERSION, missing_symbols, supports_gpu, system_info
 from sparkdesk.engine.llama.model import Model
-from sparkdesk.engine.llama.schema import gbnf_of_schema
 
 __all__ = [
     "TESTED_VERSION",
@@ -14,7 +13,6 @@ __all__ = [
     "Grammar",
     "Model",
     "devices",
-    "gbnf_of_schema",
     "missing_symbols",
     "supports_gpu",
     "system_info",

@@ -5,6 +5,7 @@ import ctypes
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -18,8 +19,9 @@ from sparkdesk.engine.sampling import Ids
 from sparkdesk.errors import GrammarError
 
 _ROOT = "root"
-_LONGEST_STEP_S = 2.0
-"""A whole vocabulary takes a tenth of a second. An ambiguous grammar that takes longer soon takes for ever."""
+_USUAL_STEP_S, _MOST_SLOWNESS_S = 0.2, 1.5
+"""A whole vocabulary takes a tenth of a second. An ambiguous grammar that takes longer soon takes for ever: what all
+steps of a reply take beyond the usual is bounded."""
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 _SAID_BYTES = 4096
 
@@ -29,6 +31,7 @@ class Grammar:
 
     def __init__(self, model: Model, gbnf: str) -> None:
         """Raises GrammarError with llama.cpp's own words where it cannot use the grammar."""
+        self._slowness = _Slowness()
         complaints.take()
         vocabulary = C.llama_model_get_vocab(model.pointer)
         with _stderr_apart() as said:
@@ -53,7 +56,7 @@ class Grammar:
         data = ctypes.cast(candidates.ctypes.data, C.llama_token_data_p)
         array = C.llama_token_data_array(data=data, size=len(ids), selected=-1, sorted=False)
         C.llama_sampler_apply(self._pointer, ctypes.byref(array))
-        _check_time(began)
+        self._slowness.add(perf_counter() - began)
         may: NDArray[np.bool_] = candidates["logit"] == 0
         return may
 
@@ -61,20 +64,30 @@ class Grammar:
         """Go on after `token`, which must be allowed: llama.cpp ends the process over one that is not."""
         began = perf_counter()
         C.llama_sampler_accept(self._pointer, token)
-        _check_time(began)
+        self._slowness.add(perf_counter() - began)
 
     def copy(self) -> "Grammar":
         other = Grammar.__new__(Grammar)
-        other._pointer = C.llama_sampler_clone(self._pointer)
+        began = perf_counter()
+        other._pointer, other._slowness = C.llama_sampler_clone(self._pointer), self._slowness
+        self._slowness.add(perf_counter() - began)
         return other
 
 
-def _check_time(began: float) -> None:
-    if perf_counter() - began > _LONGEST_STEP_S:
-        raise GrammarError(
-            f"The grammar is too ambiguous: one step of it took {perf_counter() - began:.0f} seconds.",
-            "Write it so that few of its rules can match the same text.",
-        )
+@dataclass(slots=True)
+class _Slowness:
+    """Of a grammar and all its copies."""
+
+    total_s: float = 0.0
+
+    def add(self, step_s: float) -> None:
+        """Raises GrammarError where it has become too much."""
+        self.total_s += max(0.0, step_s - _USUAL_STEP_S)
+        if self.total_s > _MOST_SLOWNESS_S:
+            raise GrammarError(
+                f"The grammar is too ambiguous: one step of it took {step_s:.1f} seconds.",
+                "Write it so that few of its rules can match the same text.",
+            )
 
 
 @contextlib.contextmanager
