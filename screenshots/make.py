@@ -27,9 +27,9 @@ from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui.app import SparkDeskApp
 from sparkdesk.ui.chat.screen import ChatScreen
 from sparkdesk.ui.chat.state import Stage
-from sparkdesk.ui.chat.widgets.prompt import Prompt
-from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.protocol import Backend
 from sparkdesk.ui.settings.preferences import Preferences
+from sparkdesk.ui.shared.prompt import Prompt
 
 HERE = Path(__file__).parent
 SIZE, SMALL = (120, 36), (80, 24)
@@ -191,12 +191,12 @@ async def _take_all(options: argparse.Namespace, folder: Path) -> None:
 
 
 @contextmanager
-def _desk(options: argparse.Namespace) -> Iterator[Desk]:
+def _desk(options: argparse.Namespace) -> Iterator[Backend]:
     """The same parts as the command line puts together, with the usual settings and a fixed seed."""
     if options.fake:
-        from tests.ui.fake_desk import FakeDesk, Script
+        from tests.ui.fake_backend import FakeBackend, Script
 
-        yield FakeDesk(Script(is_paced=True))
+        yield FakeBackend(Script(is_paced=True))
         return
     from sparkdesk.backend.local import LocalBackend
     from sparkdesk.backend.shared_engine import SharedEngine
@@ -204,12 +204,13 @@ def _desk(options: argparse.Namespace) -> Iterator[Desk]:
     from sparkdesk.config.paths import user_paths
     from sparkdesk.engine.settings import LoadSettings, SamplingSettings
     from sparkdesk.loading.choice import chosen_pair
+    from sparkdesk.runner.client import EngineClient
 
     pair = chosen_pair(options.target, options.draft)
     chat = ChatSettings(sampling=SamplingSettings(seed=7))
-    with SharedEngine(machine_file=user_paths().machine_file) as engine:
+    with EngineClient(machine_file=user_paths().machine_file) as client:
         yield LocalBackend(
-            pair, engine, how=lambda: LoadSettings(""), chat=chat, history_file=user_paths().history_file
+            pair, SharedEngine(client), how=lambda: LoadSettings(""), chat=chat, history_file=user_paths().history_file
         )
 
 

@@ -1,10 +1,10 @@
-"""The bench that the screen is given: the journeys of bench/ with the desk's own engine."""
+"""The bench that the screen is given: the measurements of bench/ with the engine that also makes the replies."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sparkdesk.backend.shared_engine import SharedEngine
 from sparkdesk.bench.requests import CardMade, SuiteAsked, SweepAsked
@@ -14,23 +14,38 @@ from sparkdesk.loading import bench_adapters
 from sparkdesk.loading.choice import DEMO_NAME
 
 if TYPE_CHECKING:
-    from sparkdesk.backend.local import LocalBackend
     from sparkdesk.bench.race import RaceEvent, RaceSettings
     from sparkdesk.bench.results import Comparison
     from sparkdesk.bench.run_store import KeptRun
     from sparkdesk.bench.suite import Prompt
     from sparkdesk.bench.sweep import Swept, Tuned
+    from sparkdesk.chat.conversation import Conversation
+    from sparkdesk.loading.choice import PairFiles
 
 
-class DeskBench:
-    """Satisfies ui.measuring.Bench. Runs are kept in `folder`."""
+class LoadedModels(Protocol):
+    """What is asked of the backend whose engine is measured."""
 
-    def __init__(self, desk: "LocalBackend", engine: SharedEngine, *, folder: Path) -> None:
-        self._desk, self._engine, self._folder = desk, engine, folder
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def conversation(self) -> "Conversation": ...
+
+    def files(self) -> "PairFiles":
+        """Of the pair that is loaded."""
+        ...
+
+
+class LocalBench:
+    """Satisfies ui.bench.protocol.Bench. Runs are kept in `folder`."""
+
+    def __init__(self, loaded: LoadedModels, engine: SharedEngine, *, folder: Path) -> None:
+        self._loaded, self._engine, self._folder = loaded, engine, folder
 
     @property
     def sampling(self) -> SamplingSettings:
-        return self._desk.conversation.settings.sampling
+        return self._loaded.conversation.settings.sampling
 
     def prompts(self) -> "Sequence[Prompt]":
         from sparkdesk.bench.suite import read_suite
@@ -79,7 +94,7 @@ class DeskBench:
         from sparkdesk.bench.run_report import RunSettings, record
         from sparkdesk.bench.run_store import keep_run
 
-        files = self._desk.files().by_role
+        files = self._loaded.files().by_role
         settings = RunSettings(
             command=self._command(asked, files),
             suite=self._suite,
@@ -109,7 +124,7 @@ class DeskBench:
         from sparkdesk.bench.run_store import hashes_of, remember_hashes
 
         if hashes_of(run) is None:
-            files = self._desk.files().by_role
+            files = self._loaded.files().by_role
             check_files(run.found, files)
             run = remember_hashes(run, (yield from hashes(files)))
         card = card_of(run.found, hashes_of(run) or {})
@@ -126,12 +141,12 @@ class DeskBench:
         """Spark Tiny knows too little for the default one."""
         from sparkdesk.bench.suite import DEFAULT, TINY
 
-        return TINY if self._desk.name == DEMO_NAME else DEFAULT
+        return TINY if self._loaded.name == DEMO_NAME else DEFAULT
 
     def _command(self, asked: SuiteAsked, files: Mapping[str, Path]) -> str:
         """What measures the same on the command line; files by their names alone."""
         words = ["sparkdesk", "bench", "run"]
-        if self._desk.name != DEMO_NAME:
+        if self._loaded.name != DEMO_NAME:
             words += [word for role, path in files.items() for word in (f"--{role}", path.name)]
         words += ["--suite", self._suite, "--domains", ",".join(asked.domains)]
         words += ["--limit", str(asked.per_domain)] if asked.per_domain is not None else []

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from sparkdesk.chat.responder import Responder
 
 
-class DeskConversations:
+class BackendConversations:
     """One is open at a time. What is heavy, jinja2 and sqlite3, is imported with the first use."""
 
-    def __init__(self, speaker: Callable[[], "Responder"], *, chat: ChatSettings, history_file: Path | None) -> None:
-        """`speaker` makes one for a conversation; `chat` is what the command line and the settings ask for."""
-        self._speaker, self._chat, self._file = speaker, chat, history_file
+    def __init__(self, responder: Callable[[], "Responder"], *, chat: ChatSettings, history_file: Path | None) -> None:
+        """`responder` makes one for a conversation; `chat` is what the command line and the settings ask for."""
+        self._responder, self._chat, self._file = responder, chat, history_file
         self._open: Conversation | None = None
         self._history: AnyHistory | None = None
         self._trouble = ""
@@ -58,7 +58,7 @@ class DeskConversations:
         settings = self.settings
         if settings.sampling == SamplingSettings():  # nobody chose anything
             settings = replace(settings, sampling=self.recommended(self._advised_for))
-        self._open = Conversation(self._speaker(), settings=settings, keeper=self.history)
+        self._open = Conversation(self._responder(), settings=settings, keeper=self.history)
         return self._open
 
     def take(self, key: int) -> "Conversation":
@@ -67,12 +67,12 @@ class DeskConversations:
 
         kept = self.history.read(key)
         settings = replace(kept.settings, speculation=self.speculation)
-        self._open = Conversation(self._speaker(), settings=settings, tree=kept.tree, keeper=self.history, key=key)
+        self._open = Conversation(self._responder(), settings=settings, tree=kept.tree, keeper=self.history, key=key)
         return self._open
 
     def go_on(self) -> None:
         """With what has been loaded now."""
-        self.open.attach(self._speaker())
+        self.open.attach(self._responder())
 
     def recommended(self, model: ModelInfo | None) -> SamplingSettings:
         from sparkdesk.chat.recommended import recommended_sampling

@@ -1,13 +1,14 @@
-"""The desk the screen is given: a chosen pair, the engine's process, and the conversation with it."""
+"""The models of this machine behind the screen: a chosen pair, the engine's process, and the conversation with it."""
 
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkdesk.backend.conversations import DeskConversations
+from sparkdesk.backend.conversations import BackendConversations
 from sparkdesk.backend.shared_engine import SharedEngine
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.engine.model_info import ModelInfo
@@ -20,7 +21,7 @@ from sparkdesk.loading.loading import open_pair
 from sparkdesk.loading.placement import LoadedPair, room_without
 
 if TYPE_CHECKING:
-    from sparkdesk.backend.bench import DeskBench
+    from sparkdesk.backend.bench import LocalBench
     from sparkdesk.backend.models import LocalModels
     from sparkdesk.chat.conversation import Conversation
     from sparkdesk.chat.history.pending import AnyHistory
@@ -32,7 +33,7 @@ _LAST_WORDS_SECONDS = 1.0
 
 
 class LocalBackend:
-    """Satisfies ui.desk.Desk. Nothing is started before `open`."""
+    """Satisfies ui.protocol.Backend. Nothing is started before `load`."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class LocalBackend:
         Without `history_file` conversations end with the program.
         """
         self._pair, self._engine, self._how = pair, engine, how
-        self._conversations = DeskConversations(self._speaker, chat=chat, history_file=history_file)
+        self._conversations = BackendConversations(self._responder, chat=chat, history_file=history_file)
         self._files: PairFiles | None = None
         self._is_closed = False
 
@@ -66,11 +67,11 @@ class LocalBackend:
 
     @property
     def model(self) -> ModelInfo | None:
-        return self._engine.model if self._engine.is_alive else None
+        return self._engine.model if self._engine.client.is_alive else None
 
     @property
     def engine_words(self) -> str:
-        return self._engine.last_words
+        return self._engine.client.last_words
 
     @property
     def recommended(self) -> SamplingSettings:
@@ -83,15 +84,6 @@ class LocalBackend:
         if model is None or self._files is None:
             return None
         return LoadedPair(self._files, model.context_tokens, model.gpu_layers)
-
-    @property
-    def shelf(self) -> "LocalModels":
-        from sparkdesk.backend.models import LocalModels
-        from sparkdesk.config.paths import user_paths
-        from sparkdesk.config.settings import read_settings
-
-        paths = user_paths()
-        return LocalModels(self, paths, read_settings(paths.settings_file), how=self._how)
 
     @property
     def conversation(self) -> "Conversation":
@@ -120,22 +112,31 @@ class LocalBackend:
     def is_measuring(self) -> bool:
         return self._engine.is_reserved
 
-    @property
-    def bench(self) -> "DeskBench":
-        from sparkdesk.backend.bench import DeskBench
+    @cached_property
+    def models(self) -> "LocalModels":
+        from sparkdesk.backend.models import LocalModels
+        from sparkdesk.config.paths import user_paths
+        from sparkdesk.config.settings import read_settings
+
+        paths = user_paths()
+        return LocalModels(self, paths, read_settings(paths.settings_file), how=self._how)
+
+    @cached_property
+    def bench(self) -> "LocalBench":
+        from sparkdesk.backend.bench import LocalBench
         from sparkdesk.config.paths import user_paths
 
-        return DeskBench(self, self._engine, folder=user_paths().runs)
+        return LocalBench(self, self._engine, folder=user_paths().runs)
 
-    def open(self) -> Generator[Progress | Notice, None, None]:
-        yield from self._opened(self.speculation)
+    def load(self) -> Generator[Progress | Notice, None, None]:
+        yield from self._load(self.speculation)
 
-    def _opened(self, speculation: SpeculationSettings) -> Generator[Progress | Notice, None, None]:
+    def _load(self, speculation: SpeculationSettings) -> Generator[Progress | Notice, None, None]:
         steps = self._steps(speculation)
         try:
             for event in steps:
                 if self._is_closed:
-                    raise EngineError("The desk was closed while the models were being made ready.")
+                    raise EngineError("SparkDesk was closed while the models were being made ready.")
                 yield event
         finally:
             steps.close()
@@ -144,7 +145,7 @@ class LocalBackend:
         _let_the_engine_go_first()
 
     def reload(self) -> Generator[Progress | Notice, None, None]:
-        yield from self.open()
+        yield from self.load()
         self._conversations.go_on()
 
     def switch(self, pair: str) -> Generator[Progress | Notice, None, None]:
@@ -153,7 +154,7 @@ class LocalBackend:
         old, self._pair = self._pair, named_pair(pair)
         try:
             # A fixed draft length was chosen for the old pair's draft: a shorter block is no reason to refuse this one.
-            yield from self._opened(SpeculationSettings(self.speculation.is_enabled))
+            yield from self._load(SpeculationSettings(self.speculation.is_enabled))
         except BaseException:
             self._pair = old
             raise
@@ -163,10 +164,10 @@ class LocalBackend:
         """A reply in the making is stopped and kept."""
         self._is_closed = True
         self._conversations.rest(_LAST_WORDS_SECONDS)
-        self._engine.close()
+        self._engine.client.close()
         self._conversations.close()
 
-    def _speaker(self) -> "Responder":
+    def _responder(self) -> "Responder":
         from sparkdesk.chat.local_responder import LocalResponder
 
         return LocalResponder(self._engine)
@@ -175,7 +176,7 @@ class LocalBackend:
         files: PairFiles = yield from self._pair.prepare()
         pair = replace(self._pair, prepare=lambda: _ready(files))
         room = self._room_without_loaded
-        yield from open_pair(self._engine, pair, how=self._how(), speculation=speculation, ask_room=room)
+        yield from open_pair(self._engine.client, pair, how=self._how(), speculation=speculation, ask_room=room)
         self._files = files
 
     def _room_without_loaded(self) -> FreeMemory:

@@ -1,4 +1,4 @@
-"""The shelf the models screen is given: this user's library, the catalogue, the hub, and building pairs."""
+"""What the models screen is given: this user's library, the catalogue, the hub, and building pairs."""
 
 import shutil
 import time
@@ -36,19 +36,19 @@ _BACKGROUND_NICENESS = 15
 
 
 class Loads(Protocol):
-    """What the shelf asks of the desk."""
+    """What is asked of the backend."""
 
     @property
     def loaded(self) -> "LoadedPair | None": ...
 
 
 class LocalModels:
-    """Satisfies ui.shelf.Shelf."""
+    """Satisfies ui.models.protocol.ModelManager."""
 
     bundled = DEMO_NAME
 
-    def __init__(self, desk: Loads, paths: Paths, settings: Settings, *, how: Callable[[], LoadSettings]) -> None:
-        self._desk, self._paths, self._settings, self._how = desk, paths, settings, how
+    def __init__(self, backend: Loads, paths: Paths, settings: Settings, *, how: Callable[[], LoadSettings]) -> None:
+        self._backend, self._paths, self._settings, self._how = backend, paths, settings, how
         self._room: FreeMemory | None = None
         self._room_at_s = 0.0
 
@@ -226,7 +226,7 @@ class LocalModels:
         from sparkdesk.loading.placement import room_without
 
         if self._room is None or time.monotonic() - self._room_at_s > _ROOM_HOLDS_S:
-            self._room, self._room_at_s = room_without(free_room(), self._desk.loaded), time.monotonic()
+            self._room, self._room_at_s = room_without(free_room(), self._backend.loaded), time.monotonic()
         return self._room
 
     # The library
@@ -244,7 +244,7 @@ class LocalModels:
     def _refuse_loaded(self, what: "Pair | Model | Partial") -> None:
         from sparkdesk.library.model import Pair, Partial
 
-        loaded = self._desk.loaded
+        loaded = self._backend.loaded
         if loaded is None or isinstance(what, Partial):
             return
         models = what.models if isinstance(what, Pair) else (what,)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class NoBench:
-    """Satisfies ui.measuring.Bench."""
+    """Satisfies ui.bench.protocol.Bench."""
 
     sampling = SamplingSettings()
 

@@ -1,10 +1,11 @@
-"""The desk in front of a server somewhere else: the same screen, with replies that come over the network."""
+"""A server somewhere else behind the screen: the same conversations, with replies that come over the network."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkdesk.backend.conversations import DeskConversations
+from sparkdesk.backend.conversations import BackendConversations
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
@@ -26,7 +27,7 @@ _LAST_WORDS_SECONDS = 1.0
 
 
 class RemoteBackend:
-    """Satisfies ui.desk.Desk. The server is first asked in `open`."""
+    """Satisfies ui.protocol.Backend. The server is first asked in `load`."""
 
     examples = GENERAL_EXAMPLES
     is_measuring = False
@@ -48,7 +49,7 @@ class RemoteBackend:
         self._server: Server | None = None
         self._served: ServedModel | None = None
         self._model: ModelInfo | None = None
-        self._conversations = DeskConversations(self._make_speaker, chat=chat, history_file=history_file)
+        self._conversations = BackendConversations(self._make_responder, chat=chat, history_file=history_file)
 
     @property
     def name(self) -> str:
@@ -78,14 +79,14 @@ class RemoteBackend:
     def history(self) -> "AnyHistory":
         return self._conversations.history
 
-    @property
+    @cached_property
     def bench(self) -> "NoBench":
         from sparkdesk.backend.no_bench import NoBench
 
         return NoBench(self._name)
 
-    @property
-    def shelf(self) -> "LocalModels":
+    @cached_property
+    def models(self) -> "LocalModels":
         from sparkdesk.backend.models import LocalModels
         from sparkdesk.config.paths import user_paths
         from sparkdesk.config.settings import read_settings
@@ -99,7 +100,7 @@ class RemoteBackend:
     def open_conversation(self, key: int) -> "Conversation":
         return self._conversations.take(key)
 
-    def open(self) -> Iterator[Progress | Notice]:
+    def load(self) -> Iterator[Progress | Notice]:
         yield Progress(f"Asking {self._name}", 0, 0, "")
         server = self._make_server()
         try:
@@ -116,7 +117,7 @@ class RemoteBackend:
             yield Notice(trouble)
 
     def reload(self) -> Iterator[Progress | Notice]:
-        yield from self.open()
+        yield from self.load()
         self._conversations.go_on()
 
     def switch(self, pair: str) -> Iterator[Progress | Notice]:
@@ -131,7 +132,7 @@ class RemoteBackend:
             self._server.close()
         self._conversations.close()
 
-    def _make_speaker(self) -> "RemoteResponder":
+    def _make_responder(self) -> "RemoteResponder":
         from sparkdesk.remote.responder import RemoteResponder
 
         if self._server is None or self._served is None:

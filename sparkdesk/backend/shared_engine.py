@@ -1,11 +1,11 @@
-"""The desk's engine, which makes replies and is measured with: never both at once, for the figures would be false."""
+"""The engine that makes replies and is measured with: never both at once, for the figures would be false."""
 
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
-from sparkdesk.engine.settings import GenerationSettings
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.settings import GenerationSettings, SpeculationSettings
 from sparkdesk.errors import EngineBusy
 from sparkdesk.runner.client import EngineClient
 from sparkdesk.runner.protocol import Compared, Finished, Prefilling, RoundDone
@@ -14,15 +14,23 @@ _MEASURING = ("The bench is measuring with this model.", "Wait for its end, or s
 _REPLYING = ("A reply is being written.", "Wait for its end, or stop it: Esc in the chat.")
 
 
-class SharedEngine(EngineClient):
-    """An engine that one thread can have for itself; others are refused then, with EngineBusy, and do not queue."""
+class SharedEngine:
+    """An engine that one thread can have for itself; others are refused then, with EngineBusy, and do not queue.
 
-    def __init__(self, *, machine_file: Path | None = None, learnt_folder: Path | None = None) -> None:
-        super().__init__(machine_file=machine_file, learnt_folder=learnt_folder)
+    Satisfies chat.engine.Engine and bench.engine.Engine. What concerns all who share it, loading and the end of its
+    process, is the client's.
+    """
+
+    def __init__(self, client: EngineClient) -> None:
+        self.client = client
         self._turns = threading.Lock()
         self._owner: int | None = None
         """The thread that has it."""
         self._replies = 0
+
+    @property
+    def model(self) -> ModelInfo | None:
+        return self.client.model
 
     @property
     def is_reserved(self) -> bool:
@@ -53,18 +61,24 @@ class SharedEngine(EngineClient):
             self._check_turn()
             self._replies += 1
         try:
-            yield from super().generate(tokens, settings, ignore_end, spells_control)
+            yield from self.client.generate(tokens, settings, ignore_end, spells_control)
         finally:
             with self._turns:
                 self._replies -= 1
 
     def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
         self._check_turn()
-        return super().tokenize(text, parse_special)
+        return self.client.tokenize(text, parse_special)
 
     def compare(self, tokens: Sequence[int], first: int, second: int) -> Compared:
         self._check_turn()
-        return super().compare(tokens, first, second)
+        return self.client.compare(tokens, first, second)
+
+    def set_speculation(self, settings: SpeculationSettings) -> None:
+        self.client.set_speculation(settings)
+
+    def cancel(self) -> None:
+        self.client.cancel()
 
     def _check_turn(self) -> None:
         if self._owner not in (None, threading.get_ident()):

@@ -35,7 +35,7 @@ def run(options: Namespace) -> int:
     from sparkdesk.config.paths import user_paths
 
     settings = generation_args.settings_file()
-    desk = RemoteBackend(
+    backend = RemoteBackend(
         lambda: _server(options.url, key),
         name=options.url,
         wanted=options.model,
@@ -43,7 +43,7 @@ def run(options: Namespace) -> int:
         chat=generation_args.chat_settings(options, settings),
         history_file=user_paths().history_file if settings.history else None,
     )
-    return show(desk, options, settings)
+    return show(backend, options, settings)
 
 
 def _server(url: str, key: str | None) -> "Server":

@@ -15,7 +15,7 @@ from sparkdesk.safe_text import safe_text
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 
 if TYPE_CHECKING:
-    from sparkdesk.ui.desk import Desk
+    from sparkdesk.ui.protocol import Backend
 
 
 def run(options: Namespace) -> int:
@@ -29,22 +29,23 @@ def open_screen(pair: ChosenPair, options: Namespace) -> int:
     from sparkdesk.backend.shared_engine import SharedEngine
     from sparkdesk.cli import generation_args
     from sparkdesk.config.paths import user_paths
+    from sparkdesk.runner.client import EngineClient
 
     settings = generation_args.settings_file()
     paths = user_paths()
-    engine = SharedEngine(machine_file=paths.machine_file, learnt_folder=paths.learnt)
-    desk = LocalBackend(
+    client = EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt)
+    backend = LocalBackend(
         pair,
-        engine,
+        SharedEngine(client),
         how=lambda: generation_args.loading(options, generation_args.settings_file()),
         chat=generation_args.chat_settings(options, settings),
         history_file=paths.history_file if settings.history else None,
     )
-    with engine:
-        return show(desk, options, settings)
+    with client:
+        return show(backend, options, settings)
 
 
-def show(desk: "Desk", options: Namespace, settings: Settings) -> int:
+def show(backend: "Backend", options: Namespace, settings: Settings) -> int:
     """The whole screen, until the user leaves; returns the exit code."""
     from sparkdesk.cli import generation_args
     from sparkdesk.config.paths import user_paths
@@ -59,12 +60,12 @@ def show(desk: "Desk", options: Namespace, settings: Settings) -> int:
 
     def make_app(after: Failure | None, is_new: bool) -> SparkDeskApp:
         preferences = Preferences(paths.settings_file, generation_args.instead_of_settings(options))
-        app = SparkDeskApp(desk, preferences, after=after, is_new=is_new)
+        app = SparkDeskApp(backend, preferences, after=after, is_new=is_new)
         dress(app, settings if after is None else generation_args.settings_file())
         return app
 
     with Termination() as termination:
-        failure = run_screen(desk, make_app, logs=paths.logs, termination=termination)
+        failure = run_screen(backend, make_app, logs=paths.logs, termination=termination)
     if failure is None:
         return termination.exit_code
     say(f"sparkdesk: The screen ended by an unexpected error, {failure.place}. This is a bug in SparkDesk.")

@@ -1,4 +1,4 @@
-"""The desk's application: composes and routes only. What happens on a screen is that screen's business."""
+"""The application: composes and routes only. What happens on a screen is that screen's business."""
 
 import asyncio
 import gc
@@ -19,8 +19,8 @@ from sparkdesk.config.paths import user_paths
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui import commands, messages, themes
 from sparkdesk.ui.chat.screen import ChatScreen
-from sparkdesk.ui.desk import Desk
 from sparkdesk.ui.failure import Failure, failure_of, restore_draft
+from sparkdesk.ui.protocol import Backend
 from sparkdesk.ui.routes import ROUTES, Route, route
 from sparkdesk.ui.session_log import Noted, now, report
 from sparkdesk.ui.settings.preferences import Preferences
@@ -51,14 +51,19 @@ class SparkDeskApp(App[None]):
     ]
 
     def __init__(
-        self, desk: Desk, preferences: Preferences | None = None, *, after: Failure | None = None, is_new: bool = False
+        self,
+        backend: Backend,
+        preferences: Preferences | None = None,
+        *,
+        after: Failure | None = None,
+        is_new: bool = False,
     ) -> None:
         """`after` is the failure of the screen before this one, whose draft comes back; `is_new` begins another
         conversation then."""
         super().__init__()
-        self.desk = desk
+        self.backend = backend
         self.failure: Failure | None = None
-        """Why the screen ended, when no one wanted it to. The desk is still open then."""
+        """Why the screen ended, when no one wanted it to. The backend is still open then."""
         self._after, self._is_new = after, is_new
         self.preferences = preferences or Preferences(user_paths().settings_file)
         self._is_closed = self._is_leaving = False
@@ -73,7 +78,7 @@ class SparkDeskApp(App[None]):
         return themes.FOREIGN
 
     def get_default_screen(self) -> Screen[None]:
-        return ChatScreen(self.desk)
+        return ChatScreen(self.backend)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         return commands.of_screen(screen)
@@ -94,14 +99,11 @@ class SparkDeskApp(App[None]):
             await self._start()
 
     async def _start(self) -> None:
-        if self._after is None:
-            await self.chat.start()
-            return
-        if self._is_new:
-            await asyncio.to_thread(self.desk.start_conversation)
-        restore_draft(self.chat, self._after.draft)
-        # What is loaded stays loaded: there is nothing to be done to open it.
-        await self.chat.start((lambda: iter(())) if self.desk.model is not None else None)
+        if self._after is not None:
+            if self._is_new:
+                await asyncio.to_thread(self.backend.start_conversation)
+            restore_draft(self.chat, self._after.draft)
+        await self.chat.loader.load()
 
     def on_resize(self, event: events.Resize) -> None:
         is_shown = isinstance(self.screen, TooSmallScreen)
@@ -116,7 +118,7 @@ class SparkDeskApp(App[None]):
 
     def report(self) -> str:
         """For the log screen."""
-        return report(self._noted, model=self.desk.model, engine_words=self.desk.engine_words, home=Path.home())
+        return report(self._noted, model=self.backend.model, engine_words=self.backend.engine_words, home=Path.home())
 
     @on(events.DescendantFocus)
     def keep_still(self, event: events.DescendantFocus) -> None:
@@ -140,14 +142,19 @@ class SparkDeskApp(App[None]):
     @on(messages.PairChosen)
     async def chat_with(self, message: messages.PairChosen) -> None:
         await self.action_go_back()
-        if isinstance(self.screen, ChatScreen):
-            await self.screen.switch_pair(message.name)
+        await self.chat.conversations.switch_model(message.name)
+
+    @on(messages.RaceRequested)
+    async def race(self, message: messages.RaceRequested) -> None:
+        from sparkdesk.ui.bench.screen import BenchScreen
+
+        await self.action_open_screen("bench")
+        if isinstance(self.screen, BenchScreen):
+            self.screen.call_later(self.screen.race, message.text)  # once it is composed
 
     @on(messages.JobReported)
     def tell_chat_of_work(self, message: messages.JobReported) -> None:
-        for screen in self.screen_stack:
-            if isinstance(screen, ChatScreen):
-                screen.job = message.text
+        self.chat.view.job = message.text
 
     async def action_open_screen(self, name: str) -> None:
         """Go to a screen of the table, or back when it is the one in front. What is modal lies over the screen it is
@@ -194,23 +201,23 @@ class SparkDeskApp(App[None]):
         if self.failure is None and self._exception is not None and not self._is_leaving:
             self.failure = failure_of(self._exception, self.screen_stack, self._noted)
             with suppress(Exception):  # or leaving this screen would wait for a reply to its end
-                self.desk.conversation.stop()
+                self.backend.conversation.stop()
         self._close_messages_no_wait()
 
     async def action_quit(self) -> None:
         self._is_leaving = True  # what fails from here on, as what is mounted too late, stops nobody
-        await self._close_desk()
+        await self._close_backend()
         self.exit()
 
     async def on_unmount(self) -> None:
         if self.failure is None:
-            await self._close_desk()
+            await self._close_backend()
 
-    async def _close_desk(self) -> None:
-        """Ends an opening or a reply in another thread too; without that, leaving would wait for it."""
+    async def _close_backend(self) -> None:
+        """Ends a loading or a reply in another thread too; without that, leaving would wait for it."""
         if not self._is_closed:
             self._is_closed = True
-            await asyncio.to_thread(self.desk.close)
+            await asyncio.to_thread(self.backend.close)
 
 
 def _collect_garbage_rarely() -> None:

@@ -11,8 +11,6 @@ from textual.screen import Screen
 from sparkdesk.chat.messages import Attachment
 from sparkdesk.error_log import place_of
 from sparkdesk.ui.chat.screen import ChatScreen
-from sparkdesk.ui.chat.widgets.attachment_chips import AttachmentChips
-from sparkdesk.ui.chat.widgets.prompt import Prompt
 from sparkdesk.ui.session_log import Noted, now
 
 
@@ -52,12 +50,12 @@ def failure_of(error: Exception, screens: Sequence[Screen[Any]], noted: Sequence
 def _draft(screens: Sequence[Screen[Any]]) -> Draft:
     for screen in screens:
         if isinstance(screen, ChatScreen):
-            return Draft(screen.query_one(Prompt).text, screen.query_one(AttachmentChips).attachments)
+            return Draft(screen.view.composer.prompt.text, screen.view.composer.attachments)
     return Draft()
 
 
 def restore_draft(chat: ChatScreen, draft: Draft) -> None:
     with suppress(NoMatches):
-        chat.query_one(Prompt).show(draft.text)
+        chat.view.composer.prompt.show(draft.text)
     for each in draft.attachments:
-        chat.attach(each)
+        chat.view.composer.attach(each)

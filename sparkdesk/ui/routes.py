@@ -9,14 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.binding import Binding
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
-    from sparkdesk.ui.app import SparkDeskApp
+    from sparkdesk.ui.protocol import Backend
+    from sparkdesk.ui.settings.preferences import Preferences
+
+
+class RouteContext(Protocol):
+    """What the screens are made of: the app has it."""
+
+    @property
+    def backend(self) -> Backend: ...
+
+    @property
+    def preferences(self) -> Preferences: ...
+
+    @property
+    def screen(self) -> Screen[object]:
+        """The one in front."""
+        ...
+
+    def report(self) -> str:
+        """For a bug report."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +46,7 @@ class Route:
     title: str
     """One word: the footer is short."""
     summary: str
-    make: Callable[[SparkDeskApp], Screen[Any]]
-    """Given the app for its `desk`, and for what the screen in front can tell."""
+    make: Callable[[RouteContext], Screen[Any]]
     stays: bool = True
     """Whether the screen is made once and kept, or made anew each time."""
     is_in_bar: bool = True
@@ -43,34 +62,34 @@ class Route:
         )
 
 
-def _help(app: SparkDeskApp) -> Screen[Any]:
+def _help(context: RouteContext) -> Screen[Any]:
     from sparkdesk.ui.help import HelpScreen
 
-    return HelpScreen(app.screen.active_bindings.values())
+    return HelpScreen(context.screen.active_bindings.values())
 
 
-def _settings(app: SparkDeskApp) -> Screen[Any]:
+def _settings(context: RouteContext) -> Screen[Any]:
     from sparkdesk.ui.settings.screen import SettingsScreen
 
-    return SettingsScreen(app.preferences)
+    return SettingsScreen(context.preferences)
 
 
-def _bench(app: SparkDeskApp) -> Screen[Any]:
+def _bench(context: RouteContext) -> Screen[Any]:
     from sparkdesk.ui.bench.screen import BenchScreen
 
-    return BenchScreen(app.desk)
+    return BenchScreen(context.backend)
 
 
-def _models(app: SparkDeskApp) -> Screen[Any]:
+def _models(context: RouteContext) -> Screen[Any]:
     from sparkdesk.ui.models.screen import ModelsScreen
 
-    return ModelsScreen(app.desk.shelf)
+    return ModelsScreen(context.backend.models)
 
 
-def _log(app: SparkDeskApp) -> Screen[Any]:
+def _log(context: RouteContext) -> Screen[Any]:
     from sparkdesk.ui.log import LogScreen
 
-    return LogScreen(app.report)
+    return LogScreen(context.report)
 
 
 ROUTES = (

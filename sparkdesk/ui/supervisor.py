@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sparkdesk.error_log import stacks, write_log
 from sparkdesk.ui.app import SparkDeskApp
-from sparkdesk.ui.desk import Desk
 from sparkdesk.ui.failure import Failure
+from sparkdesk.ui.protocol import Backend
 from sparkdesk.ui.recovery import RecoveryApp, Way
 from sparkdesk.ui.session_log import report
 from sparkdesk.ui.termination import Termination
@@ -17,8 +17,8 @@ MakeApp = Callable[[Failure | None, bool], SparkDeskApp]
 """Given the failure of the screen before, if there was one, and whether to begin another conversation."""
 
 
-def run_screen(desk: Desk, make_app: MakeApp, *, logs: Path, termination: Termination) -> Failure | None:
-    """Leaves the desk closed. The failure after which the user left is returned; None for an ordinary end.
+def run_screen(backend: Backend, make_app: MakeApp, *, logs: Path, termination: Termination) -> Failure | None:
+    """Leaves the backend closed. The failure after which the user left is returned; None for an ordinary end.
 
     `logs` is the folder where the stacks of failures are written. `termination` has asked for the end where its exit
     code is not 0.
@@ -27,7 +27,7 @@ def run_screen(desk: Desk, make_app: MakeApp, *, logs: Path, termination: Termin
     failure: Failure | None = None
     is_new, places = False, set[str]()
     with ExitStack() as at_the_end:
-        at_the_end.callback(desk.close)
+        at_the_end.callback(backend.close)
         while True:
             app = make_app(failure, is_new)
             termination.is_for(app)
@@ -36,18 +36,18 @@ def run_screen(desk: Desk, make_app: MakeApp, *, logs: Path, termination: Termin
             if failure is None:
                 at_the_end.pop_all()  # it was closed with the screen
                 return None
-            way = _ask(failure, desk, logs, termination, is_repeated=failure.place in places)
+            way = _ask(failure, backend, logs, termination, is_repeated=failure.place in places)
             places.add(failure.place)
             if way is Way.LEAVE or termination.exit_code:
                 return failure
             is_new = way is Way.NEW_CHAT
 
 
-def _ask(failure: Failure, desk: Desk, logs: Path, termination: Termination, *, is_repeated: bool) -> Way:
+def _ask(failure: Failure, backend: Backend, logs: Path, termination: Termination, *, is_repeated: bool) -> Way:
     log = _written(failure.error, logs)
     home = Path.home()
     where = stacks(failure.error).replace(str(home), "~")
-    told = report(failure.noted, model=desk.model, engine_words=desk.engine_words, home=home)
+    told = report(failure.noted, model=backend.model, engine_words=backend.engine_words, home=home)
     told = f"{told}\n\nWhere the error happened\n{where}"
     app = RecoveryApp(failure, log=log, report=told, is_repeated=is_repeated)
     termination.is_for(app)

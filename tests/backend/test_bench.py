@@ -16,6 +16,7 @@ from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineBusy, UsageError
 from sparkdesk.loading.choice import demo_pair
+from sparkdesk.runner.client import EngineClient
 from sparkdesk.ui.bench.protocol import Bench
 
 pytestmark = pytest.mark.native
@@ -26,8 +27,8 @@ QUESTION = "Count from 1 to 40."
 @pytest.fixture(scope="module")
 def desk(tiny_pair: SyntheticPair) -> Iterator[LocalBackend]:
     chat = ChatSettings(sampling=SamplingSettings(temperature=0.0), max_tokens=60)
-    made = LocalBackend(demo_pair(), SharedEngine(), how=lambda: HOW, chat=chat)
-    list(made.open())
+    made = LocalBackend(demo_pair(), SharedEngine(EngineClient()), how=lambda: HOW, chat=chat)
+    list(made.load())
     yield made
     made.close()
 

@@ -22,14 +22,15 @@ from sparkdesk.engine.settings import LoadSettings, SamplingSettings, Speculatio
 from sparkdesk.errors import EngineError, UsageError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.loading.choice import ChosenPair, PairFiles, own_pair
-from sparkdesk.ui.desk import Desk
+from sparkdesk.runner.client import EngineClient
+from sparkdesk.ui.protocol import Backend
 
 CHAT = ChatSettings(sampling=SamplingSettings(temperature=0.0), max_tokens=8)
 HOW = LoadSettings("", context_tokens=512, threads=1)
 
 
 def make_desk(pair: ChosenPair, chat: ChatSettings = CHAT, history_file: Path | None = None) -> LocalBackend:
-    return LocalBackend(pair, SharedEngine(), how=lambda: HOW, chat=chat, history_file=history_file)
+    return LocalBackend(pair, SharedEngine(EngineClient()), how=lambda: HOW, chat=chat, history_file=history_file)
 
 
 def no_pair() -> ChosenPair:
@@ -57,7 +58,7 @@ def desk(synthetic_pair: SyntheticPair) -> Iterator[LocalBackend]:
     made.close()
 
 
-def as_the_screen_sees_it(desk: LocalBackend) -> Desk:
+def as_the_screen_sees_it(desk: LocalBackend) -> Backend:
     """mypy checks that the protocol is satisfied."""
     return desk
 
@@ -65,7 +66,7 @@ def as_the_screen_sees_it(desk: LocalBackend) -> Desk:
 @pytest.mark.native
 def test_it_opens_replies_and_reloads(desk: LocalBackend) -> None:
     assert desk.model is None and desk.name == "tiny-target"
-    events = list(as_the_screen_sees_it(desk).open())
+    events = list(as_the_screen_sees_it(desk).load())
     assert {event.step for event in events if isinstance(event, Progress)} >= {"Loading the target"}
     assert any(isinstance(event, Notice) and "no chat template" in event.text for event in events)
     assert desk.model is not None and desk.model.block_size == 7
@@ -79,7 +80,7 @@ def test_it_opens_replies_and_reloads(desk: LocalBackend) -> None:
 
 @pytest.mark.native
 def test_after_closing_there_is_no_model(desk: LocalBackend) -> None:
-    list(desk.open())
+    list(desk.load())
     desk.close()
     assert desk.model is None
 
@@ -89,7 +90,7 @@ def test_a_draft_length_beyond_the_block_is_refused(synthetic_pair: SyntheticPai
     chat = ChatSettings(speculation=SpeculationSettings(True, 8))
     desk = make_desk(own_pair(synthetic_pair.target, synthetic_pair.draft), chat)
     with pytest.raises(UsageError, match="8 is more than the 7"):
-        list(desk.open())
+        list(desk.load())
     desk.close()
 
 
@@ -141,7 +142,7 @@ def test_a_history_that_cannot_be_used_is_told_once_and_the_desk_opens(
     (tmp_path / "file").write_text("no folder")
     pair = own_pair(synthetic_pair.target, synthetic_pair.draft)
     desk = make_desk(pair, CHAT, tmp_path / "file" / "kept.db")
-    told = [event.text for event in desk.open() if isinstance(event, Notice)]
+    told = [event.text for event in desk.load() if isinstance(event, Notice)]
     assert sum("not kept" in text for text in told) == 1
     assert not any(isinstance(event, Notice) and "not kept" in event.text for event in desk.reload())
     *_, last = desk.conversation.reply("a")
@@ -154,7 +155,7 @@ def test_leaving_in_mid_reply_keeps_all_of_it(synthetic_pair: SyntheticPair, tmp
     path, said = tmp_path / "kept.db", ""
     chat = replace(CHAT, max_tokens=0, ignores_end=True)
     desk = make_desk(own_pair(synthetic_pair.target, synthetic_pair.draft), chat, path)
-    list(desk.open())
+    list(desk.load())
     leaving = threading.Thread(target=desk.close)
     for event in desk.conversation.reply("a"):
         if isinstance(event, ReplyAdvanced):
@@ -173,16 +174,16 @@ def test_leaving_in_mid_reply_keeps_all_of_it(synthetic_pair: SyntheticPair, tmp
 def test_what_came_before_the_engine_was_killed_is_kept(synthetic_pair: SyntheticPair, tmp_path: Path) -> None:
     path = tmp_path / "kept.db"
     chat = replace(CHAT, max_tokens=0, ignores_end=True)
-    engine = SharedEngine()
+    engine = SharedEngine(EngineClient())
     pair = own_pair(synthetic_pair.target, synthetic_pair.draft)
     desk = LocalBackend(pair, engine, how=lambda: HOW, chat=chat, history_file=path)
-    list(desk.open())
+    list(desk.load())
     said = ""
     for event in desk.conversation.reply("a"):
         if isinstance(event, ReplyAdvanced):
             said += event.text
-            if event.stats.generated > 20 and engine._child is not None and engine.is_alive:
-                os.kill(engine._child.pid, signal.SIGKILL)
+            if event.stats.generated > 20 and engine.client._child is not None and engine.client.is_alive:
+                os.kill(engine.client._child.pid, signal.SIGKILL)
     assert isinstance(event, ReplyBroken) and event.needs_reload and desk.model is None
     kept = SqliteHistory(path)
     reply = kept.read(kept.newest()[0].key).tree.messages[-1]
@@ -210,7 +211,7 @@ def test_closing_ends_an_opening_in_another_thread() -> None:
 
     def open_it() -> None:
         try:
-            list(desk.open())
+            list(desk.load())
         except EngineError as error:
             raised.append(error)
 
@@ -233,7 +234,7 @@ def test_cancelling_an_opening_undoes_what_was_begun(tmp_path: Path) -> None:
         return PairFiles(tmp_path, None)
 
     desk = make_desk(ChosenPair("cancelled", (), prepare))
-    steps = desk.open()
+    steps = desk.load()
     next(steps)
     steps.close()
     assert was_undone.is_set()

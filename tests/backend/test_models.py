@@ -25,7 +25,7 @@ from sparkdesk.ui.models.model_list import ModelList
 from sparkdesk.ui.models.screen import ModelsScreen
 from tests.hub.server import Fault, Hub
 from tests.library.gguf_samples import write_target
-from tests.ui.fake_desk import FakeDesk
+from tests.ui.fake_backend import FakeBackend
 from tests.ui.sitting import at_open_desk
 
 Result = TypeVar("Result")
@@ -199,8 +199,8 @@ def test_a_search_finds_what_can_be_run(shelf: LocalModels) -> None:
 @pytest.mark.native
 async def test_a_whole_build_from_the_screen(shelf: LocalModels, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked, chosen, downloaded, converted, tried, and opened."""
-    desk = FakeDesk()
-    desk.shelf = shelf  # type: ignore[assignment]  # the real one
+    desk = FakeBackend()
+    desk.models = shelf  # type: ignore[assignment]  # the real one
     async with at_open_desk(desk, size=(80, 24)) as sitting:
         await sitting.pilot.press("f7")
         screen = sitting.app.get_screen("models")

@@ -14,9 +14,9 @@ from sparkdesk.remote.client import Server
 from sparkdesk.ui.app import SparkDeskApp
 from sparkdesk.ui.chat.screen import ChatScreen
 from sparkdesk.ui.chat.state import Stage
-from sparkdesk.ui.chat.widgets.prompt import Prompt
 from sparkdesk.ui.chat.widgets.speculation_switch import SpeculationSwitch
-from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.protocol import Backend
+from sparkdesk.ui.shared.prompt import Prompt
 from tests.remote.dialects import DONE, STOP, Script, server, text
 
 
@@ -36,7 +36,7 @@ def desk_at(url: str, *, wanted: str = "") -> RemoteBackend:
     return RemoteBackend(lambda: Server(url), name=url, wanted=wanted, how=lambda: how, chat=ChatSettings())
 
 
-def as_the_screen_sees_it(desk: RemoteBackend) -> Desk:
+def as_the_screen_sees_it(desk: RemoteBackend) -> Backend:
     """mypy checks that the protocol is satisfied."""
     return desk
 
@@ -55,18 +55,18 @@ async def test_a_chat_with_a_server(url: str, script: Script) -> None:
 
         screen = await until(Stage.READY)
         shown = str(screen.query_one(SpeculationSwitch).render())
-        assert "the server's" in shown and screen.model is not None and screen.model.name == "qwen"
+        assert "the server's" in shown and screen.view.model is not None and screen.view.model.name == "qwen"
         screen.query_one(Prompt).show("Hello")
         await pilot.press("enter")
         await pilot.pause()
         await until(Stage.READY)
-        assert screen.desk.conversation.messages[-1].content == "Hello from afar."
+        assert screen.backend.conversation.messages[-1].content == "Hello from afar."
         await pilot.press("ctrl+s")
         script.cut, script.chunks = True, [text("Half a ")]
         screen.query_one(Prompt).show("Again")
         await pilot.press("enter")
         await until(Stage.DOWN)
-        assert screen.desk.conversation.messages[-1].content == "Half a "
+        assert screen.backend.conversation.messages[-1].content == "Half a "
         script.cut, script.chunks = False, [text("Back."), STOP, DONE]
         await pilot.press("ctrl+r")
         await until(Stage.READY)
@@ -74,15 +74,15 @@ async def test_a_chat_with_a_server(url: str, script: Script) -> None:
         await pilot.press("enter")
         await pilot.pause()
         await until(Stage.READY)
-        assert screen.desk.conversation.messages[-1].content == "Back."
+        assert screen.backend.conversation.messages[-1].content == "Back."
 
 
 def test_a_model_can_be_chosen(url: str) -> None:
     desk = desk_at(url, wanted="QWEN.gguf")
-    list(desk.open())
+    list(desk.load())
     assert desk.model is not None and desk.model.context_tokens == 8192 and desk.model.parameter_count == 8_000_000_000
     with pytest.raises(EngineError, match="no model other"):
-        list(desk_at(url, wanted="other").open())
+        list(desk_at(url, wanted="other").load())
     with pytest.raises(EngineError, match="is connected to"):
         list(desk.switch("qwen3-8b"))
     desk.close()

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.native
 @pytest.fixture
 def desk(synthetic_pair: SyntheticPair) -> Iterator[LocalBackend]:
     made = make_desk(own_pair(synthetic_pair.target, synthetic_pair.draft), CHAT)
-    list(made.open())
+    list(made.load())
     yield made
     made.close()
 

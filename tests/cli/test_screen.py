@@ -76,7 +76,7 @@ def test_what_is_wrong_is_said_before_the_screen_opens(tmp_path: Path) -> None:
 FAULTY = """
 import sys
 from sparkdesk.cli import app
-from sparkdesk.ui.chat.widgets.prompt import Prompt
+from sparkdesk.ui.shared.prompt import Prompt
 
 def fail(self):
     draft_of_the_user = self.text

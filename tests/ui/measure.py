@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from termios import TIOCSWINSZ
 
-from tests.ui.measured_desk import Mark
+from tests.ui.measured_app import Mark
 
 COLUMNS, ROWS = 140, 40
 FRAME = b"\x1b[?2026h"
@@ -104,7 +104,7 @@ def at_desk(*, rate: float, tokens: int, messages: int = 0) -> Iterator[tuple[Te
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         arguments = [str(rate), str(tokens), str(messages), str(report)]
-        terminal = Terminal([sys.executable, "-m", "tests.ui.measured_desk", *arguments])
+        terminal = Terminal([sys.executable, "-m", "tests.ui.measured_app", *arguments])
         try:
             yield terminal, report
         finally:

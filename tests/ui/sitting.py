@@ -11,13 +11,13 @@ from textual.pilot import Pilot
 from sparkdesk.ui.app import SparkDeskApp
 from sparkdesk.ui.chat.screen import ChatScreen
 from sparkdesk.ui.chat.state import Stage
-from sparkdesk.ui.chat.widgets.banner import Banner
-from sparkdesk.ui.chat.widgets.loading_view import Opening
+from sparkdesk.ui.chat.widgets.loading_view import LoadingView
 from sparkdesk.ui.chat.widgets.message_list import MessageList
-from sparkdesk.ui.chat.widgets.prompt import Prompt
 from sparkdesk.ui.chat.widgets.transcript import Transcript
 from sparkdesk.ui.settings.preferences import Preferences
-from tests.ui.fake_desk import FakeDesk
+from sparkdesk.ui.shared.banner import Banner
+from sparkdesk.ui.shared.prompt import Prompt
+from tests.ui.fake_backend import FakeBackend
 
 WIDE, NARROW = (140, 40), (80, 24)
 
@@ -26,7 +26,7 @@ WIDE, NARROW = (140, 40), (80, 24)
 class Sitting:
     """Someone at the desk."""
 
-    desk: FakeDesk
+    backend: FakeBackend
     app: SparkDeskApp
     pilot: Pilot[None]
 
@@ -85,14 +85,14 @@ def _no_blink_no_colour_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def at_desk(
-    desk: FakeDesk | None = None,
+    desk: FakeBackend | None = None,
     *,
     size: tuple[int, int] = WIDE,
     keymap: Mapping[str, str] | None = None,
     preferences: Preferences | None = None,
 ) -> AsyncIterator[Sitting]:
     """The desk while it is opening."""
-    desk = desk or FakeDesk()
+    desk = desk or FakeBackend()
     app = SparkDeskApp(desk, preferences)
     app.set_keymap(keymap or {})
     async with app.run_test(size=size) as pilot:
@@ -101,7 +101,7 @@ async def at_desk(
 
 @asynccontextmanager
 async def at_open_desk(
-    desk: FakeDesk | None = None,
+    desk: FakeBackend | None = None,
     *,
     size: tuple[int, int] = WIDE,
     keymap: Mapping[str, str] | None = None,
@@ -110,5 +110,5 @@ async def at_open_desk(
     """The desk once its model is loaded."""
     async with at_desk(desk, size=size, keymap=keymap, preferences=preferences) as sitting:
         # A key pressed while the view is exchanged would be waited for at a widget that is on its way out.
-        await sitting.until(lambda: sitting.chat.stage is Stage.READY and not sitting.chat.query(Opening))
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY and not sitting.chat.query(LoadingView))
         yield sitting

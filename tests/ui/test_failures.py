@@ -2,19 +2,19 @@
 
 from sparkdesk.errors import ModelLoadError
 from sparkdesk.ui.chat.state import Stage
-from tests.ui.fake_desk import FakeDesk, Script, slow_opening
+from tests.ui.fake_backend import FakeBackend, Script, slow_opening
 from tests.ui.sitting import NARROW, WIDE, at_desk, at_open_desk
 
 
 async def test_loading_shows_steps_a_rate_and_an_end() -> None:
-    async with at_desk(FakeDesk(Script(open_events=slow_opening(), open_pause_s=0.01)), size=NARROW) as sitting:
+    async with at_desk(FakeBackend(Script(open_events=slow_opening(), open_pause_s=0.01)), size=NARROW) as sitting:
         await sitting.until(lambda: "✓ Converting the target" in sitting.picture())
         await sitting.until(lambda: "tensors/s" in sitting.picture())
         assert " left" in sitting.picture()
 
 
 async def test_escape_cancels_loading_and_a_key_begins_again() -> None:
-    desk = FakeDesk(Script(open_events=slow_opening(), open_pause_s=0.01))
+    desk = FakeBackend(Script(open_events=slow_opening(), open_pause_s=0.01))
     async with at_desk(desk) as sitting:
         await sitting.until(lambda: "Converting the target" in sitting.picture())
         await sitting.pilot.press("escape")
@@ -28,7 +28,7 @@ async def test_escape_cancels_loading_and_a_key_begins_again() -> None:
 
 async def test_a_failed_load_says_why_and_can_be_retried() -> None:
     error = ModelLoadError("The target is not a GGUF file: spark.gguf.", "Convert it again.")
-    async with at_desk(FakeDesk(Script(open_error=error))) as sitting:
+    async with at_desk(FakeBackend(Script(open_error=error))) as sitting:
         await sitting.until(lambda: sitting.chat.stage is Stage.DOWN)
         assert "not a GGUF file" in sitting.banner
         assert "Convert it again." in sitting.banner
@@ -41,7 +41,7 @@ async def test_a_failed_load_says_why_and_can_be_retried() -> None:
 
 
 async def test_a_crash_in_mid_reply_keeps_the_text_and_a_reload_goes_on() -> None:
-    desk = FakeDesk(Script(crash_after_rounds=20))
+    desk = FakeBackend(Script(crash_after_rounds=20))
     async with at_open_desk(desk) as sitting:
         await sitting.ask()
         assert sitting.chat.stage is Stage.DOWN
@@ -58,54 +58,54 @@ async def test_a_crash_in_mid_reply_keeps_the_text_and_a_reload_goes_on() -> Non
 
 
 async def test_a_crash_before_the_first_word_gives_the_prompt_back() -> None:
-    async with at_open_desk(FakeDesk(Script(crash_after_rounds=0))) as sitting:
+    async with at_open_desk(FakeBackend(Script(crash_after_rounds=0))) as sitting:
         await sitting.ask("a question of some length")
         assert "SIGABRT" in sitting.banner
         assert sitting.prompt.text == "a question of some length"
 
 
 async def test_a_bug_in_a_worker_is_shown() -> None:
-    desk = FakeDesk(Script(surprise=ZeroDivisionError("division by zero")))
+    desk = FakeBackend(Script(surprise=ZeroDivisionError("division by zero")))
     async with at_open_desk(desk) as sitting:
         await sitting.ask()
-        assert "Unexpected ZeroDivisionError: division by zero (fake_desk.py:" in sitting.banner
+        assert "Unexpected ZeroDivisionError: division by zero (fake_backend.py:" in sitting.banner
         await sitting.pilot.press("ctrl+r")
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
 
 
 async def test_a_prompt_sent_while_loading_is_sent_when_the_model_is_there() -> None:
-    async with at_desk(FakeDesk(Script(open_pause_s=0.3))) as sitting:
+    async with at_desk(FakeBackend(Script(open_pause_s=0.3))) as sitting:
         await sitting.say("early bird")
-        assert sitting.prompt.text == "early bird" and sitting.chat.stage is Stage.OPENING
-        await sitting.until(lambda: sitting.desk.conversation.sent)
+        assert sitting.prompt.text == "early bird" and sitting.chat.stage is Stage.LOADING
+        await sitting.until(lambda: sitting.backend.conversation.sent)
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
-        assert sitting.desk.conversation.sent == ["early bird"] and not sitting.prompt.text
+        assert sitting.backend.conversation.sent == ["early bird"] and not sitting.prompt.text
 
 
 async def test_a_prompt_changed_while_loading_is_not_sent_by_itself() -> None:
-    async with at_desk(FakeDesk(Script(open_pause_s=0.3))) as sitting:
+    async with at_desk(FakeBackend(Script(open_pause_s=0.3))) as sitting:
         await sitting.say("early bird")
         sitting.prompt.show("second thoughts")
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
         await sitting.pilot.pause(0.1)
-        assert not sitting.desk.conversation.sent and sitting.prompt.text == "second thoughts"
+        assert not sitting.backend.conversation.sent and sitting.prompt.text == "second thoughts"
 
 
 async def test_a_prompt_waits_through_a_failed_load_only_in_the_prompt() -> None:
     error = ModelLoadError("The file is damaged.", "Download it again.")
-    async with at_desk(FakeDesk(Script(open_pause_s=0.3, open_error=error))) as sitting:
+    async with at_desk(FakeBackend(Script(open_pause_s=0.3, open_error=error))) as sitting:
         await sitting.say("early bird")
         await sitting.until(lambda: sitting.chat.stage is Stage.DOWN)
-        assert sitting.prompt.text == "early bird" and not sitting.desk.conversation.sent
+        assert sitting.prompt.text == "early bird" and not sitting.backend.conversation.sent
 
 
 async def test_a_history_that_takes_nothing_is_told_once_and_the_chat_goes_on() -> None:
     trouble = "The history cannot be written: the disk is full. Make room."
-    async with at_open_desk(FakeDesk(Script(not_kept=trouble)), size=WIDE) as sitting:
+    async with at_open_desk(FakeBackend(Script(not_kept=trouble)), size=WIDE) as sitting:
         await sitting.ask("Hello")
         await sitting.ask("Again")
         told = [each.message for each in sitting.app._notifications]  # toasts are not drawn in tests
-        assert told == [trouble] and len(sitting.desk.conversation.messages) == 4
+        assert told == [trouble] and len(sitting.backend.conversation.messages) == 4
 
 
 async def test_lines_asked_for_while_there_is_no_room_are_blank() -> None:

@@ -4,7 +4,8 @@ import pytest
 
 from sparkdesk.errors import UsageError
 from sparkdesk.ui import keys
-from tests.ui.fake_desk import FakeDesk, Script
+from sparkdesk.ui.appearance import NO_LIVE
+from tests.ui.fake_backend import FakeBackend, Script
 from tests.ui.sitting import at_open_desk
 
 KNOWN = keys.everything()
@@ -67,24 +68,24 @@ async def test_a_changed_key_works_and_the_old_one_does_not() -> None:
     async with at_open_desk() as sitting:
         sitting.app.set_keymap(keys.checked({"chat.live": "f4", "chat.speculation": "f3"}, KNOWN))
         await sitting.pilot.press("f4")
-        assert not sitting.chat.shows_live
+        assert sitting.app.has_class(NO_LIVE)
         await sitting.pilot.press("f3")
-        assert not sitting.chat.speculation.is_enabled
+        assert not sitting.chat.view.speculation.is_enabled
         await sitting.pilot.press("ctrl+s")
-        assert not sitting.chat.speculation.is_enabled
+        assert not sitting.chat.view.speculation.is_enabled
 
 
 async def test_sending_and_new_lines_can_change_places() -> None:
     async with at_open_desk() as sitting:
         sitting.app.set_keymap(keys.checked({"prompt.send": "ctrl+d", "prompt.new_line": "enter"}, KNOWN))
         await sitting.pilot.press("a", "enter", "b", "ctrl+d")
-        await sitting.until(lambda: sitting.desk.conversation.sent)
-        assert sitting.desk.conversation.sent == ["a\nb"]
+        await sitting.until(lambda: sitting.backend.conversation.sent)
+        assert sitting.backend.conversation.sent == ["a\nb"]
 
 
 async def test_what_is_said_of_a_key_is_the_changed_one() -> None:
     keymap = keys.checked({"chat.reload": "ctrl+b", "chat.stop": "f12", "prompt.send": "ctrl+d"}, KNOWN)
-    desk = FakeDesk(Script(crash_after_rounds=3))
+    desk = FakeBackend(Script(crash_after_rounds=3))
     async with at_open_desk(desk, keymap=keymap) as sitting:
         assert "Ctrl+D sends" in sitting.picture()
         sitting.prompt.show("a story")

@@ -8,7 +8,7 @@ from sparkdesk.ui.chat.screen import ChatScreen
 from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.session_log import Noted, report, without_words
 from sparkdesk.ui.too_small import TooSmallScreen
-from tests.ui.fake_desk import FakeDesk, Script
+from tests.ui.fake_backend import FakeBackend, Script
 from tests.ui.sitting import NARROW, at_desk, at_open_desk
 
 SECRET = "my secret plan"
@@ -17,7 +17,7 @@ SECRET = "my secret plan"
 async def test_it_holds_notices_errors_and_the_engine_s_last_words_and_is_copied() -> None:
     events = (Notice("This machine has no card."), Progress("Loading the target", 1, 1, ""))
     error = ModelLoadError("The target is not a GGUF file: spark.gguf.", "Convert it again.")
-    async with at_desk(FakeDesk(Script(open_events=events, open_error=error)), size=NARROW) as sitting:
+    async with at_desk(FakeBackend(Script(open_events=events, open_error=error)), size=NARROW) as sitting:
         await sitting.until(lambda: sitting.chat.stage is Stage.DOWN)
         await sitting.pilot.press("ctrl+l")
         await sitting.until(lambda: "llama_model_load: error loading ~/models/spark.gguf" in sitting.picture())
@@ -29,12 +29,12 @@ async def test_it_holds_notices_errors_and_the_engine_s_last_words_and_is_copied
 
 
 async def test_no_prompt_or_reply_is_in_it_not_even_by_way_of_a_bug() -> None:
-    desk = FakeDesk(Script(surprise=ValueError(f"cannot tokenize {SECRET!r}")))
+    desk = FakeBackend(Script(surprise=ValueError(f"cannot tokenize {SECRET!r}")))
     async with at_open_desk(desk) as sitting:
         await sitting.ask(SECRET)
         assert SECRET in sitting.banner
         await sitting.pilot.press("ctrl+l", "c")
-        assert "Unexpected ValueError (fake_desk.py:" in sitting.app.clipboard
+        assert "Unexpected ValueError (fake_backend.py:" in sitting.app.clipboard
         assert SECRET not in sitting.app.clipboard
         assert "small spark" not in sitting.app.clipboard
 
@@ -51,7 +51,7 @@ def test_the_user_s_folder_is_left_out() -> None:
 
 
 async def test_a_window_too_small_says_so_and_everything_goes_on() -> None:
-    desk = FakeDesk(Script(is_gated=True))
+    desk = FakeBackend(Script(is_gated=True))
     async with at_open_desk(desk, size=NARROW) as sitting:
         await sitting.say("a story")
         await sitting.pilot.resize_terminal(50, 12)
@@ -69,4 +69,4 @@ async def test_a_window_too_small_from_the_start_opens_the_desk_all_the_same() -
         await sitting.until(lambda: isinstance(sitting.app.screen, TooSmallScreen))
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
         await sitting.pilot.press("ctrl+q")
-    assert sitting.desk.closed == 1
+    assert sitting.backend.closed == 1

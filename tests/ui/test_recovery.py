@@ -17,12 +17,12 @@ from sparkdesk.ui import supervisor
 from sparkdesk.ui.app import SparkDeskApp
 from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.chat.widgets.attachment_chips import AttachmentChips
-from sparkdesk.ui.chat.widgets.prompt import Prompt
 from sparkdesk.ui.chat.widgets.transcript import Transcript
 from sparkdesk.ui.failure import Draft, Failure
 from sparkdesk.ui.recovery import RecoveryApp, Way, draft_sentence
+from sparkdesk.ui.shared.prompt import Prompt
 from sparkdesk.ui.termination import Termination
-from tests.ui.fake_desk import FakeDesk, Script
+from tests.ui.fake_backend import FakeBackend, Script
 
 SECRET = "the user's secret words"
 DRAFT = "a draft of\ntwo lines"
@@ -104,7 +104,7 @@ Step = Callable[[SparkDeskApp, Pilot[object]], Any]
 class Screens:
     """Runs the supervisor without a terminal: each step is done on one screen, each key is struck after its failure."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, desk: FakeDesk, logs: Path) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, desk: FakeBackend, logs: Path) -> None:
         self.desk, self.logs = desk, logs
         self.asked: list[str] = []
         """What stood on each recovery screen."""
@@ -147,7 +147,7 @@ class Screens:
 
 @pytest.fixture
 def screens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Screens:
-    return Screens(monkeypatch, FakeDesk(Script(text="A short reply.")), tmp_path / "logs")
+    return Screens(monkeypatch, FakeBackend(Script(text="A short reply.")), tmp_path / "logs")
 
 
 async def leave(app: SparkDeskApp, pilot: Pilot[object]) -> None:
@@ -159,9 +159,9 @@ def with_draft(fault: Callable[[SparkDeskApp], Any]) -> Step:
         prompt = app.chat.query_one(Prompt)
         prompt.show("hello")
         prompt.action_send()
-        while len(app.desk.conversation.messages) < 2 or app.chat.stage is not Stage.READY:
+        while len(app.backend.conversation.messages) < 2 or app.chat.stage is not Stage.READY:
             await asyncio.sleep(0.01)
-        app.chat.attach(NOTES)
+        app.chat.view.composer.attach(NOTES)
         prompt.show(DRAFT)
         await pilot.pause()
         await fault(app)
@@ -206,7 +206,7 @@ def test_the_user_may_go_on_in_a_new_chat(screens: Screens) -> None:
     found: list[int] = []
 
     async def look(app: SparkDeskApp, pilot: Pilot[object]) -> None:
-        found.append(len(app.desk.conversation.messages))
+        found.append(len(app.backend.conversation.messages))
         await app.action_quit()
 
     assert screens.run([with_draft(_while_drawing), look], ["n"]) is None
@@ -234,7 +234,7 @@ def test_a_reply_in_the_making_is_stopped_and_kept(screens: Screens) -> None:
         await _in_a_timer(app)
 
     async def look(app: SparkDeskApp, pilot: Pilot[object]) -> None:
-        said.extend(each.content for each in app.desk.conversation.messages)
+        said.extend(each.content for each in app.backend.conversation.messages)
         await app.action_quit()
 
     assert screens.run([fail_in_mid_reply, look], ["enter"]) is None

@@ -11,8 +11,8 @@ from sparkdesk.ui.chat.screen import ChatScreen
 from sparkdesk.ui.settings.preferences import Preferences
 from tests.ui.bench.test_race import race
 from tests.ui.bench.test_suite_tab import run_suite
+from tests.ui.fake_backend import FakeBackend, Script
 from tests.ui.fake_bench import BenchScript
-from tests.ui.fake_desk import FakeDesk, Script
 from tests.ui.fake_shelf import FakeShelf
 from tests.ui.sitting import Sitting, at_open_desk
 from tests.ui.snapshot import assert_snapshot
@@ -22,7 +22,7 @@ ROUNDS = 12
 
 
 @asynccontextmanager
-async def at_rest(desk: FakeDesk, size: tuple[int, int]) -> AsyncIterator[Sitting]:
+async def at_rest(desk: FakeBackend, size: tuple[int, int]) -> AsyncIterator[Sitting]:
     """Nothing moves, and no path of this machine is on the screen."""
     async with at_open_desk(desk, size=size, preferences=Preferences(Path("settings.toml"))) as sitting:
         sitting.app.animation_level = "none"
@@ -33,24 +33,24 @@ async def at_rest(desk: FakeDesk, size: tuple[int, int]) -> AsyncIterator[Sittin
 
 @SIZES
 async def test_an_empty_conversation(size: tuple[int, int]) -> None:
-    async with at_rest(FakeDesk(), size) as sitting:
+    async with at_rest(FakeBackend(), size) as sitting:
         await assert_snapshot(sitting, "empty")
 
 
 @SIZES
 async def test_a_reply_in_the_making(size: tuple[int, int]) -> None:
-    async with at_rest(FakeDesk(Script(is_gated=True)), size) as sitting:
+    async with at_rest(FakeBackend(Script(is_gated=True)), size) as sitting:
         await sitting.say("Tell me a little story.")
-        sitting.desk.conversation.let(ROUNDS)
+        sitting.backend.conversation.let(ROUNDS)
         await sitting.until(
-            lambda: sitting.chat.figures.reply.rounds == ROUNDS - 1
+            lambda: sitting.chat.view.figures.reply.rounds == ROUNDS - 1
         )  # the first comes out of the prompt
         await assert_snapshot(sitting, "replying")
 
 
 @SIZES
 async def test_a_finished_reply(size: tuple[int, int]) -> None:
-    async with at_rest(FakeDesk(), size) as sitting:
+    async with at_rest(FakeBackend(), size) as sitting:
         await sitting.ask()
         await sitting.until(lambda: "in context" in sitting.picture())
         await assert_snapshot(sitting, "finished")
@@ -58,21 +58,21 @@ async def test_a_finished_reply(size: tuple[int, int]) -> None:
 
 @SIZES
 async def test_help(size: tuple[int, int]) -> None:
-    async with at_rest(FakeDesk(), size) as sitting:
+    async with at_rest(FakeBackend(), size) as sitting:
         await sitting.pilot.press("f1")
         await assert_snapshot(sitting, "help")
 
 
 @SIZES
 async def test_settings(size: tuple[int, int]) -> None:
-    async with at_rest(FakeDesk(), size) as sitting:
+    async with at_rest(FakeBackend(), size) as sitting:
         await sitting.pilot.press("f2")
         await assert_snapshot(sitting, "settings")
 
 
 @SIZES
 async def test_the_start_of_a_race(size: tuple[int, int]) -> None:
-    async with at_rest(FakeDesk(), size) as sitting:
+    async with at_rest(FakeBackend(), size) as sitting:
         await sitting.pilot.press("f8")
         await sitting.until(lambda: "Count from 1 to 40." in sitting.picture())
         await assert_snapshot(sitting, "race")
@@ -80,7 +80,7 @@ async def test_the_start_of_a_race(size: tuple[int, int]) -> None:
 
 @SIZES
 async def test_the_conversations_beside_the_chat(size: tuple[int, int]) -> None:
-    async with at_rest(FakeDesk(), size) as sitting:
+    async with at_rest(FakeBackend(), size) as sitting:
         await sitting.ask("Count from 1 to 40.")
         await sitting.pilot.press("ctrl+n")
         await sitting.ask()
@@ -93,7 +93,7 @@ async def test_the_conversations_beside_the_chat(size: tuple[int, int]) -> None:
 
 @SIZES
 async def test_the_settings_of_a_conversation(size: tuple[int, int]) -> None:
-    async with at_rest(FakeDesk(), size) as sitting:
+    async with at_rest(FakeBackend(), size) as sitting:
         await sitting.pilot.press("f10")
         await sitting.until(lambda: "This conversation" in sitting.picture())
         await assert_snapshot(sitting, "conversation-settings")
@@ -101,7 +101,7 @@ async def test_the_settings_of_a_conversation(size: tuple[int, int]) -> None:
 
 @SIZES
 async def test_where_tokens_came_from(size: tuple[int, int]) -> None:
-    async with at_rest(FakeDesk(), size) as sitting:
+    async with at_rest(FakeBackend(), size) as sitting:
         await sitting.ask()
         await sitting.until(lambda: "in context" in sitting.picture())
         await sitting.pilot.press("ctrl+g")
@@ -111,8 +111,8 @@ async def test_where_tokens_came_from(size: tuple[int, int]) -> None:
 
 @SIZES
 async def test_models(size: tuple[int, int]) -> None:
-    desk = FakeDesk()
-    desk.shelf = FakeShelf()
+    desk = FakeBackend()
+    desk.models = FakeShelf()
     async with at_rest(desk, size) as sitting:
         await sitting.pilot.press("f7")
         await sitting.until(lambda: "never" in sitting.picture())
@@ -123,7 +123,7 @@ async def test_models(size: tuple[int, int]) -> None:
 
 @SIZES
 async def test_the_end_of_a_race(size: tuple[int, int]) -> None:
-    async with at_rest(FakeDesk(bench=BenchScript()), size) as sitting:
+    async with at_rest(FakeBackend(bench=BenchScript()), size) as sitting:
         await sitting.pilot.press("f8")
         await sitting.until(lambda: isinstance(sitting.app.screen, BenchScreen))
         await race(sitting)
@@ -132,7 +132,7 @@ async def test_the_end_of_a_race(size: tuple[int, int]) -> None:
 
 @SIZES
 async def test_the_table_of_a_suite(size: tuple[int, int]) -> None:
-    async with at_rest(FakeDesk(bench=BenchScript()), size) as sitting:
+    async with at_rest(FakeBackend(bench=BenchScript()), size) as sitting:
         await sitting.pilot.press("f8")
         await sitting.until(lambda: isinstance(sitting.app.screen, BenchScreen))
         await run_suite(sitting)

@@ -1,6 +1,6 @@
 """What the bench screen needs from below: measurements with the desk's own engine, and what is kept of them.
 
-The real one is in desk/, which the screen does not know; tests and the screen's own development use a scripted one.
+The real one is in backend/, which the screen does not know; tests and the screen's own development use a scripted one.
 Nothing of the bench is imported before the screen is opened.
 """
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sparkdesk.bench.run_store import KeptRun
     from sparkdesk.bench.suite import Prompt
     from sparkdesk.bench.sweep import Swept, Tuned
+    from sparkdesk.engine.model_info import ModelInfo
     from sparkdesk.engine.settings import SamplingSettings
     from sparkdesk.events import Notice, Progress
 
@@ -74,4 +75,21 @@ class Bench(Protocol):
 
     def save(self, made: CardMade, out: Path) -> Sequence[Path]:
         """As Markdown, and its figures as JSON beside it; nothing is overwritten. Raises UsageError."""
+        ...
+
+
+class BenchBackend(Protocol):
+    """What is measured with, and what is loaded of it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """What is loaded; None where nothing is, or no more."""
+        ...
+
+    @property
+    def bench(self) -> Bench:
+        """Measurements with the engine of this backend."""
         ...

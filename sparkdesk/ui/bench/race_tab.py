@@ -23,10 +23,9 @@ from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.ui.bench.messages import RaceWanted
 from sparkdesk.ui.bench.race_progress import RaceProgress
 from sparkdesk.ui.bench.race_view import RaceView
-from sparkdesk.ui.chat.widgets.prompt import Prompt
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.messages import PromptSent
 from sparkdesk.ui.shared.cycle import Cycle
+from sparkdesk.ui.shared.prompt import Prompt, PromptSent
 
 _LENGTHS = (100, 200, 400, 800)
 

@@ -33,17 +33,17 @@ from sparkdesk.ui.bench.messages import (
     RunWanted,
     SweepWanted,
 )
+from sparkdesk.ui.bench.protocol import BenchBackend
 from sparkdesk.ui.bench.race_tab import RacePrompt, RaceTab
 from sparkdesk.ui.bench.runs_tab import RunsTab
 from sparkdesk.ui.bench.suite_tab import SuiteTab
-from sparkdesk.ui.chat import status_lines
-from sparkdesk.ui.chat.widgets.banner import Banner
-from sparkdesk.ui.chat.widgets.prompt import Prompt
-from sparkdesk.ui.desk import Desk
 from sparkdesk.ui.keys import key_name
+from sparkdesk.ui.shared.background import BUG_HINT, unexpected
+from sparkdesk.ui.shared.banner import Banner
 from sparkdesk.ui.shared.cycle import Cycle
 from sparkdesk.ui.shared.event_queue import until
 from sparkdesk.ui.shared.key_bar import KeyBar
+from sparkdesk.ui.shared.prompt import Prompt
 from sparkdesk.ui.shared.toggle import Toggle
 
 Taker = RaceTab | SuiteTab | CurvesTab | RunsTab
@@ -73,9 +73,9 @@ class BenchScreen(Screen[None]):
     measuring: reactive[str] = reactive("")
     """What is being measured, in a word; empty when nothing is."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, backend: BenchBackend) -> None:
         super().__init__()
-        self.desk = desk
+        self.backend = backend
         self._events: SimpleQueue[Any] = SimpleQueue()
         self._taker: Taker | None = None
         self._model: ModelInfo | None = None
@@ -86,7 +86,7 @@ class BenchScreen(Screen[None]):
         yield Banner()
         with TabbedContent():
             with TabPane("1 Race", id="race"):
-                yield RaceTab(lambda: self.desk.bench.sampling)
+                yield RaceTab(lambda: self.backend.bench.sampling)
             with TabPane("2 Suite", id="suite-tab"):
                 yield SuiteTab()
             with TabPane("3 Curves", id="curves"):
@@ -100,16 +100,16 @@ class BenchScreen(Screen[None]):
         self.query_one(Prompt).focus()
 
     async def on_screen_resume(self) -> None:
-        await self.look_at_desk()
+        await self.look_at_backend()
 
-    async def look_at_desk(self) -> None:
+    async def look_at_backend(self) -> None:
         """Another pair may have been loaded meanwhile, or the first one."""
         bar = self.query_one(BenchBar)
-        bar.pair, bar.model = self.desk.name, self.desk.model
+        bar.pair, bar.model = self.backend.name, self.backend.model
         if bar.model == self._model and self._is_looked_at:
             return
         self._model, self._is_looked_at = bar.model, True
-        prompts = self.desk.bench.prompts()
+        prompts = self.backend.bench.prompts()
         self.query_one(RaceTab).offer(prompts)
         await self.query_one(SuiteTab).offer(prompts)
         self.query_one(CurvesTab).offer(prompts)
@@ -122,7 +122,7 @@ class BenchScreen(Screen[None]):
     @property
     def why_not(self) -> str:
         """Why nothing can be measured with what is loaded; empty when it can."""
-        model = self.desk.model
+        model = self.backend.model
         if model is None:
             return f"There is no model to measure with. {key_name(self, 'bench.reload')} loads it."
         if model.switch_problem:
@@ -136,25 +136,25 @@ class BenchScreen(Screen[None]):
     @on(RaceWanted)
     def begin_race(self, message: RaceWanted) -> None:
         tab = self.query_one(RaceTab)
-        if self.measure("race", tab, lambda: self.desk.bench.race(message.text, message.settings)):
+        if self.measure("race", tab, lambda: self.backend.bench.race(message.text, message.settings)):
             tab.begin(message.text)
 
     @on(RunWanted)
     def begin_run(self, message: RunWanted) -> None:
         tab = self.query_one(SuiteTab)
-        if self.measure("suite", tab, lambda: self.desk.bench.run(message.asked)):
+        if self.measure("suite", tab, lambda: self.backend.bench.run(message.asked)):
             tab.begin(message.asked)
 
     @on(SweepWanted)
     def begin_sweep(self, message: SweepWanted) -> None:
         tab = self.query_one(CurvesTab)
-        if self.measure("cost curves", tab, lambda: self.desk.bench.sweep(message.asked)):
+        if self.measure("cost curves", tab, lambda: self.backend.bench.sweep(message.asked)):
             tab.begin()
 
     @on(CardWanted)
     def begin_card(self, message: CardWanted) -> None:
         self.measure(
-            "files of the card", self.query_one(RunsTab), lambda: self.desk.bench.card(message.run), needs_pair=False
+            "files of the card", self.query_one(RunsTab), lambda: self.backend.bench.card(message.run), needs_pair=False
         )
 
     def race(self, text: str) -> None:
@@ -190,7 +190,7 @@ class BenchScreen(Screen[None]):
 
     async def look(self) -> None:
         if self.is_current:
-            await self.look_at_desk()
+            await self.look_at_backend()
         self.show_events()
 
     def show_events(self) -> None:
@@ -198,7 +198,7 @@ class BenchScreen(Screen[None]):
         while not self._events.empty() and self._taker is not None:
             event = self._events.get()
             if isinstance(event, CardMade):
-                self.app.push_screen(CardDialog(event, self.desk.bench.save))
+                self.app.push_screen(CardDialog(event, self.backend.bench.save))
             else:
                 self._taker.take(event)
 
@@ -209,7 +209,7 @@ class BenchScreen(Screen[None]):
         if self._taker is not None:
             self._taker.end(is_complete=not message.cause and not message.is_cancelled)
         if message.cause:
-            key = f"{key_name(self, 'bench.reload')} loads the model again" if self.desk.model is None else ""
+            key = f"{key_name(self, 'bench.reload')} loads the model again" if self.backend.model is None else ""
             self.query_one(Banner).warn(message.cause, message.hint, key)
         elif message.is_cancelled:
             self.query_one(Banner).tell("Stopped.")
@@ -218,7 +218,7 @@ class BenchScreen(Screen[None]):
     def show_failed_measuring(self, event: Worker.StateChanged) -> None:
         error = event.worker.error
         if event.worker.group == "bench" and event.state is WorkerState.ERROR and error is not None:
-            self.settle(MeasuringEnded(status_lines.unexpected(error), "This is a bug in SparkDesk."))
+            self.settle(MeasuringEnded(unexpected(error), BUG_HINT))
 
     # Kept runs
 
@@ -227,7 +227,7 @@ class BenchScreen(Screen[None]):
     def keep_run(self, message: KeepWanted) -> None:
         """Asks the system about the machine, which may take a moment."""
         try:
-            run = self.desk.bench.keep(message.asked, message.comparisons, is_complete=message.is_complete)
+            run = self.backend.bench.keep(message.asked, message.comparisons, is_complete=message.is_complete)
         except SparkDeskError as error:
             self.app.call_from_thread(self.query_one(Banner).warn, error.message, error.hint, "")
         else:
@@ -241,13 +241,13 @@ class BenchScreen(Screen[None]):
     @on(ForgetWanted)
     def forget_run(self, message: ForgetWanted) -> None:
         try:
-            self.desk.bench.forget(message.run)
+            self.backend.bench.forget(message.run)
         except SparkDeskError as error:
             self.query_one(Banner).warn(error.message, error.hint, "")
         self.show_runs()
 
     def show_runs(self) -> None:
-        self.query_one(RunsTab).offer(self.desk.bench.runs())
+        self.query_one(RunsTab).offer(self.backend.bench.runs())
 
     # Keys
 
@@ -284,6 +284,6 @@ class BenchScreen(Screen[None]):
 
     @on(CopyRace)
     def copy_race(self, message: CopyRace) -> None:
-        if self.desk.model is not None:
-            self.app.copy_to_clipboard(one_line(message.race, self.desk.model))
+        if self.backend.model is not None:
+            self.app.copy_to_clipboard(one_line(message.race, self.backend.model))
             self.notify("Copied the result.", timeout=2)

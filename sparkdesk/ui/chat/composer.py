@@ -1,13 +1,13 @@
-"""The part of the chat screen where a message is made ready: attached files, and what it would take to send."""
+"""Where a message is made ready: the prompt, attached files, an earlier message to edit, what sending would take."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
-from textual import on, work
-from textual.binding import Binding, BindingType
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
@@ -17,86 +17,170 @@ from textual.widgets import TextArea
 from sparkdesk.chat.messages import Attachment
 from sparkdesk.chat.summary import Count
 from sparkdesk.errors import ContextFull, SparkDeskError
-from sparkdesk.ui import messages
-from sparkdesk.ui.chat.conversations import KeepingScreen
+from sparkdesk.ui.chat.protocol import ChatBackend
 from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.chat.token_count import TROUBLE, count_line
 from sparkdesk.ui.chat.widgets.attachment_chips import AttachmentChips, ChipRemoved
-from sparkdesk.ui.chat.widgets.prompt import Prompt
-from sparkdesk.ui.desk import Desk
 from sparkdesk.ui.keys import key_name
+from sparkdesk.ui.shared.background import in_background
+from sparkdesk.ui.shared.prompt import EditLeft, LastChipUnwanted, Pasted, Prompt, PromptSent
 
 COUNT_AFTER_S = 0.3
 """Of no typing."""
 
 
 @dataclass
-class Counted(Message):
-    """What sending would take."""
+class Submitted(Message):
+    """The user wants this message answered. It stays in the composer until it is accepted."""
 
     text: str
-    attachments: tuple[Attachment, ...]
+    attachments: tuple[Attachment, ...] = ()
+    edits: int | None = None
+    """Which of the user's messages it is another version of; that one's attachments go with it then."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What sending would take."""
+
+    has_words: bool
     count: Count | None
     """None where it could not be told."""
     sizes: Mapping[Attachment, int]
     trouble: str = ""
 
 
-class ComposingScreen(KeepingScreen):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "ctrl+o", "attach", "Attach", id="chat.attach", show=False, tooltip="Attach a text file to the message"
-        ),
-    ]
+class Composer(Vertical):
+    """Posts Submitted."""
 
-    attachments: reactive[tuple[Attachment, ...]] = reactive((), init=False)
-    count: reactive[Count | None] = reactive(None, init=False)
+    stage: reactive[Stage] = reactive(Stage.LOADING, init=False, repaint=False)
+    attachments: reactive[tuple[Attachment, ...]] = reactive((), init=False, repaint=False)
+    editing: reactive[int | None] = reactive(None, init=False, repaint=False)
+    """Which of the user's messages is in the prompt, to be asked differently."""
+    count: reactive[Count | None] = reactive(None, init=False, repaint=False)
     """Of the message at the prompt; None where nothing is known."""
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
-        self._count_timer: Timer | None = None
-        self._is_counting = False
-        self._was_asked_meanwhile = False
-        self._sizes: dict[Attachment, int] = {}
+    def __init__(self, backend: ChatBackend) -> None:
+        super().__init__()
+        self._backend = backend
+        self._held = ""
+        """Sent while there was no model yet."""
+        self._accepted: Submitted | None = None
+        """What a reply is being made to."""
+        self._unsent = ""
+        """What stood at the prompt before an earlier message came there."""
         self._offered: tuple[str, Path] | None = None
         """A pasted text that is the path of a file."""
+        self._count_timer: Timer | None = None
+        self._is_counting = self._was_asked_meanwhile = False
+        self._sizes: dict[Attachment, int] = {}
         self._count_trouble = ""
         self._has_words = False
-        self._sent: tuple[Attachment, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        yield AttachmentChips()
+        yield Prompt()
+
+    @property
+    def prompt(self) -> Prompt:
+        return self.query_one(Prompt)
+
+    # Sending
+
+    @on(PromptSent)
+    def submit_prompt(self, message: PromptSent) -> None:
+        message.stop()
+        self.submit(message.text)
+
+    def submit(self, text: str) -> None:
+        # To the screen at once: what a handler above brings about does not go up beyond it.
+        self.screen.post_message(Submitted(text, self.attachments, self.editing))
+
+    def hold(self, text: str) -> None:
+        """It cannot be answered yet."""
+        self._held = text
+
+    def submit_held(self) -> None:
+        """If it still stands there as it was."""
+        held, self._held = self._held, ""
+        if held and self.prompt.text.strip() == held:
+            self.submit(held)
+
+    def accept(self, message: Submitted) -> None:
+        """A reply is being made: there is room for the next message."""
+        self._accepted, self._held = message, ""
+        self.prompt.accept(message.text)
+        self.prompt.examples = ()
+        self.prompt.focus()
+        self.editing = None
+        if message.edits is None:
+            self.attachments = ()
+
+    def end_reply(self, *, is_unanswered: bool) -> None:
+        """What nothing came of goes back to where it can be changed."""
+        accepted, self._accepted = self._accepted, None
+        if accepted is not None and is_unanswered and not self.prompt.text:
+            self.prompt.show(accepted.text)
+            self.editing = accepted.edits
+            if accepted.edits is None:
+                self.attachments = self.attachments or accepted.attachments
+
+    def begin_conversation(self, examples: tuple[str, ...] = ()) -> None:
+        """Another one is open; `examples` are prompts to begin it with."""
+        self.leave_editing()
+        self.prompt.examples = examples
+        self.count_soon()
+
+    # An earlier message
+
+    def edit(self, index: int, text: str) -> None:
+        """Into the prompt with it; what was written there comes back afterwards."""
+        if self.editing is None:
+            self._unsent = self.prompt.text
+        self.editing = index
+        self.prompt.show(text)
+        self.prompt.focus()
+
+    @on(EditLeft)
+    def leave_editing(self) -> None:
+        if self.editing is not None:
+            self.editing = None
+            self.prompt.show(self._unsent)
+
+    def watch_editing(self, index: int | None) -> None:
+        self.prompt.is_editing = index is not None
 
     # Attaching
 
-    def action_attach(self) -> None:
+    def ask_for_file(self) -> None:
+        """The path at the prompt, where a file's was pasted; else a dialog asks for one."""
+        from sparkdesk.ui.chat.attachments import read_attachment
         from sparkdesk.ui.chat.dialogs.attach import AttachScreen
 
         offer = self._offer()
-        if offer is not None:
-            self._attach_pasted(*offer)
+        if offer is None:
+            self.app.push_screen(AttachScreen(home=Path.home(), here=Path.cwd()), self.attach)
             return
-        self.app.push_screen(AttachScreen(home=Path.home(), here=Path.cwd()), self.attach)
+        text, path = offer
+        in_background(
+            self,
+            partial(read_attachment, path),
+            group="attach",
+            done=partial(self._attach_pasted, text),
+            failed=lambda cause, hint: self.notify(f"{cause} {hint}".strip(), severity="warning", markup=False),
+        )
 
     def attach(self, attachment: Attachment | None) -> None:
-        if attachment is None or attachment in self.attachments:
-            return
-        self.attachments = (*self.attachments, attachment)
-        self.focus_prompt()
+        if attachment is not None and attachment not in self.attachments:
+            self.attachments = (*self.attachments, attachment)
+            self.prompt.focus()
 
-    @work(exclusive=True, group="attach", exit_on_error=False)
-    async def _attach_pasted(self, text: str, path: Path) -> None:
-        from sparkdesk.ui.chat.attachments import read_attachment
-
-        try:
-            attachment = await asyncio.to_thread(read_attachment, path)
-        except SparkDeskError as error:
-            self.notify(str(error), severity="warning")
-            return
-        prompt = self.query_one(Prompt)
-        prompt.show(prompt.text.replace(text, "", 1).strip())
+    def _attach_pasted(self, text: str, attachment: Attachment) -> None:
+        self.prompt.show(self.prompt.text.replace(text, "", 1).strip())
         self.attach(attachment)
 
-    @on(messages.Pasted)
-    def look_at_paste(self, message: messages.Pasted) -> None:
+    @on(Pasted)
+    def look_at_paste(self, message: Pasted) -> None:
         from sparkdesk.ui.chat.attachments import pasted_path
 
         path = pasted_path(message.text, home=Path.home(), here=Path.cwd())
@@ -105,16 +189,16 @@ class ComposingScreen(KeepingScreen):
 
     def _offer(self) -> tuple[str, Path] | None:
         """As long as the path stands at the prompt."""
-        if self._offered is not None and self._offered[0] not in self.query_one(Prompt).text:
+        if self._offered is not None and self._offered[0] not in self.prompt.text:
             self._offered = None
         return self._offered
 
     @on(ChipRemoved)
     def take_off(self, message: ChipRemoved) -> None:
         self.attachments = self.attachments[: message.index] + self.attachments[message.index + 1 :]
-        self.focus_prompt()
+        self.prompt.focus()
 
-    @on(messages.LastChipUnwanted)
+    @on(LastChipUnwanted)
     def take_last_off(self) -> None:
         self.attachments = self.attachments[:-1]
 
@@ -122,14 +206,12 @@ class ComposingScreen(KeepingScreen):
         self.query_one(AttachmentChips).attachments = attachments
         self.count_soon()
 
-    def take_attachments(self) -> tuple[Attachment, ...]:
-        self._sent, self.attachments = self.attachments, ()
-        return self._sent
-
-    def give_attachments_back(self) -> None:
-        self.attachments = self.attachments or self._sent
-
     # Counting
+
+    def watch_stage(self, stage: Stage) -> None:
+        if stage is Stage.REPLYING:  # the count was of a message that is on its way now
+            self.count, self._count_trouble = None, ""
+            self._say_count()
 
     @on(TextArea.Changed)
     def follow_prompt(self) -> None:
@@ -147,13 +229,13 @@ class ComposingScreen(KeepingScreen):
         time: a long text takes a while, and the engine has other things to do."""
         if self._is_counting:
             self._was_asked_meanwhile = True
-        elif self.stage is Stage.READY and not self.desk.is_measuring:
+        elif self.stage is Stage.READY and not self._backend.is_measuring:
             self._is_counting = True
-            self._count(self.query_one(Prompt).text.strip(), self.attachments)
+            work = partial(self._count, self.prompt.text.strip(), self.attachments)
+            in_background(self, work, group="count", done=self._show_count, failed=self._fail_to_count)
 
-    @work(thread=True, group="count", exit_on_error=False)
-    def _count(self, text: str, attachments: tuple[Attachment, ...]) -> None:
-        conversation = self.desk.conversation
+    def _count(self, text: str, attachments: tuple[Attachment, ...]) -> _Counted:
+        conversation = self._backend.conversation
         count, sizes, trouble = None, {}, ""
         try:
             if text or attachments or conversation.messages:
@@ -165,28 +247,23 @@ class ComposingScreen(KeepingScreen):
             trouble = error.message
         except SparkDeskError:
             pass  # whatever it is, sending will say it
-        finally:
-            self.post_message(Counted(text, attachments, count, sizes, trouble))
+        return _Counted(bool(text or attachments), count, sizes, trouble)
 
-    @on(Counted)
-    def show_count(self, message: Counted) -> None:
+    def _fail_to_count(self, cause: str, hint: str) -> None:
         self._is_counting = False
-        self._sizes |= message.sizes
+        self.notify(f"{cause} {hint}", severity="error", timeout=15, markup=False)
+
+    def _show_count(self, counted: _Counted) -> None:
+        self._is_counting = False
+        self._sizes |= counted.sizes
         self.query_one(AttachmentChips).sizes = dict(self._sizes)
         if self._was_asked_meanwhile:
             self._was_asked_meanwhile = False
             self.count_soon()
-        if self.stage is Stage.REPLYING:
-            return
-        self._count_trouble = message.trouble
-        self._has_words = bool(message.text or message.attachments)
-        self.count = message.count
-        self._say_count()
-
-    def forget_count(self) -> None:
-        """It was of a message that is on its way now."""
-        self.count, self._count_trouble = None, ""
-        self._say_count()
+        if self.stage is not Stage.REPLYING:
+            self._count_trouble, self._has_words = counted.trouble, counted.has_words
+            self.count = counted.count
+            self._say_count()
 
     def _say_count(self) -> None:
         offer, count = self._offer(), self.count
@@ -199,4 +276,4 @@ class ComposingScreen(KeepingScreen):
             line = Content.styled(self._count_trouble, TROUBLE)
         elif count is not None:
             line = Content.styled(*count_line(count, has_words=self._has_words))
-        self.query_one(Prompt).border_subtitle = line
+        self.prompt.border_subtitle = line

@@ -1,152 +1,116 @@
-"""The half of the chat screen that opens the desk and loads it again: its worker and what follows from it."""
+"""Loads the model, and loads it again: the worker, and what is shown of how far it is."""
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
-from textual import on, work
 from textual.content import Content
-from textual.reactive import reactive
-from textual.screen import Screen
-from textual.worker import Worker, WorkerState, get_current_worker
+from textual.message import Message
+from textual.worker import Worker, get_current_worker
 
-from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.errors import SparkDeskError
-from sparkdesk.events import Notice, Progress
-from sparkdesk.ui import messages
-from sparkdesk.ui.chat import status_lines
+from sparkdesk.events import Notice, Progress, Report
+from sparkdesk.ui.chat.protocol import ChatBackend
 from sparkdesk.ui.chat.state import Stage
-from sparkdesk.ui.chat.widgets.banner import Banner
-from sparkdesk.ui.chat.widgets.loading_view import Opening, pace
-from sparkdesk.ui.chat.widgets.transcript import Transcript
-from sparkdesk.ui.desk import Desk, OpenEvent
+from sparkdesk.ui.chat.view import ChatView
+from sparkdesk.ui.chat.widgets.loading_view import LoadingView, pace
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.session_log import without_words
+from sparkdesk.ui.messages import Noted
 from sparkdesk.ui.shared import numbers
+from sparkdesk.ui.shared.background import BUG_HINT, unexpected
 from sparkdesk.ui.shared.event_queue import calm_progress
 
-NO_DRAFT = "no draft model was loaded with this target"
+_CANCELLED = ("cancelled", "Loading was cancelled.", "")
+_NO_MODEL = ("The backend loaded no model.", BUG_HINT)
 
 
-class OpeningScreen(Screen[None]):
-    """Knows how far the desk is. A subclass composes the widgets and says what happens once it is open."""
+@dataclass
+class LoadEnded(Message):
+    """Whether a model is there now is the backend's to say: the one before stays where another could not be loaded."""
 
-    stage: reactive[Stage] = reactive(Stage.OPENING, init=False)
-    pair: reactive[str] = reactive("")
-    model: reactive[ModelInfo | None] = reactive(None)
-    problem: reactive[str] = reactive("")
-    """Why there is nothing to speculate with."""
+    cause: str = ""
+    """Why what was wanted is not there; empty when it is."""
+    hint: str = ""
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__()
-        self.desk = desk
+
+class ModelLoader:
+    """Posts LoadEnded when it is through. Shows its steps in the empty transcript, or else above it."""
+
+    def __init__(self, view: ChatView, backend: ChatBackend) -> None:
+        self._view, self._backend = view, backend
+        self._worker: Worker[None] | None = None
         self._step = ("", 0.0)
         """What the banner shows, and since when."""
-        self.set_reactive(OpeningScreen.pair, desk.name)
 
-    async def when_open(self) -> None:
-        raise NotImplementedError
+    async def load(self) -> None:
+        """What is loaded already stays loaded, as after a failure of the screen before this one."""
+        await self._begin(self._backend.load if self._backend.model is None else lambda: iter(()))
 
-    async def start(self, steps: Callable[[], Iterator[OpenEvent]] | None = None, name: str = "") -> None:
-        """Open the desk, or load it again, or another pair of that name: a conversation stays on the screen then."""
-        self.stage = Stage.OPENING
-        transcript, banner = self.query_one(Transcript), self.query_one(Banner)
-        banner.rest()
+    async def reload(self) -> None:
+        was_loaded = self._backend.model or self._view.model
+        await self._begin(self._backend.reload if was_loaded else self._backend.load)
+
+    async def switch(self, name: str) -> None:
+        """To another pair of the library."""
+        await self._begin(partial(self._backend.switch, name), name)
+
+    def cancel(self) -> None:
+        if self._worker is not None:
+            self._worker.cancel()
+
+    async def _begin(self, steps: Callable[[], Iterator[Report]], name: str = "") -> None:
+        self._view.stage, self._step = Stage.LOADING, ("", 0.0)
+        transcript = self._view.transcript
+        self._view.banner.rest()
         if transcript.has_turns:
-            banner.tell(f"Loading {name or 'the model'} …  {key_name(self, 'chat.stop')} cancels")
+            stop = key_name(self._view, "chat.stop")
+            self._view.banner.tell(f"Loading {name or 'the model'} …  {stop} cancels")
         else:
-            await transcript.show_view(Opening(name or self.desk.name))
-        self.open_desk(steps or self.desk.open)
+            await transcript.show_view(LoadingView(name or self._backend.name))
+        run = partial(self._run, steps)
+        self._worker = self._view.run_worker(run, thread=True, exclusive=True, group="load", exit_on_error=False)
 
-    @work(thread=True, exclusive=True, group="open", exit_on_error=False)
-    def open_desk(self, steps: Callable[[], Iterator[OpenEvent]]) -> None:
+    def _run(self, steps: Callable[[], Iterator[Report]]) -> None:
         worker = get_current_worker()
-        events = calm_progress(steps(), has_ended=lambda: worker.is_cancelled)
         try:
-            for event in events:
-                self.post_message(messages.OpenAdvanced(event))
+            for event in calm_progress(steps(), has_ended=lambda: worker.is_cancelled):
+                self._view.call_later(self._show, event)
         except SparkDeskError as error:
-            self.post_message(messages.OpenFailed(error.message, error.hint))
+            self._view.call_later(self._end, "failed", error.message, error.hint)
+        except Exception as error:  # what no one expected must be seen, not swallowed with the worker
+            self._view.call_later(self._end, "failed", unexpected(error), BUG_HINT)
         else:
-            self.post_message(messages.OpenCancelled() if worker.is_cancelled else messages.DeskOpened())
+            self._view.call_later(self._end, *(_CANCELLED if worker.is_cancelled else ()))
 
-    async def action_reload(self) -> None:
-        await self.start(self.desk.reload if self.desk.model or self.model else self.desk.open)
-
-    def cancel_opening(self) -> None:
-        self.workers.cancel_group(self, "open")
-
-    def go_down(self, cause: str, hint: str, key: str) -> None:
-        self.post_message(messages.Noted(f"{without_words(cause)} {hint}".strip()))
-        self.stage = Stage.DOWN
-        self.query_one(Banner).warn(cause, hint, key)
-
-    @on(messages.OpenAdvanced)
-    def show_opening(self, message: messages.OpenAdvanced) -> None:
-        if isinstance(message.event, Notice):
-            self.post_message(messages.Noted(message.event.text))
-        for view in self.query(Opening):
-            view.show(message.event)
-        if isinstance(message.event, Progress) and self.query_one(Transcript).has_turns:
-            step = message.event.step
-            if step != self._step[0]:
-                self._step = step, time.monotonic()
-            self.query_one(Banner).follow(self._step_words(message.event))
+    def _show(self, event: Report) -> None:
+        if isinstance(event, Notice):
+            self._view.tell(Noted(event.text))
+        for view in self._view.query(LoadingView):
+            view.show(event)
+        if isinstance(event, Progress) and self._view.transcript.has_turns:
+            if event.step != self._step[0]:
+                self._step = event.step, time.monotonic()
+            self._view.banner.follow(self._step_words(event))
 
     def _step_words(self, progress: Progress) -> Content:
         """In one line, above a conversation."""
-        parts = [numbers.percent(progress.fraction) if progress.total > 0 else "", pace(progress, self._step_elapsed_s)]
+        elapsed_s = time.monotonic() - self._step[1]
+        parts = [numbers.percent(progress.fraction) if progress.total > 0 else "", pace(progress, elapsed_s)]
         words = " · ".join(part for part in parts if part)
-        stop = (key_name(self, "chat.stop"), "bold $primary")
+        stop = (key_name(self._view, "chat.stop"), "bold $primary")
         return Content.assemble(f"{progress.step}  ", (f"{words} · ", "$spark-quiet"), stop, " cancels")
 
-    @property
-    def _step_elapsed_s(self) -> float:
-        return time.monotonic() - self._step[1]
-
-    @on(messages.DeskOpened)
-    async def welcome(self) -> None:
-        model = self.desk.model
-        if model is None:
-            self.go_down("The desk opened without a model.", "This is a bug in SparkDesk.", self._key("tries again"))
-            return
-        self.model, self.pair = model, model.name
-        self.problem = model.draft_problem or ("" if model.draft_name or model.switch_problem else NO_DRAFT)
-        self.stage = Stage.READY
-        self.query_one(Banner).rest()
-        await self.when_open()
-
-    @on(messages.OpenCancelled)
-    async def settle_after_cancel(self) -> None:
-        self._end_view("cancelled")
-        if not await self._stay_with_old("Loading was cancelled.", ""):
-            self.go_down("Loading was cancelled.", "", self._key("loads the model"))
-
-    @on(messages.OpenFailed)
-    async def settle_after_failure(self, message: messages.OpenFailed) -> None:
-        self._end_view("failed")
-        if not await self._stay_with_old(message.cause, message.hint):
-            self.go_down(message.cause, message.hint, self._key("tries again"))
-
-    async def _stay_with_old(self, cause: str, hint: str) -> bool:
-        """Another pair could not be loaded, but the old one is there still."""
-        if self.desk.model is None:
-            return False
-        self.stage = Stage.READY
-        self.query_one(Banner).warn(cause, hint, f"{self.desk.model.name} stays loaded")
-        await self.when_open()
-        return True
-
-    @on(Worker.StateChanged)
-    def show_failed_opening(self, event: Worker.StateChanged) -> None:
-        """What no one expected must be seen, not swallowed with the worker."""
-        error = event.worker.error
-        if event.worker.group == "open" and event.state is WorkerState.ERROR and error is not None:
-            self._end_view("failed")
-            self.go_down(status_lines.unexpected(error), "This is a bug in SparkDesk.", self._key("tries again"))
-
-    def _key(self, what_it_does: str) -> str:
-        return f"{key_name(self, 'chat.reload')} {what_it_does}"
-
-    def _end_view(self, how: str) -> None:
-        for view in self.query(Opening):
+    def _end(self, how: str = "", cause: str = "", hint: str = "") -> None:
+        model = self._backend.model
+        if not cause and model is None:
+            how, (cause, hint) = "failed", _NO_MODEL
+        for view in self._view.query(LoadingView) if how else ():
             view.end(how)
+        if not cause:
+            self._view.banner.rest()
+        elif model is not None:
+            self._view.banner.warn(cause, hint, f"{model.name} stays loaded")
+        else:
+            self._view.warn_down(cause, hint, "loads the model" if how == "cancelled" else "tries again")
+        self._view.tell(LoadEnded(cause, hint))

@@ -1,136 +1,95 @@
-"""The part of the chat screen that does things with messages: select, edit, make again, go on, copy, other versions."""
+"""What can be done with messages: send, edit, make again, go on, select, copy, switch versions, show token sources."""
 
 from collections.abc import Sequence
-from typing import ClassVar
-
-from textual import on
-from textual.binding import Binding, BindingType
-from textual.reactive import reactive
+from functools import partial
 
 from sparkdesk.chat.messages import Message
-from sparkdesk.ui import messages
-from sparkdesk.ui.chat.generation_settings import ChoosingScreen
-from sparkdesk.ui.chat.state import Stage
-from sparkdesk.ui.chat.widgets.prompt import Prompt
-from sparkdesk.ui.chat.widgets.transcript import Transcript
-from sparkdesk.ui.desk import Desk
+from sparkdesk.ui.chat.composer import Submitted
+from sparkdesk.ui.chat.messages import MessageActed
+from sparkdesk.ui.chat.protocol import ChatBackend, Conversation
+from sparkdesk.ui.chat.reply_controller import ReplyController
+from sparkdesk.ui.chat.state import Stage, why_bench_first
+from sparkdesk.ui.chat.view import ChatView
 from sparkdesk.ui.keys import key_name
 
 
-class ActingScreen(ChoosingScreen):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "alt+up",
-            "select_message(-1)",
-            "Messages",
-            tooltip="Select the message above: keys for it are shown below",
-            id="chat.select_above",
-        ),
-        Binding(
-            "alt+down",
-            "select_message(1)",
-            "Select below",
-            show=False,
-            tooltip="Select the message below",
-            id="chat.select_below",
-        ),
-        Binding(
-            "alt+end",
-            "go_to_newest",
-            "Newest",
-            show=False,
-            tooltip="Go to the end of the conversation",
-            id="chat.newest",
-        ),
-        Binding(
-            "ctrl+g",
-            "toggle_origins",
-            "Origins",
-            tooltip="Show where tokens came from: of the selected reply, or of all",
-            id="chat.origins",
-        ),
-    ]
+class MessageActions:
+    """Of the conversation that is open."""
 
-    shows_origins: reactive[bool] = reactive(False, init=False, repaint=False)
-    editing: reactive[int | None] = reactive(None, init=False, repaint=False)
-    """Which of the user's messages is in the prompt, to be asked differently."""
+    def __init__(self, view: ChatView, backend: ChatBackend, replies: ReplyController) -> None:
+        self._view, self._backend, self._replies = view, backend, replies
+        self._transcript, self._composer = view.transcript, view.composer
+        self._shows_thoughts = False
+        self.shows_origins = False
+        """Of all replies."""
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
-        self._unsent = ""
-        self._edited: int | None = None
-        """Which message the reply in the making is another version of."""
+    @property
+    def _conversation(self) -> Conversation:
+        return self._backend.conversation
 
-    # Beginning a reply
+    # Making replies
 
-    async def begin(self, text: str) -> None:
-        index = self._edited = self.editing
-        if index is None:
-            await super().begin(text)
+    async def send(self, message: Submitted) -> None:
+        """As a new message, or as another version of an earlier one."""
+        if not self._can_reply():
             return
-        self.editing = None
-        attachments = self.desk.conversation.messages[index].attachments
-        await self.query_one(Transcript).begin_turn(text, attachments, index)
-        self.stream(lambda: self.desk.conversation.edit(index, text), text)
-
-    def words_came_back(self) -> None:
-        self.editing = self._edited
+        conversation, text, index = self._conversation, message.text, message.edits
+        self._composer.accept(message)
+        if index is None:
+            await self._transcript.begin_turn(text, message.attachments, len(conversation.messages))
+            self._replies.stream(lambda: conversation.reply(text, message.attachments))
+        else:
+            await self._transcript.begin_turn(text, conversation.messages[index].attachments, index)
+            self._replies.stream(lambda: conversation.edit(index, text))
 
     async def regenerate(self) -> None:
-        kept = self.desk.conversation.messages
+        kept = self._conversation.messages
         if not kept:
-            self.notify("There is no reply yet.", severity="warning")
-        elif self.can_reply():
-            self.editing = None
+            self._view.notify("There is no reply yet.", severity="warning")
+        elif self._can_reply():
+            self._composer.editing = None
             is_answered = kept[-1].role == "assistant"
-            await self.query_one(Transcript).begin_reply(len(kept) - is_answered)
-            self.stream(self.desk.conversation.regenerate)
+            await self._transcript.begin_reply(len(kept) - is_answered)
+            self._replies.stream(self._conversation.regenerate)
 
     async def go_on(self) -> None:
         last = self._last_reply()
         if last is None or not (last.is_partial or last.note):
-            self.notify("The last reply is complete.", severity="warning")
-        elif self.can_reply():
-            self.editing = None
-            self.query_one(Transcript).newest.go_on()
-            self.stream(self.desk.conversation.go_on)
+            self._view.notify("The last reply is complete.", severity="warning")
+        elif self._can_reply():
+            self._composer.editing = None
+            self._transcript.newest.go_on()
+            self._replies.stream(self._conversation.go_on)
 
     def edit(self, index: int) -> None:
-        """Into the prompt with it; what was written there comes back afterwards."""
-        prompt = self.query_one(Prompt)
-        if self.editing is None:
-            self._unsent = prompt.text
-        self.editing = index
-        prompt.show(self.desk.conversation.messages[index].content)
-        prompt.focus()
+        self._composer.edit(index, self._conversation.messages[index].content)
 
-    @on(messages.EditLeft)
-    def leave_editing(self) -> None:
-        self.editing = None
-        self.query_one(Prompt).show(self._unsent)
+    def _can_reply(self) -> bool:
+        """When not, the user is told why."""
+        key = partial(key_name, self._view)
+        why_not = self._view.stage.why_not_send(key) or (why_bench_first(key) if self._backend.is_measuring else "")
+        if why_not:
+            self._view.notify(why_not, severity="warning")
+        return not why_not
 
-    def watch_editing(self, index: int | None) -> None:
-        self.query_one(Prompt).is_editing = index is not None
+    def _last_reply(self) -> Message | None:
+        kept = self._conversation.messages
+        return kept[-1] if kept and kept[-1].role == "assistant" else None
 
-    # Messages
+    # The selected message
 
-    def action_select_message(self, step: int) -> None:
-        shown = self.query_one(Transcript).messages
+    def select(self, step: int) -> None:
+        shown = self._transcript.messages
         if shown is not None:
             shown.action_select(step)
 
-    @on(messages.NewestWanted)
-    def action_go_to_newest(self) -> None:
-        self.query_one(Transcript).go_to_newest()
-
-    @on(messages.MessageActed)
-    async def act(self, message: messages.MessageActed) -> None:
-        shown = self.query_one(Transcript).messages
+    async def act(self, message: MessageActed) -> None:
+        shown = self._transcript.messages
         if shown is None or message.position >= len(shown.roll):
             return
         match message.act:
             case "leave":
-                self.query_one(Prompt).focus()
+                self._composer.prompt.focus()
             case "edit":
                 self.edit(message.position)
             case "regenerate":
@@ -148,15 +107,19 @@ class ActingScreen(ChoosingScreen):
                 self._switch_version(message.position, 1 if message.act == "next" else -1)
 
     def _switch_version(self, index: int, step: int) -> None:
-        if self.stage is Stage.REPLYING:
-            self.can_reply()
+        if self._view.stage is Stage.REPLYING:
+            self._can_reply()
             return
-        conversation, shown = self.desk.conversation, self.query_one(Transcript).messages
+        conversation, shown, model = self._conversation, self._transcript.messages, self._view.model
         conversation.switch_branch(index, step)
         if shown is not None:
-            shown.replace(
-                index, conversation.messages, conversation.branch, model=self.model.name if self.model else ""
-            )
+            shown.replace(index, conversation.messages, conversation.branch, model=model.name if model else "")
+
+    # Copying
+
+    def copy_reply(self) -> None:
+        if self._transcript.has_turns:
+            self._copy(self._transcript.newest.answer, "Copied the last reply.")
 
     def _copy_code(self, blocks: Sequence[str]) -> None:
         if len(blocks) < 2:
@@ -164,30 +127,30 @@ class ActingScreen(ChoosingScreen):
             return
         from sparkdesk.ui.chat.dialogs.code_choice import CodeChoice
 
-        self.app.push_screen(CodeChoice(blocks), lambda code: self._copy(code or "", "Copied the code."))
+        choice = CodeChoice(blocks)
+        self._view.app.push_screen(choice, lambda code: self._copy(code or "", "Copied the code."))
 
     def _copy(self, text: str, words: str) -> None:
         if text:
-            self.app.copy_to_clipboard(text)
-            self.notify(words, timeout=2)
+            self._view.app.copy_to_clipboard(text)
+            self._view.notify(words, timeout=2)
 
-    def _last_reply(self) -> Message | None:
-        kept = self.desk.conversation.messages
-        return kept[-1] if kept and kept[-1].role == "assistant" else None
+    # What is shown of them
 
-    # Where tokens came from
+    def toggle_thoughts(self) -> None:
+        self._shows_thoughts = not self._shows_thoughts
+        self._transcript.unfold_thoughts(self._shows_thoughts)
 
-    def action_toggle_origins(self) -> None:
-        shown = self.query_one(Transcript).messages
+    def toggle_origins(self) -> None:
+        """Of the selected reply, or of all."""
+        shown = self._transcript.messages
         chosen = shown.chosen if shown is not None else None
         if shown is not None and chosen is not None and not chosen.is_user:
             chosen.toggle_origins()
             shown.redraw()
-        else:
-            self.shows_origins = not self.shows_origins
-            key = key_name(self, "chat.origins")
-            if self.shows_origins and not self.query_one(Transcript).has_turns:
-                self.notify(f"Replies will show where their tokens came from. {key} ends that.", timeout=3)
-
-    def watch_shows_origins(self, shows_origins: bool) -> None:
-        self.query_one(Transcript).show_origins(shows_origins)
+            return
+        self.shows_origins = not self.shows_origins
+        self._transcript.show_origins(self.shows_origins)
+        if self.shows_origins and not self._transcript.has_turns:
+            key = key_name(self._view, "chat.origins")
+            self._view.notify(f"Replies will show where their tokens came from. {key} ends that.", timeout=3)

@@ -1,186 +1,146 @@
-"""The chat screen: composes the desk's widgets, and says which conversation they show."""
+"""The chat screen: wires the parts of the chat together, and decides which of them may act."""
 
 from collections.abc import Iterator
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.reactive import reactive
-from textual.widgets import Static
+from textual.binding import BindingType
+from textual.screen import Screen
 
-from sparkdesk.ui import messages
+from sparkdesk.chat.events import ReplyBroken
 from sparkdesk.ui.appearance import NO_LIVE
-from sparkdesk.ui.chat import palette
-from sparkdesk.ui.chat.draft_choice import NO_CHOICE, DraftChoice
-from sparkdesk.ui.chat.live_stats import LiveFigures, LiveStats
-from sparkdesk.ui.chat.message_actions import ActingScreen
+from sparkdesk.ui.chat import bindings, palette
+from sparkdesk.ui.chat.composer import Submitted
+from sparkdesk.ui.chat.conversations import ConversationOpened, Conversations
+from sparkdesk.ui.chat.generation_settings import GenerationSettings, SettingsChanged
+from sparkdesk.ui.chat.loading import LoadEnded, ModelLoader
+from sparkdesk.ui.chat.message_actions import MessageActions
+from sparkdesk.ui.chat.messages import MessageActed
+from sparkdesk.ui.chat.protocol import ChatBackend
+from sparkdesk.ui.chat.reply_controller import FiguresChanged, ReplyController, ReplyEnded
+from sparkdesk.ui.chat.sidebar_messages import SidebarMessage
 from sparkdesk.ui.chat.state import Stage
-from sparkdesk.ui.chat.widgets.attachment_chips import AttachmentChips
-from sparkdesk.ui.chat.widgets.banner import Banner
-from sparkdesk.ui.chat.widgets.empty import EmptyConversation
-from sparkdesk.ui.chat.widgets.live_panel import LivePanel
-from sparkdesk.ui.chat.widgets.live_strip import LiveStrip
-from sparkdesk.ui.chat.widgets.loading_view import Opening
-from sparkdesk.ui.chat.widgets.prompt import Prompt
-from sparkdesk.ui.chat.widgets.top_bar import TopBar
-from sparkdesk.ui.chat.widgets.transcript import Transcript
+from sparkdesk.ui.chat.view import ChatView
+from sparkdesk.ui.messages import Painted
 from sparkdesk.ui.shared.key_bar import KeyBar
+from sparkdesk.ui.shared.prompt import PageTurned
 
 
-class ChatScreen(ActingScreen):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "stop", "Stop", id="chat.stop", tooltip="Stop the reply, or cancel loading"),
-        Binding("ctrl+n", "new_conversation", "New", id="chat.new", tooltip="Start a new conversation"),
-        Binding(
-            "ctrl+r",
-            "reload",
-            "Reload",
-            id="chat.reload",
-            show=False,
-            tooltip="Load the model again; the conversation stays",
-        ),
-        Binding(
-            "alt+t",
-            "toggle_thoughts",
-            "Thoughts",
-            id="chat.thoughts",
-            show=False,
-            tooltip="Unfold or fold all that the model thought",
-        ),
-        Binding("f3", "toggle_live", "Live", id="chat.live", tooltip="Show or hide the live figures"),
-        Binding(
-            "ctrl+y",
-            "copy_reply",
-            "Copy reply",
-            id="chat.copy_reply",
-            show=False,
-            priority=True,  # or the prompt would redo
-            tooltip="Copy the last reply to the clipboard",
-        ),
-    ]
+class ChatScreen(Screen[None]):
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings.BINDINGS]
 
-    choice: reactive[DraftChoice] = reactive(NO_CHOICE, repaint=False)
-    """The part of the figures that the top bar shows: it changes seldom, and moves what is beside it."""
-    job: reactive[str] = reactive("")
-    """A download or a build that goes on while one chats."""
-    left_out: reactive[int] = reactive(0)
-    """Messages that the model no longer reads."""
+    def __init__(self, backend: ChatBackend) -> None:
+        super().__init__()
+        self.backend = backend
+        self.view = view = ChatView(backend)
+        self.loader = ModelLoader(view, backend)
+        self.replies = ReplyController(view, backend)
+        self.generation = GenerationSettings(view, backend)
+        self.conversations = Conversations(view, backend, self.loader, self.replies)
+        self.actions = MessageActions(view, backend, self.replies)
+        # What most keys do is a part's own business.
+        self.action_attach = view.composer.ask_for_file
+        self.action_change_draft = self.generation.change_draft
+        self.action_conversation_settings = self.generation.edit
+        self.action_conversations = self.conversations.toggle_sidebar
+        self.action_copy_reply = self.actions.copy_reply
+        self.action_export = self.conversations.export
+        self.action_go_to_newest = view.transcript.go_to_newest
+        self.action_new_conversation = self.conversations.begin
+        self.action_reload = self.loader.reload
+        self.action_select_message = self.actions.select
+        self.action_toggle_origins = self.actions.toggle_origins
+        self.action_toggle_speculation = self.generation.toggle_speculation
+        self.action_toggle_thinking = self.generation.toggle_thinking
+        self.action_toggle_thoughts = self.actions.toggle_thoughts
 
     def compose(self) -> ComposeResult:
-        yield TopBar().data_bind(
-            ChatScreen.pair,
-            ChatScreen.model,
-            ChatScreen.speculation,
-            ChatScreen.problem,
-            ChatScreen.choice,
-            ChatScreen.is_thinking,
-            ChatScreen.has_system_prompt,
-            ChatScreen.job,
-        )
-        with Horizontal(id="body"):
-            with Vertical(id="talk"):
-                with Transcript(classes="-view"):
-                    yield Opening(self.desk.name)
-                yield Banner()
-                yield LiveStrip().data_bind(ChatScreen.figures, ChatScreen.model, ChatScreen.problem)
-                yield AttachmentChips()
-                yield Prompt()
-            yield LivePanel().data_bind(ChatScreen.figures, ChatScreen.model, ChatScreen.problem, ChatScreen.left_out)
+        yield self.view
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.focus_prompt()
-        self.call_after_refresh(self.post_message, messages.Painted())
+        self.replies.start()
+        self.view.composer.prompt.focus()
+        self.call_after_refresh(self.post_message, Painted())
 
-    async def when_open(self) -> None:
-        """The conversation may have messages already: the last one goes on at the start."""
-        if not self._knows_saved:
-            self._knows_saved = True
-            self.bring_saved()
-        if self.query_one(Transcript).has_turns:
-            self.tell_speculation()
-            self.count_soon()
+    @property
+    def stage(self) -> Stage:
+        return self.view.stage
+
+    @on(LoadEnded)
+    async def take_model(self) -> None:
+        """The new one, or that of before; the conversation may have messages: the last one goes on at the start."""
+        view, model, is_first = self.view, self.backend.model, self.view.model is None
+        view.stage = Stage.READY if model is not None else Stage.DOWN
+        if model is None:
+            return
+        self.generation.use(model)
+        view.use(model, problem=self.generation.problem)
+        if is_first:
+            self.replies.load_totals()
+        if view.transcript.has_turns:
+            self.generation.apply()
         else:
             await self.show_conversation()
-        self.send_what_waits()
+        view.composer.submit_held()
 
-    # Which conversation
-
+    @on(ConversationOpened)
     async def show_conversation(self) -> None:
-        """Another one became the desk's."""
-        if self.editing is not None:
-            self.leave_editing()
-        conversation = self.desk.conversation
-        self.meter = LiveStats(conversation.messages, in_all=self.meter.in_all)
-        self.figures = self.meter.figures()
-        self.left_out = conversation.left_out
-        self.tell_speculation()
-        self.show_choices()
-        self.refresh_kept()
-        if conversation.messages:
-            self.query_one(Prompt).examples = ()
-            await super().show_conversation()
-        else:
-            await self._show_empty()
-        self.count_soon()
+        self.view.left_out = self.backend.conversation.left_out
+        self.generation.apply()
+        self.conversations.refresh()
+        await self.replies.show_conversation()
 
-    async def when_settled(self) -> None:
-        await super().when_settled()
-        self.left_out = self.desk.conversation.left_out
-        self.count_soon()
+    @on(Submitted)
+    async def send(self, message: Submitted) -> None:
+        self.view.composer.hold(message.text if self.stage is Stage.LOADING else "")
+        await self.actions.send(message)
 
-    async def _show_empty(self) -> None:
-        transcript = self.query_one(Transcript)
-        if self.model is None:
-            await transcript.show_view(Static("A new conversation, and no model to answer yet.", classes="lead"))
-            return
-        self.query_one(Prompt).examples = self.desk.examples
-        await transcript.show_view(EmptyConversation(self.model, self.desk.examples, problem=self.problem))
+    @on(ReplyEnded)
+    async def settle(self, message: ReplyEnded) -> None:
+        is_down = isinstance(message.end, ReplyBroken) and message.end.needs_reload
+        self.view.stage = Stage.DOWN if is_down else Stage.READY
+        self.view.composer.end_reply(is_unanswered=message.is_unanswered)
+        self.view.left_out = self.backend.conversation.left_out
+        await self.conversations.after_reply()
 
-    # Other keys
+    @on(FiguresChanged)
+    def show_figures(self, message: FiguresChanged) -> None:
+        self.view.figures = message.figures
+
+    @on(SettingsChanged)
+    def show_settings(self, message: SettingsChanged) -> None:
+        self.view.speculation, self.view.is_thinking = message.speculation, message.is_thinking
+        self.view.has_system_prompt = message.has_system_prompt
+        if message.is_other_length:
+            self.replies.forget_choice()
+        self.view.composer.count_soon()
+
+    # What widgets and keys ask for
+
+    @on(MessageActed)
+    async def act(self, message: MessageActed) -> None:
+        await self.actions.act(message)
+
+    @on(SidebarMessage)
+    async def pass_on(self, message: SidebarMessage) -> None:
+        await self.conversations.handle(message)
+
+    @on(PageTurned)
+    def turn_page(self, message: PageTurned) -> None:
+        self.view.transcript.scroll_pages(message.pages)
 
     def commands(self) -> Iterator[SystemCommand]:
         """For the palette."""
-        return palette.of_chat(self)
+        return palette.of_chat(self, self.stage, self.backend, self.generation, self.conversations, self.actions)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return True if self.stage.allows(action) else None
 
-    def watch_figures(self, figures: LiveFigures) -> None:
-        self.choice = figures.choice
-
-    def watch_stage(self) -> None:
-        self.refresh_bindings()
-        if self.stage is Stage.REPLYING:
-            self.forget_count()
-
-    def watch_shows_thoughts(self, shows_thoughts: bool) -> None:
-        self.query_one(Transcript).unfold_thoughts(shows_thoughts)
-
     def action_stop(self) -> None:
-        if self.stage is Stage.REPLYING:
-            self.desk.conversation.stop()
-        elif self.stage is Stage.OPENING:
-            self.cancel_opening()
-
-    @property
-    def shows_live(self) -> bool:
-        return not self.app.has_class(NO_LIVE)
+        (self.replies.stop if self.stage is Stage.REPLYING else self.loader.cancel)()
 
     def action_toggle_live(self) -> None:
         """Until the program ends; the settings say how it starts."""
         self.app.toggle_class(NO_LIVE)
-
-    def action_toggle_thoughts(self) -> None:
-        self.shows_thoughts = not self.shows_thoughts
-
-    def action_copy_reply(self) -> None:
-        if self.query_one(Transcript).has_turns:
-            self.app.copy_to_clipboard(self.query_one(Transcript).newest.answer)
-            self.notify("Copied the last reply.", timeout=2)
-
-    @on(messages.PageTurned)
-    def turn_page(self, message: messages.PageTurned) -> None:
-        self.query_one(Transcript).scroll_pages(message.pages)

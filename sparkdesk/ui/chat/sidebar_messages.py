@@ -1,39 +1,16 @@
-"""What the widgets around the conversation ask the screen for, and what its workers bring them. Data only."""
+"""What the sidebar asks the chat screen for, and what it tells it. Data only."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.message import Message
 
-from sparkdesk.chat.summary import Found, Summary
+
+class SidebarMessage(Message):
+    """One of these."""
 
 
 @dataclass
-class ListAsked(Message):
-    """The conversations that are kept, or those in which words occur."""
-
-    words: str
-    """Empty for all."""
-
-
-@dataclass
-class ListBrought(Message):
-    """What is kept."""
-
-    words: str
-    """What was asked for."""
-    found: Sequence[Summary] | Sequence[Found]
-
-
-@dataclass
-class SavedTold(Message):
-    """What speculation saved in all that is kept."""
-
-    saved_ms: float
-
-
-@dataclass
-class HistoryFailed(Message):
+class HistoryFailed(SidebarMessage):
     """The history said no."""
 
     cause: str
@@ -41,40 +18,38 @@ class HistoryFailed(Message):
 
 
 @dataclass
-class ConversationPicked(Message):
+class ConversationPicked(SidebarMessage):
     """The user wants to see this one."""
 
     key: int
 
 
 @dataclass
-class NewAsked(Message):
+class ConversationUndeleted(SidebarMessage):
+    """It is kept again."""
+
+    key: int
+    was_open: bool
+    """When it was deleted."""
+
+
+@dataclass
+class NewAsked(SidebarMessage):
     """The user wants a new conversation."""
 
 
 @dataclass
-class RenameAsked(Message):
+class DeleteAsked(SidebarMessage):
     key: int
     title: str
 
 
 @dataclass
-class DeleteAsked(Message):
+class ExportAsked(SidebarMessage):
     key: int
     title: str
 
 
 @dataclass
-class UndeleteAsked(Message):
-    """Bring back what was deleted last."""
-
-
-@dataclass
-class ExportAsked(Message):
-    key: int
-    title: str
-
-
-@dataclass
-class SidebarClosed(Message):
+class SidebarClosed(SidebarMessage):
     """The user has what they wanted, or gave up."""

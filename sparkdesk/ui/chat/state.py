@@ -1,4 +1,4 @@
-"""How far the desk is, and what may be done there. Pure; the screen asks before it acts."""
+"""How far the chat is, and what may be done there. Pure; the screen asks before it acts."""
 
 from collections.abc import Callable
 from enum import Enum, auto
@@ -7,11 +7,11 @@ from enum import Enum, auto
 class Stage(Enum):
     """Exactly one at a time."""
 
-    OPENING = auto()
+    LOADING = auto()
     READY = auto()
     REPLYING = auto()
     DOWN = auto()
-    """No engine: opening failed or was cancelled, or the engine died."""
+    """No engine: loading failed or was cancelled, or the engine died."""
 
     def why_not_send(self, key_name: Callable[[str], str]) -> str:
         """What to tell a user who sends a prompt now; empty when it can be sent. `key_name` says an action's key."""
@@ -23,14 +23,19 @@ class Stage(Enum):
 
 
 _WHY_NOT_SEND = {
-    Stage.OPENING: ("The model is still loading. Your prompt is sent as soon as it is there.", ""),
+    Stage.LOADING: ("The model is still loading. Your prompt is sent as soon as it is there.", ""),
     Stage.READY: ("", ""),
     Stage.REPLYING: ("A reply is being written. {} stops it.", "chat.stop"),
     Stage.DOWN: ("There is no model to answer. {} loads it.", "chat.reload"),
 }
 
 _STAGES_OF = {
-    "stop": (Stage.OPENING, Stage.REPLYING),
+    "stop": (Stage.LOADING, Stage.REPLYING),
     "reload": (Stage.READY, Stage.DOWN),
     "new_conversation": (Stage.READY, Stage.REPLYING, Stage.DOWN),
 }
+
+
+def why_bench_first(key_name: Callable[[str], str]) -> str:
+    """What to tell a user who wants the engine while the bench has it."""
+    return f"The bench is measuring with this model. {key_name('desk.bench')} goes there, where it can be stopped."

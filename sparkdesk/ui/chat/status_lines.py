@@ -1,6 +1,5 @@
 """The words for how a reply ended. Pure text."""
 
-import traceback
 from collections.abc import Sequence
 
 from sparkdesk.chat.events import ReplyFinished
@@ -47,10 +46,3 @@ def broken_line(stats: ReplyStats | None, *, parked_rounds: int) -> str:
     if stats is None:
         return "broken off before the first word"
     return f"broken off · {numbers.reply_line(stats, parked_rounds=parked_rounds)}"
-
-
-def unexpected(error: BaseException) -> str:
-    """A bug of ours, named well enough to be reported."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
-    return f"Unexpected {type(error).__name__}: {error}{where}"

@@ -16,13 +16,13 @@ from sparkdesk.builder.catalog_state import BuildJob
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Progress
 from sparkdesk.sizes import size_in_words
-from sparkdesk.ui.chat import status_lines
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.models.messages import AskAdvanced, Asked, Refused
 from sparkdesk.ui.models.model_list import ModelList
 from sparkdesk.ui.models.protocol import ModelManager
 from sparkdesk.ui.models.rows import Bundled, Heading, Line, Row
-from sparkdesk.ui.shared.journeys import hear
+from sparkdesk.ui.shared.background import BUG_HINT, unexpected
+from sparkdesk.ui.shared.event_queue import hear
 
 if TYPE_CHECKING:
     from sparkdesk.builder.estimate import Forecast, Option
@@ -120,7 +120,7 @@ class DownloadScreen(ModalScreen[BuildJob | None]):
     @on(Worker.StateChanged)
     def show_surprise(self, event: Worker.StateChanged) -> None:
         if event.state is WorkerState.ERROR and event.worker.error is not None:
-            self.post_message(Refused(status_lines.unexpected(event.worker.error), "This is a bug in SparkDesk."))
+            self.post_message(Refused(unexpected(event.worker.error), BUG_HINT))
 
     @on(OptionList.OptionHighlighted)
     def explain(self) -> None:

@@ -14,12 +14,12 @@ from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Journey
 from sparkdesk.library.model import Partial
 from sparkdesk.ui import messages
-from sparkdesk.ui.chat import status_lines
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.models import messages as reports
 from sparkdesk.ui.models.job import DONE, FAILED, STOPPED, Work
 from sparkdesk.ui.models.protocol import ModelManager
-from sparkdesk.ui.shared.journeys import hear
+from sparkdesk.ui.shared.background import BUG_HINT, unexpected
+from sparkdesk.ui.shared.event_queue import hear
 
 Start = Callable[[], Journey[JobResult]]
 
@@ -102,9 +102,7 @@ class WorkingScreen(Screen[None]):
     def show_failed_work(self, event: Worker.StateChanged) -> None:
         error = event.worker.error
         if event.worker.group == "work" and event.state is WorkerState.ERROR and error is not None:
-            self.post_message(
-                reports.JobEnded(cause=status_lines.unexpected(error), hint="This is a bug in SparkDesk.")
-            )
+            self.post_message(reports.JobEnded(cause=unexpected(error), hint=BUG_HINT))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         state = self.job.state if self.job is not None else ""

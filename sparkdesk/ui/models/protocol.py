@@ -1,6 +1,6 @@
 """What the models screen needs from below: what is on this machine, what can be had, and getting it.
 
-The real one is in desk/, which the screen does not know; tests and the screen's own development use a scripted one.
+The real one is in backend/, which the screen does not know; tests and the screen's own development use a scripted one.
 """
 
 from __future__ import annotations

@@ -19,9 +19,6 @@ from sparkdesk.hub.search import Hit
 from sparkdesk.library.model import Model, Pair, Partial
 from sparkdesk.sizes import size_in_words
 from sparkdesk.ui import messages
-from sparkdesk.ui.chat import status_lines
-from sparkdesk.ui.chat.widgets.banner import Banner
-from sparkdesk.ui.chat.widgets.sections import Sections
 from sparkdesk.ui.models import messages as reports
 from sparkdesk.ui.models.facts import facts_of
 from sparkdesk.ui.models.job_panel import JobPanel
@@ -43,7 +40,10 @@ from sparkdesk.ui.models.rows import (
     rows_of_hits,
     rows_unfinished,
 )
-from sparkdesk.ui.shared.journeys import hear
+from sparkdesk.ui.models.sections import Sections
+from sparkdesk.ui.shared.background import BUG_HINT, unexpected
+from sparkdesk.ui.shared.banner import Banner
+from sparkdesk.ui.shared.event_queue import hear
 from sparkdesk.ui.shared.key_bar import KeyBar
 
 if TYPE_CHECKING:
@@ -336,7 +336,7 @@ class ModelsScreen(WorkingScreen):
     def show_surprise(self, event: Worker.StateChanged) -> None:
         error = event.worker.error
         if event.state is WorkerState.ERROR and error is not None and event.worker.group != "work":
-            self.query_one(Banner).warn(status_lines.unexpected(error), "This is a bug in SparkDesk.", "")
+            self.query_one(Banner).warn(unexpected(error), BUG_HINT, "")
 
     def after_work(self) -> None:
         self.action_read()

@@ -1,7 +1,7 @@
 """Every setting and every key: what it means, what holds and why, changed in place and kept in the user's file."""
 
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -20,15 +20,9 @@ from sparkdesk.ui.settings.preferences import Entry, Preferences
 from sparkdesk.ui.settings.rows import SettingRows, about, shown_value
 from sparkdesk.ui.shared.key_bar import KeyBar
 
-if TYPE_CHECKING:
-    from sparkdesk.ui.app import SparkDeskApp
-
 
 class SettingsScreen(Screen[None]):
     CSS_PATH = "settings.tcss"
-
-    if TYPE_CHECKING:
-        app: SparkDeskApp
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Back", tooltip="To the chat, or leave a value as it was", id="settings.close"),
@@ -160,8 +154,8 @@ class SettingsScreen(Screen[None]):
             self._end_editing()
             self.read()
         else:
-            await self.app.action_go_back()
+            await self.app.run_action("app.go_back")
 
     async def action_reload(self) -> None:
-        await self.app.action_go_back()
-        await self.app.chat.action_reload()
+        await self.app.run_action("app.go_back")
+        await self.app.run_action("screen.reload")

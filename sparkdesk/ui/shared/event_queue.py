@@ -9,8 +9,7 @@ from typing import TypeVar
 from sparkdesk.chat.attribution import mark_of
 from sparkdesk.chat.events import ContextTrimmed, PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
 from sparkdesk.chat.trace import RoundMark, Stretch
-from sparkdesk.events import Progress
-from sparkdesk.ui.desk import OpenEvent
+from sparkdesk.events import SILENCE, Journey, Progress, Report, Result, Run
 from sparkdesk.ui.shared.frame_pacer import INTERVAL_S
 
 Event = TypeVar("Event")
@@ -43,7 +42,7 @@ class ReplyBatch:
         ]
 
 
-class Inbox:
+class ReplyQueue:
     """Where a worker leaves the events of a reply and the screen takes them, at its own pace and all at once.
 
     The screen comes by on a timer. Batching on the worker's side would hold back the last words before a stall.
@@ -82,8 +81,8 @@ class Inbox:
 
 
 def calm_progress(
-    events: Iterator[OpenEvent], has_ended: Callable[[], bool], clock: Callable[[], float] = time.monotonic
-) -> Iterator[OpenEvent]:
+    events: Iterator[Report], has_ended: Callable[[], bool], clock: Callable[[], float] = time.monotonic
+) -> Iterator[Report]:
     """Leave out progress that nobody could see; keep notices, and the first and last of every step."""
     due, step = clock(), ""
     for event in until(events, has_ended):
@@ -105,3 +104,13 @@ def until(events: Iterator[Event], has_ended: Callable[[], bool]) -> Iterator[Ev
         close = getattr(events, "close", None)  # generators have it, iterators in general do not
         if close is not None:
             close()
+
+
+def hear(journey: Journey[Result], report: Callable[[Report], object], has_ended: Callable[[], bool]) -> Result | None:
+    """Run a journey in a worker's thread and report its events. None where the worker was told to end; the journey is
+    closed then. Raises what the journey raises."""
+    run = Run(journey)
+    for event in calm_progress(iter(run), has_ended):
+        if event != SILENCE:
+            report(event)
+    return run.result if run.is_over else None

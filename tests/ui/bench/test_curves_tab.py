@@ -21,7 +21,7 @@ async def test_every_length_is_measured_and_the_best_is_marked(size: tuple[int, 
         picture = sitting.picture()
         for words in ("plain ", "7     ", "auto  ", "◂ best", "as costs foretell", "the scheduler mostly verifies 3"):
             assert words in picture
-        (asked,) = sitting.desk.bench.swept
+        (asked,) = sitting.backend.bench.swept
         assert (asked.domains, asked.max_tokens) == (("counting",), 48)
         if size == WIDE:
             assert "T target" in picture and "D draft" in picture

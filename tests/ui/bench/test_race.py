@@ -11,13 +11,13 @@ from sparkdesk.errors import EngineBusy, EngineCrashed
 from sparkdesk.ui.bench.race_view import RaceView
 from sparkdesk.ui.bench.screen import BenchScreen
 from sparkdesk.ui.chat.screen import ChatScreen
-from sparkdesk.ui.chat.widgets.banner import Banner
-from sparkdesk.ui.chat.widgets.prompt import Prompt
 from sparkdesk.ui.commands import of_screen
 from sparkdesk.ui.help import HelpScreen
+from sparkdesk.ui.shared.banner import Banner
 from sparkdesk.ui.shared.cycle import Cycle
+from sparkdesk.ui.shared.prompt import Prompt
+from tests.ui.fake_backend import FakeBackend, Script, with_problem
 from tests.ui.fake_bench import STORY, BenchScript
-from tests.ui.fake_desk import FakeDesk, Script, with_problem
 from tests.ui.sitting import NARROW, WIDE, Sitting, at_open_desk
 
 GATED = BenchScript(is_gated=True)
@@ -36,9 +36,9 @@ def banner(sitting: Sitting) -> str:
 
 @asynccontextmanager
 async def at_bench(
-    script: BenchScript | None = None, *, desk: FakeDesk | None = None, size: tuple[int, int] = WIDE
+    script: BenchScript | None = None, *, desk: FakeBackend | None = None, size: tuple[int, int] = WIDE
 ) -> AsyncIterator[Sitting]:
-    async with at_open_desk(desk or FakeDesk(bench=script), size=size) as sitting:
+    async with at_open_desk(desk or FakeBackend(bench=script), size=size) as sitting:
         await sitting.pilot.press("f8")
         await sitting.until(lambda: isinstance(sitting.app.screen, BenchScreen))
         yield sitting
@@ -71,7 +71,7 @@ async def test_a_typed_prompt_is_raced_and_the_result_is_told(size: tuple[int, i
             assert words in picture
         assert "accepted length" in picture and "plain was measured first" in picture
         assert "than either alone." in picture
-        (asked,) = sitting.desk.bench.raced
+        (asked,) = sitting.backend.bench.raced
         assert asked[0] == "Tell me a story." and asked[1].is_greedy
 
 
@@ -102,12 +102,12 @@ async def test_while_it_is_measured_the_screen_says_how_far_it_is_and_gives_noth
     async with at_bench(GATED) as sitting:
         await ask(sitting)
         while "of at most 200 tokens" not in sitting.picture():
-            sitting.desk.bench.let(1)
+            sitting.backend.bench.let(1)
             await sitting.pilot.pause(0.02)
         picture = sitting.picture()
         assert "▸ plain decoding" in picture and "○ with speculation" in picture and "measuring: race" in picture
         assert "tok/s" not in picture
-        sitting.desk.bench.let(1000)
+        sitting.backend.bench.let(1000)
         await sitting.until(lambda: not bench(sitting).measuring)
 
 
@@ -118,18 +118,18 @@ async def test_a_race_of_the_suite_is_chosen_with_the_arrows() -> None:
         await sitting.until(lambda: bench(sitting).query_one("#suite", OptionList).has_focus)
         await sitting.pilot.press("down", "enter")
         await sitting.until(lambda: bench(sitting).query_one(RaceView).race)
-        assert sitting.desk.bench.raced[0][0] == "Count backwards from 37 to 9."
+        assert sitting.backend.bench.raced[0][0] == "Count backwards from 37 to 9."
 
 
 async def test_the_arm_that_goes_first_alternates_and_is_said() -> None:
     async with at_bench() as sitting:
         await race(sitting)
         await sitting.pilot.press("r")
-        await sitting.until(lambda: len(sitting.desk.bench.raced) == 2 and not bench(sitting).measuring)
+        await sitting.until(lambda: len(sitting.backend.bench.raced) == 2 and not bench(sitting).measuring)
         await sitting.pilot.press("s")
         await sitting.until(lambda: "speculation was measured first" in sitting.picture())
-        assert [settings.is_plain_first for _, settings in sitting.desk.bench.raced] == [True, False]
-        assert {text for text, _ in sitting.desk.bench.raced} == {"Tell me a story."}
+        assert [settings.is_plain_first for _, settings in sitting.backend.bench.raced] == [True, False]
+        assert {text for text, _ in sitting.backend.bench.raced} == {"Tell me a story."}
 
 
 async def test_a_sampled_race_has_one_seed_and_no_verdict() -> None:
@@ -137,8 +137,8 @@ async def test_a_sampled_race_has_one_seed_and_no_verdict() -> None:
         bench(sitting).query_one("#sampling", Cycle).focus()
         await sitting.pilot.press("space")
         await race(sitting)
-        (asked,) = sitting.desk.bench.raced
-        assert asked[1].sampling.temperature == sitting.desk.bench.sampling.temperature
+        (asked,) = sitting.backend.bench.raced
+        assert asked[1].sampling.temperature == sitting.backend.bench.sampling.temperature
         assert asked[1].sampling.seed is not None
         assert "there is no verdict" in sitting.picture()
 
@@ -150,7 +150,7 @@ async def test_the_length_of_reply_and_draft_can_be_chosen() -> None:
         bench(sitting).query_one("#draft", Cycle).focus()
         await sitting.pilot.press("right", "right")
         await race(sitting)
-        (asked,) = sitting.desk.bench.raced
+        (asked,) = sitting.backend.bench.raced
         assert asked[1].max_tokens == 400 and asked[1].speculation.draft_length == 2
 
 
@@ -209,12 +209,12 @@ async def test_the_result_is_copied_in_one_line_without_the_prompt() -> None:
 async def test_escape_stops_the_measuring_and_the_words_wait_to_be_changed() -> None:
     async with at_bench(GATED) as sitting:
         await ask(sitting)
-        await sitting.until(lambda: sitting.desk.bench.is_measuring)
+        await sitting.until(lambda: sitting.backend.bench.is_measuring)
         await sitting.pilot.press("escape")
-        sitting.desk.bench.let(1)
+        sitting.backend.bench.let(1)
         await sitting.until(lambda: not bench(sitting).measuring)
         assert bench(sitting).query_one(Prompt).text == "Tell me a story."
-        assert "Stopped" in banner(sitting) and not sitting.desk.bench.is_measuring
+        assert "Stopped" in banner(sitting) and not sitting.backend.bench.is_measuring
         await sitting.pilot.press("escape")
         await sitting.until(lambda: isinstance(sitting.app.screen, ChatScreen))
 
@@ -222,24 +222,24 @@ async def test_escape_stops_the_measuring_and_the_words_wait_to_be_changed() -> 
 async def test_a_race_goes_on_behind_the_chat_which_says_why_it_cannot_reply() -> None:
     async with at_bench(GATED) as sitting:
         await ask(sitting)
-        await sitting.until(lambda: sitting.desk.bench.is_measuring)
+        await sitting.until(lambda: sitting.backend.bench.is_measuring)
         await sitting.pilot.press("f8")
         await sitting.until(lambda: isinstance(sitting.app.screen, ChatScreen))
         await sitting.say("Hello?")
         (told,) = sitting.app._notifications  # toasts are not drawn in tests
         assert told.message.startswith("The bench is measuring")
-        assert sitting.desk.conversation.sent == [] and sitting.prompt.text == "Hello?"
-        sitting.desk.bench.let(1000)
-        await sitting.until(lambda: not sitting.desk.bench.is_measuring)
+        assert sitting.backend.conversation.sent == [] and sitting.prompt.text == "Hello?"
+        sitting.backend.bench.let(1000)
+        await sitting.until(lambda: not sitting.backend.bench.is_measuring)
         await sitting.pilot.press("enter")
-        await sitting.until(lambda: sitting.desk.conversation.sent == ["Hello?"])
+        await sitting.until(lambda: sitting.backend.conversation.sent == ["Hello?"])
         await sitting.pilot.press("f8")
         await sitting.until(lambda: bench(sitting).query_one(RaceView).race)
 
 
 async def test_while_a_reply_is_being_made_the_bench_says_so() -> None:
     async with at_bench() as sitting:
-        sitting.desk.bench.refusal = EngineBusy("A reply is being written.", "Wait for its end.")
+        sitting.backend.bench.refusal = EngineBusy("A reply is being written.", "Wait for its end.")
         await ask(sitting)
         await sitting.until(lambda: "A reply is being written. Wait for its end." in banner(sitting))
         assert bench(sitting).query_one(Prompt).text == "Tell me a story."
@@ -251,7 +251,7 @@ async def test_an_engine_that_dies_is_a_sentence_and_a_key() -> None:
         await ask(sitting)
         await sitting.until(lambda: "SIGSEGV" in banner(sitting))
         await sitting.pilot.press("ctrl+r")
-        await sitting.until(lambda: sitting.desk.reloaded == 1)
+        await sitting.until(lambda: sitting.backend.reloaded == 1)
         assert isinstance(sitting.app.screen, ChatScreen)
 
 
@@ -263,11 +263,11 @@ async def test_a_bug_of_ours_is_shown_and_not_swallowed() -> None:
 
 
 async def test_without_a_draft_there_is_nothing_to_race() -> None:
-    async with at_bench(desk=FakeDesk(Script(), model=with_problem("the vocabularies differ"))) as sitting:
+    async with at_bench(desk=FakeBackend(Script(), model=with_problem("the vocabularies differ"))) as sitting:
         assert "There is nothing to compare: the vocabularies differ" in banner(sitting)
         await ask(sitting)
         await sitting.pilot.pause()
-        assert sitting.desk.bench.raced == []
+        assert sitting.backend.bench.raced == []
 
 
 async def test_the_palette_offers_the_keys_of_a_race() -> None:
@@ -282,9 +282,9 @@ async def test_the_last_prompt_of_the_chat_is_raced_from_the_palette() -> None:
         assert "Race the last prompt" not in [command.title for command in of_screen(sitting.app.screen)]
         await sitting.ask("Tell me about sparks.")
         (command,) = (each for each in of_screen(sitting.app.screen) if each.title == "Race the last prompt")
-        await command.callback()
-        await sitting.until(lambda: sitting.desk.bench.raced and not bench(sitting).measuring)
-        assert sitting.desk.bench.raced[0][0] == "Tell me about sparks."
+        command.callback()
+        await sitting.until(lambda: sitting.backend.bench.raced and not bench(sitting).measuring)
+        assert sitting.backend.bench.raced[0][0] == "Tell me about sparks."
 
 
 async def test_help_tells_the_keys_of_the_bench_and_comes_back_there() -> None:

@@ -12,8 +12,8 @@ from sparkdesk.ui.bench.screen import BenchScreen
 from sparkdesk.ui.shared.cycle import Cycle
 from sparkdesk.ui.shared.toggle import Toggle
 from tests.ui.bench.test_race import at_bench, banner, bench
+from tests.ui.fake_backend import FakeBackend
 from tests.ui.fake_bench import BenchScript
-from tests.ui.fake_desk import FakeDesk
 from tests.ui.sitting import NARROW, WIDE, Sitting
 
 
@@ -26,7 +26,7 @@ async def run_suite(sitting: Sitting) -> None:
     await show_tab(sitting, "suite-tab")
     await sitting.until(lambda: bench(sitting).query(Toggle))
     await sitting.pilot.press("s")
-    await sitting.until(lambda: sitting.desk.bench.kept)
+    await sitting.until(lambda: sitting.backend.bench.kept)
     await sitting.until(lambda: "Kept under Runs" in sitting.picture())
 
 
@@ -37,7 +37,7 @@ async def test_a_run_fills_the_table_and_is_kept(size: tuple[int, int]) -> None:
         picture = sitting.picture()
         for words in ("counting          2", "all              14", "14✓", "Done."):
             assert words in picture
-        (kept,) = sitting.desk.bench.kept
+        (kept,) = sitting.backend.bench.kept
         assert kept.found["is_complete"] and kept.overall["comparisons"] == 14
 
 
@@ -51,8 +51,8 @@ async def test_domains_number_and_length_are_chosen() -> None:
         bench(sitting).query_one("#per-domain", Cycle).focus()
         await sitting.pilot.press("left")
         await sitting.pilot.press("s")
-        await sitting.until(lambda: sitting.desk.bench.kept)
-        (asked,) = sitting.desk.bench.ran
+        await sitting.until(lambda: sitting.backend.bench.kept)
+        (asked,) = sitting.backend.bench.ran
         assert (asked.domains, asked.per_domain, asked.max_tokens) == (("counting", "python"), 1, 128)
 
 
@@ -63,7 +63,7 @@ async def test_no_domain_at_all_is_said() -> None:
         for toggle in bench(sitting).query(Toggle):
             toggle.is_on = False
         await sitting.pilot.press("s")
-        assert sitting.desk.bench.ran == []
+        assert sitting.backend.bench.ran == []
         assert [each.message for each in sitting.app._notifications] == ["No domain is chosen."]
 
 
@@ -73,13 +73,13 @@ async def test_while_it_runs_it_says_how_far_it_is_and_stopping_keeps_what_was_m
         await sitting.until(lambda: bench(sitting).query(Toggle))
         await sitting.pilot.press("s")
         while "3 of 14" not in sitting.picture():
-            sitting.desk.bench.let(5)
+            sitting.backend.bench.let(5)
             await sitting.pilot.pause(0.02)
         assert "left" in sitting.picture() and "measuring: suite" in sitting.picture()
         await sitting.pilot.press("escape")
-        sitting.desk.bench.let(1)
-        await sitting.until(lambda: sitting.desk.bench.kept)
-        (kept,) = sitting.desk.bench.kept
+        sitting.backend.bench.let(1)
+        await sitting.until(lambda: sitting.backend.bench.kept)
+        (kept,) = sitting.backend.bench.kept
         assert not kept.found["is_complete"] and kept.overall["comparisons"] >= 3
         assert isinstance(sitting.app.screen, BenchScreen)
         await sitting.until(lambda: "Stopped; these are the figures" in sitting.picture())
@@ -91,8 +91,8 @@ async def test_an_engine_that_dies_leaves_what_was_measured() -> None:
         await show_tab(sitting, "suite-tab")
         await sitting.until(lambda: bench(sitting).query(Toggle))
         await sitting.pilot.press("s")
-        await sitting.until(lambda: sitting.desk.bench.kept)
-        (kept,) = sitting.desk.bench.kept
+        await sitting.until(lambda: sitting.backend.bench.kept)
+        (kept,) = sitting.backend.bench.kept
         assert not kept.found["is_complete"] and kept.overall["comparisons"] > 0
         assert "SIGABRT" in banner(sitting)
 
@@ -114,7 +114,7 @@ async def test_kept_runs_are_listed_newest_first_shown_and_deleted() -> None:
         await run_suite(sitting)
         await show_tab(sitting, "suite-tab")
         await sitting.pilot.press("s")
-        await sitting.until(lambda: len(sitting.desk.bench.kept) == 2)
+        await sitting.until(lambda: len(sitting.backend.bench.kept) == 2)
         await show_tab(sitting, "runs")
         await sitting.until(lambda: "2026-01-02 03:05" in sitting.picture())
         picture = sitting.picture()
@@ -122,10 +122,10 @@ async def test_kept_runs_are_listed_newest_first_shown_and_deleted() -> None:
         await sitting.pilot.press("m")
         assert "Where speculation pays" in sitting.picture()
         await sitting.pilot.press("delete")
-        assert len(sitting.desk.bench.kept) == 2 and "Delete once more" in sitting.picture()
+        assert len(sitting.backend.bench.kept) == 2 and "Delete once more" in sitting.picture()
         await sitting.pilot.press("delete")
         await sitting.until(lambda: "03:05" not in sitting.picture())
-        assert len(sitting.desk.bench.kept) == 1
+        assert len(sitting.backend.bench.kept) == 1
 
 
 async def test_a_card_is_shown_saved_and_never_written_over(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ async def test_a_card_is_shown_saved_and_never_written_over(tmp_path: Path) -> N
 
 
 async def test_the_digits_go_from_tab_to_tab() -> None:
-    async with at_bench(desk=FakeDesk()) as sitting:
+    async with at_bench(desk=FakeBackend()) as sitting:
         await sitting.pilot.press("down")
         await sitting.until(lambda: bench(sitting).query_one("#suite", OptionList).has_focus)
         await sitting.pilot.press("2")

@@ -8,7 +8,7 @@ from textual import events
 from sparkdesk.errors import ContextFull, EngineError
 from sparkdesk.ui.chat.dialogs.attach import AttachScreen
 from sparkdesk.ui.chat.widgets.attachment_chips import Chip
-from tests.ui.fake_desk import FakeDesk, Script
+from tests.ui.fake_backend import FakeBackend, Script
 from tests.ui.sitting import NARROW, WIDE, Sitting, at_desk, at_open_desk
 
 SIZES = pytest.mark.parametrize("size", [NARROW, WIDE])
@@ -35,7 +35,7 @@ async def attach(sitting: Sitting) -> None:
     await sitting.pilot.press(*"no", "tab")
     await sitting.until(lambda: "sparks.md" in sitting.picture())
     await sitting.pilot.press("enter")
-    await sitting.until(lambda: sitting.chat.attachments)
+    await sitting.until(lambda: sitting.chat.view.composer.attachments)
 
 
 @SIZES
@@ -45,10 +45,10 @@ async def test_a_file_is_attached_with_keys_only_and_goes_with_the_message(size:
         await sitting.until(lambda: "▤ sparks.md" in sitting.picture() and "tokens ✕" in sitting.picture())
         assert sitting.prompt.has_focus
         await sitting.ask("What are sparks?")
-        (message, _) = sitting.desk.conversation.messages
+        (message, _) = sitting.backend.conversation.messages
         assert [each.name for each in message.attachments] == ["sparks.md"]
         assert message.attachments[0].text.startswith("Sparks are small.")
-        assert not sitting.chat.attachments
+        assert not sitting.chat.view.composer.attachments
         assert "tokens ✕" not in sitting.picture()
 
 
@@ -59,7 +59,7 @@ async def test_what_is_no_text_is_refused_in_the_dialog(folder: Path) -> None:
         await sitting.until(lambda: "picture.png is no text file." in sitting.picture())
         await sitting.pilot.press("escape")
         await sitting.until(lambda: sitting.app.screen is sitting.chat)
-        assert not sitting.chat.attachments
+        assert not sitting.chat.view.composer.attachments
 
 
 async def test_a_folder_in_the_list_opens_and_arrows_pick(folder: Path) -> None:
@@ -71,21 +71,21 @@ async def test_a_folder_in_the_list_opens_and_arrows_pick(folder: Path) -> None:
         await sitting.pilot.press("z", "backspace")
         await sitting.until(lambda: "zoo.txt" in sitting.picture())
         await sitting.pilot.press("down", "enter")
-        await sitting.until(lambda: sitting.chat.attachments)
-        assert sitting.chat.attachments[0].text == "lions"
+        await sitting.until(lambda: sitting.chat.view.composer.attachments)
+        assert sitting.chat.view.composer.attachments[0].text == "lions"
 
 
 async def test_an_attached_file_is_taken_off_by_key_or_click(folder: Path) -> None:
     async with at_open_desk() as sitting:
         await attach(sitting)
         await sitting.pilot.press("a", "backspace")  # deletes the letter
-        assert sitting.chat.attachments
+        assert sitting.chat.view.composer.attachments
         await sitting.pilot.press("backspace")
-        assert not sitting.chat.attachments
+        assert not sitting.chat.view.composer.attachments
         await attach(sitting)
         await sitting.until(lambda: sitting.chat.query(Chip))
         await sitting.pilot.click(Chip)
-        assert not sitting.chat.attachments
+        assert not sitting.chat.view.composer.attachments
 
 
 async def test_the_same_file_is_attached_once(folder: Path) -> None:
@@ -94,7 +94,7 @@ async def test_the_same_file_is_attached_once(folder: Path) -> None:
         await open_dialog(sitting)
         await sitting.pilot.press(*"notes/sparks.md", "enter")
         await sitting.until(lambda: sitting.app.screen is sitting.chat)
-        assert len(sitting.chat.attachments) == 1
+        assert len(sitting.chat.view.composer.attachments) == 1
 
 
 @SIZES
@@ -104,7 +104,7 @@ async def test_a_dropped_file_can_be_attached_instead_of_its_path(size: tuple[in
         sitting.app.post_message(events.Paste(f"'{folder}/notes/sparks.md'"))
         await sitting.until(lambda: "Ctrl+O attaches sparks.md" in sitting.picture())
         await sitting.pilot.press("ctrl+o")
-        await sitting.until(lambda: sitting.chat.attachments)
+        await sitting.until(lambda: sitting.chat.view.composer.attachments)
         assert sitting.prompt.text == "Read"
         assert sitting.app.screen is sitting.chat
 
@@ -130,8 +130,8 @@ async def test_what_sending_would_take_is_said_before(size: tuple[int, int]) -> 
     async with at_open_desk(size=size) as sitting:
         await sitting.pilot.press(*"one two three")
         await sitting.until(lambda: "tokens · " in sitting.picture() and "in context" in sitting.picture())
-        count = sitting.desk.conversation.count("one two three")
-        assert sitting.chat.count == count
+        count = sitting.backend.conversation.count("one two three")
+        assert sitting.chat.view.composer.count == count
         await sitting.pilot.press("ctrl+u")
         await sitting.until(lambda: "in context" not in sitting.picture())
 
@@ -139,20 +139,20 @@ async def test_what_sending_would_take_is_said_before(size: tuple[int, int]) -> 
 async def test_counting_never_holds_up_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
 
-    gate, count = threading.Event(), type(FakeDesk().conversation).count
+    gate, count = threading.Event(), type(FakeBackend().conversation).count
 
     def slowly(*arguments: object, **named: object) -> object:
         gate.wait(30)
         return count(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(type(FakeDesk().conversation), "count", slowly)
+    monkeypatch.setattr(type(FakeBackend().conversation), "count", slowly)
     async with at_open_desk() as sitting:
         await sitting.pilot.press("a")
         await sitting.pilot.pause(0.5)
         await sitting.pilot.press("b")
         assert sitting.prompt.text == "ab"
         gate.set()
-        await sitting.until(lambda: sitting.chat.count == sitting.desk.conversation.count("ab"))
+        await sitting.until(lambda: sitting.chat.view.composer.count == sitting.backend.conversation.count("ab"))
 
 
 async def test_no_engine_no_count_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,26 +160,26 @@ async def test_no_engine_no_count_and_no_crash(monkeypatch: pytest.MonkeyPatch) 
         raise EngineError("No model is loaded.")
 
     async with at_open_desk() as sitting:
-        monkeypatch.setattr(type(sitting.desk.conversation), "count", refuse)
+        monkeypatch.setattr(type(sitting.backend.conversation), "count", refuse)
         await sitting.pilot.press("a")
         await sitting.pilot.pause(0.6)
-        assert sitting.chat.count is None
+        assert sitting.chat.view.composer.count is None
         await sitting.pilot.press("b")
         assert sitting.prompt.text == "ab"
 
 
 async def test_a_message_can_be_written_and_files_attached_while_the_model_loads(folder: Path) -> None:
-    async with at_desk(FakeDesk(Script(open_pause_s=2))) as sitting:
+    async with at_desk(FakeBackend(Script(open_pause_s=2))) as sitting:
         await attach(sitting)
         await sitting.pilot.press(*"hi", "enter")
         assert sitting.prompt.text == "hi"
-        assert sitting.chat.attachments
+        assert sitting.chat.view.composer.attachments
 
 
 async def test_files_of_a_refused_message_come_back_with_its_words(folder: Path) -> None:
     refusal = ContextFull("The message has 9000 tokens and the context holds 4096.", "Shorten it.")
-    async with at_open_desk(FakeDesk(Script(refusal=refusal))) as sitting:
+    async with at_open_desk(FakeBackend(Script(refusal=refusal))) as sitting:
         await attach(sitting)
         await sitting.ask("What are sparks?")
         assert sitting.prompt.text == "What are sparks?"
-        assert [each.name for each in sitting.chat.attachments] == ["sparks.md"]
+        assert [each.name for each in sitting.chat.view.composer.attachments] == ["sparks.md"]

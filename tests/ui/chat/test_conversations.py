@@ -18,7 +18,7 @@ from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.chat.widgets.conversation_list import ConversationList
 from sparkdesk.ui.chat.widgets.sidebar import Sidebar
 from sparkdesk.ui.commands import of_screen
-from tests.ui.fake_desk import FakeDesk, Script
+from tests.ui.fake_backend import FakeBackend, Script
 from tests.ui.sitting import NARROW, WIDE, Sitting, at_open_desk
 
 SIZES = pytest.mark.parametrize("size", [NARROW, WIDE])
@@ -42,7 +42,7 @@ async def come(sitting: Sitting) -> Sidebar:
 
 
 def titles(sitting: Sitting) -> list[str]:
-    return [each.title for each in sitting.desk.history.newest()]
+    return [each.title for each in sitting.backend.history.newest()]
 
 
 def rows(sitting: Sitting) -> int:
@@ -50,7 +50,7 @@ def rows(sitting: Sitting) -> int:
 
 
 def said(sitting: Sitting) -> list[str]:
-    return [message.content for message in sitting.desk.conversation.messages if message.role == "user"]
+    return [message.content for message in sitting.backend.conversation.messages if message.role == "user"]
 
 
 @SIZES
@@ -179,13 +179,13 @@ async def test_the_only_conversation_deleted_can_be_brought_back_by_its_key() ->
 
 
 async def test_opening_another_in_mid_reply_stops_the_reply_and_keeps_it() -> None:
-    desk = FakeDesk(Script(is_gated=False))
+    desk = FakeBackend(Script(is_gated=False))
     async with at_open_desk(desk) as sitting:
         await have_talked(sitting, "one")
         desk.script.is_gated = True
         await sitting.pilot.press("ctrl+n")
         await sitting.say("two")
-        sitting.desk.conversation.let(5)
+        sitting.backend.conversation.let(5)
         await sitting.until(lambda: sitting.transcript.newest.text)
         await come(sitting)
         await sitting.pilot.press(*"one", "enter")
@@ -223,8 +223,8 @@ async def test_a_conversation_is_exported_and_no_file_is_overwritten_unasked(
             await sitting.pilot.press("enter")
             file = tmp_path / "a-tale-please.md"
             await sitting.until(file.exists)
-            assert file.read_text("utf-8") == sitting.desk.history.export(
-                sitting.desk.history.newest()[0].key, "markdown"
+            assert file.read_text("utf-8") == sitting.backend.history.export(
+                sitting.backend.history.newest()[0].key, "markdown"
             )
 
             await sitting.until(lambda: not isinstance(sitting.app.screen, ExportScreen))
@@ -264,10 +264,10 @@ async def test_trouble_with_the_history_is_a_sentence(monkeypatch: pytest.Monkey
     async with at_open_desk() as sitting:
         await have_talked(sitting, "one", "two")
         state = (await come(sitting)).query_one(".state", Static)
-        history = type(sitting.desk.history)
+        history = type(sitting.backend.history)
         for name in ("search", "delete", "rename"):
             monkeypatch.setattr(history, name, refuse)
-        monkeypatch.setattr(type(sitting.desk), "open_conversation", refuse)
+        monkeypatch.setattr(type(sitting.backend), "open_conversation", refuse)
         for keys in ((*"one",), ("escape", "down", "delete"), ("r", "z", "enter")):
             sitting.chat.query_one(Sidebar).say_trouble("", "")
             await sitting.pilot.press(*keys)
@@ -278,7 +278,7 @@ async def test_trouble_with_the_history_is_a_sentence(monkeypatch: pytest.Monkey
 
 
 async def test_a_conversation_that_was_there_at_the_start_is_shown() -> None:
-    desk = FakeDesk()
+    desk = FakeBackend()
     tree = desk.conversation.tree
     tree.add(Message("assistant", "At the **spark**."), tree.add(Message("user", "Where were we?"), None))
     async with at_open_desk(desk) as sitting:
@@ -287,21 +287,21 @@ async def test_a_conversation_that_was_there_at_the_start_is_shown() -> None:
 
 
 async def test_what_was_saved_before_counts_in_all_and_not_in_this_conversation() -> None:
-    desk = FakeDesk()
+    desk = FakeBackend()
     stats = ReplyStats(generated=11, rounds=2, verified=12, verify_ms=1e4, plain_tokens=10, plain_tokens_ms=5e4)
     tree = MessageTree()
     tree.add(Message("assistant", "Hi.", stats=stats), tree.add(Message("user", "Hello."), None))
     desk.history.keep(None, tree, ChatSettings())
     async with at_open_desk(desk) as sitting:
         await sitting.until(lambda: "saved in all chats 40.0 s" in " ".join(sitting.picture().split()))
-        assert sitting.chat.figures.totals.saved_ms == 0
+        assert sitting.chat.view.figures.totals.saved_ms == 0
 
 
 async def test_a_message_that_is_edited_does_not_follow_into_another_conversation() -> None:
     async with at_open_desk() as sitting:
         await have_talked(sitting, "one")
         await sitting.pilot.press(*"half")
-        sitting.chat.edit(0)
+        sitting.chat.actions.edit(0)
         assert sitting.prompt.text == "one"
         await sitting.pilot.press("ctrl+n")
         await sitting.until(lambda: not sitting.transcript.has_turns)

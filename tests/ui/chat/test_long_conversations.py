@@ -8,7 +8,7 @@ from sparkdesk.ui.chat.message_layout import MessageLayout
 from sparkdesk.ui.chat.message_lines import ReplyEntry, UserEntry
 from sparkdesk.ui.chat.widgets.message_list import MessageList
 from sparkdesk.ui.chat.widgets.scroll_position import ScrollPosition
-from tests.ui.fake_desk import STORY, FakeDesk, Script
+from tests.ui.fake_backend import STORY, FakeBackend, Script
 from tests.ui.sitting import NARROW, Sitting, at_open_desk
 
 COUNT = 2000
@@ -76,7 +76,7 @@ async def test_a_long_conversation_opens_at_its_end_and_makes_only_that(size: tu
 async def test_scrolling_far_up_shows_the_beginning_and_says_what_is_below() -> None:
     async with at_open_desk(size=NARROW) as sitting:
         await sitting.transcript.show_messages(said(COUNT))
-        await sitting.pilot.pause()
+        await sitting.until(lambda: "faster than either alone" in sitting.picture())
         sitting.talk.scroll_home()
         await sitting.until(lambda: "Question 0?" in sitting.picture())
         await sitting.until(lambda: "  ↓ 1" in sitting.picture() and "earlier" not in sitting.picture())
@@ -111,7 +111,7 @@ async def test_another_width_keeps_the_end_in_view() -> None:
 
 
 async def test_a_mark_stands_where_the_model_begins_to_read() -> None:
-    desk = FakeDesk(Script(text="Short."))
+    desk = FakeBackend(Script(text="Short."))
     async with at_open_desk(desk) as sitting:
         await sitting.ask("one")
         await sitting.ask("two")
@@ -127,7 +127,7 @@ async def test_a_mark_stands_where_the_model_begins_to_read() -> None:
 
 
 async def test_the_mouse_selects_text_across_lines() -> None:
-    async with at_open_desk(FakeDesk(Script(text="First line.\n\nSecond line."))) as sitting:
+    async with at_open_desk(FakeBackend(Script(text="First line.\n\nSecond line."))) as sitting:
         await sitting.ask()
         top = sitting.talk.roll.top(1)
         await sitting.pilot.mouse_down(MessageList, offset=(2, top + 1))

@@ -8,7 +8,7 @@ from sparkdesk.ui.chat.dialogs.code_choice import CodeChoice
 from sparkdesk.ui.chat.message_lines import ReplyEntry
 from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.chat.widgets.message_list import MessageList
-from tests.ui.fake_desk import STORY, FakeDesk, Script
+from tests.ui.fake_backend import STORY, FakeBackend, Script
 from tests.ui.sitting import NARROW, Sitting, at_open_desk
 
 TWO_BLOCKS = "First:\n\n```python\na = 1\n```\n\nthen:\n\n~~~\nb = 2\nc = 3\nd = 4\n~~~\n"
@@ -59,10 +59,10 @@ async def test_an_edited_message_becomes_a_version_and_both_can_be_seen() -> Non
         await sitting.pilot.pause()
         assert sitting.prompt.text == "Tell me of sparks."
         assert "editing an earlier message" in sitting.picture()
-        sitting.desk.script.text = "Desks are made of wood."
+        sitting.backend.script.text = "Desks are made of wood."
         await sitting.ask("Tell me of desks.")
         assert "editing" not in sitting.picture()
-        assert [message.content for message in sitting.desk.conversation.messages] == [
+        assert [message.content for message in sitting.backend.conversation.messages] == [
             "Tell me of desks.",
             "Desks are made of wood.",
         ]
@@ -89,17 +89,17 @@ async def test_leaving_an_edit_brings_back_what_was_being_written() -> None:
         await sitting.pilot.press("escape")
         await sitting.pilot.pause()
         assert sitting.prompt.text == "half a thought"
-        assert sitting.chat.editing is None
+        assert sitting.chat.view.composer.editing is None
 
 
 async def test_a_reply_is_made_again_and_the_old_one_kept() -> None:
     async with at_open_desk() as sitting:
         await sitting.ask()
-        sitting.desk.script.text = "Another story."
+        sitting.backend.script.text = "Another story."
         await select(sitting)
         await sitting.pilot.press("r")
         await settled(sitting)
-        assert sitting.desk.conversation.messages[-1].content == "Another story."
+        assert sitting.backend.conversation.messages[-1].content == "Another story."
         assert "◂ 2/2 ▸" in sitting.picture()
         assert "how to count" not in sitting.picture()
         await sitting.pilot.click(MessageList, offset=(2, sitting.talk.roll.top(2) - 1))
@@ -108,7 +108,7 @@ async def test_a_reply_is_made_again_and_the_old_one_kept() -> None:
 
 
 async def test_a_stopped_reply_goes_on_where_it_stopped() -> None:
-    desk = FakeDesk(Script(is_gated=True, text="one two three four five six seven eight nine ten"))
+    desk = FakeBackend(Script(is_gated=True, text="one two three four five six seven eight nine ten"))
     async with at_open_desk(desk) as sitting:
         await sitting.say("count")
         desk.conversation.let(2)
@@ -127,7 +127,7 @@ async def test_a_stopped_reply_goes_on_where_it_stopped() -> None:
 
 
 async def test_nothing_is_done_to_messages_while_a_reply_is_made() -> None:
-    desk = FakeDesk(Script())
+    desk = FakeBackend(Script())
     async with at_open_desk(desk) as sitting:
         await sitting.ask()
         desk.script.is_gated = True
@@ -143,7 +143,7 @@ async def test_nothing_is_done_to_messages_while_a_reply_is_made() -> None:
 
 
 async def test_copy_takes_the_selected_message_without_its_thoughts() -> None:
-    async with at_open_desk(FakeDesk(Script(text="<think>hm</think>\n\nYes."))) as sitting:
+    async with at_open_desk(FakeBackend(Script(text="<think>hm</think>\n\nYes."))) as sitting:
         await sitting.ask("Is it so?")
         await select(sitting)
         await sitting.pilot.press("c")
@@ -154,7 +154,7 @@ async def test_copy_takes_the_selected_message_without_its_thoughts() -> None:
 
 
 async def test_the_only_code_block_is_copied_and_of_several_one_is_chosen() -> None:
-    desk = FakeDesk()
+    desk = FakeBackend()
     async with at_open_desk(desk) as sitting:
         await sitting.ask()
         await select(sitting)
@@ -173,7 +173,7 @@ async def test_the_only_code_block_is_copied_and_of_several_one_is_chosen() -> N
 
 
 async def test_t_unfolds_the_thought_of_one_message() -> None:
-    async with at_open_desk(FakeDesk(Script(text="<think>A spark, maybe.</think>\n\nYes."))) as sitting:
+    async with at_open_desk(FakeBackend(Script(text="<think>A spark, maybe.</think>\n\nYes."))) as sitting:
         await sitting.ask()
         await sitting.ask()
         await select(sitting)
@@ -184,7 +184,7 @@ async def test_t_unfolds_the_thought_of_one_message() -> None:
 
 @pytest.mark.parametrize("key", ["r", "e"])
 async def test_a_refused_new_version_leaves_the_old_one_where_it_was(key: str) -> None:
-    desk = FakeDesk(Script())
+    desk = FakeBackend(Script())
     async with at_open_desk(desk) as sitting:
         await sitting.ask("Tell me of sparks.")
         desk.script.refusal = ContextFull("The prompt has 9000 tokens and the context 4096.", "Shorten it.")
@@ -198,12 +198,14 @@ async def test_a_refused_new_version_leaves_the_old_one_where_it_was(key: str) -
         assert "how to count" in sitting.picture()
         assert "The prompt has 9000 tokens" in sitting.banner
         assert sitting.prompt.text == ("Tell me of desks." if key == "e" else "")
-        assert sitting.chat.editing == (0 if key == "e" else None), "what comes back is still another version"
+        assert sitting.chat.view.composer.editing == (0 if key == "e" else None), (
+            "what comes back is still another version"
+        )
         assert [message.content for message in desk.conversation.messages] == ["Tell me of sparks.", STORY]
 
 
 async def test_a_turn_of_which_nothing_came_makes_room_for_the_next() -> None:
-    desk = FakeDesk(Script(refusal=ContextFull("The prompt has 9000 tokens.", "Shorten it.")))
+    desk = FakeBackend(Script(refusal=ContextFull("The prompt has 9000 tokens.", "Shorten it.")))
     async with at_open_desk(desk) as sitting:
         await sitting.ask("too long")
         desk.script.refusal = None
@@ -217,7 +219,7 @@ async def test_a_turn_of_which_nothing_came_makes_room_for_the_next() -> None:
 async def test_a_kept_conversation_is_shown_with_its_figures_notes_and_models(size: tuple[int, int]) -> None:
     async with at_open_desk(size=size) as sitting:
         await sitting.ask("one")
-        stats = sitting.desk.conversation.messages[-1].stats
+        stats = sitting.backend.conversation.messages[-1].stats
         kept = (
             Message("user", "Count, please."),
             Message("assistant", "1, 2", is_partial=True, stats=stats, note="Stopped.", model="Old Pair"),
@@ -235,7 +237,7 @@ async def test_a_kept_conversation_is_shown_with_its_figures_notes_and_models(si
 
 async def test_a_full_context_names_the_way_on_that_there_is() -> None:
     """It once sent everybody to a new conversation, though the oldest messages can be left out."""
-    async with at_open_desk(FakeDesk(Script(fills_context=True))) as sitting:
+    async with at_open_desk(FakeBackend(Script(fills_context=True))) as sitting:
         await sitting.ask()
         assert "the context is full: Ctrl+N starts a new conversation" in sitting.picture()
         await sitting.ask()

@@ -5,7 +5,7 @@ from textual import events
 from sparkdesk.errors import ContextFull
 from sparkdesk.ui.chat.message_lines import LIVE_THOUGHT_LINES
 from sparkdesk.ui.chat.state import Stage
-from tests.ui.fake_desk import STORY, FakeDesk, Script
+from tests.ui.fake_backend import STORY, FakeBackend, Script
 from tests.ui.sitting import NARROW, Sitting, at_desk, at_open_desk
 
 
@@ -14,23 +14,23 @@ async def test_an_empty_desk_says_what_is_loaded_and_what_to_try() -> None:
         picture = sitting.picture()
         assert "3.1 M parameters" in picture
         assert "Its draft Spark Tiny DSpark" in picture
-        for example in sitting.desk.examples:
+        for example in sitting.backend.examples:
             assert example in picture
 
 
 async def test_a_click_on_an_example_sends_it() -> None:
     async with at_open_desk() as sitting:
         await sitting.pilot.click("Example")
-        await sitting.until(lambda: sitting.desk.conversation.sent)
-        assert sitting.desk.conversation.sent == ["Count from 1 to 40."]
+        await sitting.until(lambda: sitting.backend.conversation.sent)
+        assert sitting.backend.conversation.sent == ["Count from 1 to 40."]
 
 
 async def test_tab_walks_through_the_examples_and_leaves_own_words_alone() -> None:
     async with at_open_desk() as sitting:
         await sitting.pilot.press("tab", "tab")
-        assert sitting.prompt.text == sitting.desk.examples[1]
+        assert sitting.prompt.text == sitting.backend.examples[1]
         await sitting.pilot.press("x", "tab")
-        assert sitting.prompt.text == sitting.desk.examples[1] + "x"
+        assert sitting.prompt.text == sitting.backend.examples[1] + "x"
 
 
 async def test_a_reply_arrives_whole_with_its_figures_below() -> None:
@@ -45,19 +45,19 @@ async def test_a_reply_arrives_whole_with_its_figures_below() -> None:
 
 
 async def test_the_user_can_write_while_a_reply_streams_but_not_send() -> None:
-    async with at_open_desk(FakeDesk(Script(is_gated=True))) as sitting:
+    async with at_open_desk(FakeBackend(Script(is_gated=True))) as sitting:
         await sitting.say("first")
-        sitting.desk.conversation.let(5)
+        sitting.backend.conversation.let(5)
         await sitting.until(lambda: sitting.transcript.newest.text)
         await sitting.pilot.press("n", "e", "x", "t", "enter")
         assert sitting.prompt.text == "next"
-        assert sitting.desk.conversation.sent == ["first"]
+        assert sitting.backend.conversation.sent == ["first"]
 
 
 async def test_escape_stops_a_reply_and_keeps_what_came() -> None:
-    async with at_open_desk(FakeDesk(Script(is_gated=True))) as sitting:
+    async with at_open_desk(FakeBackend(Script(is_gated=True))) as sitting:
         await sitting.say("a story")
-        sitting.desk.conversation.let(6)
+        sitting.backend.conversation.let(6)
         await sitting.until(lambda: sitting.transcript.newest.text)
         await sitting.pilot.press("escape")
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
@@ -67,13 +67,13 @@ async def test_escape_stops_a_reply_and_keeps_what_came() -> None:
 
 
 async def test_new_conversation_in_mid_reply_stops_first_and_then_forgets() -> None:
-    async with at_open_desk(FakeDesk(Script(is_gated=True))) as sitting:
+    async with at_open_desk(FakeBackend(Script(is_gated=True))) as sitting:
         await sitting.say("a story")
-        sitting.desk.conversation.let(3)
+        sitting.backend.conversation.let(3)
         await sitting.until(lambda: sitting.transcript.newest.text)
         await sitting.pilot.press("ctrl+n")
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
-        assert sitting.desk.started == 1
+        assert sitting.backend.started == 1
         assert not sitting.transcript.has_turns
         await sitting.until(lambda: "Write below" in sitting.picture())
 
@@ -100,8 +100,8 @@ async def test_up_inside_several_lines_moves_the_cursor() -> None:
 async def test_every_new_line_key_makes_a_line_and_enter_sends_them_all() -> None:
     async with at_open_desk() as sitting:
         await sitting.pilot.press("a", "ctrl+j", "b", "shift+enter", "c", "enter")
-        await sitting.until(lambda: sitting.desk.conversation.sent)
-        assert sitting.desk.conversation.sent == ["a\nb\nc"]
+        await sitting.until(lambda: sitting.backend.conversation.sent)
+        assert sitting.backend.conversation.sent == ["a\nb\nc"]
 
 
 async def test_keys_in_one_burst_keep_their_order() -> None:
@@ -109,8 +109,8 @@ async def test_keys_in_one_burst_keep_their_order() -> None:
     async with at_open_desk() as sitting:
         for key, character in [("a", "a"), ("ctrl+j", "\n"), ("b", "b"), ("enter", "\r")]:
             sitting.app.post_message(events.Key(key, character))
-        await sitting.until(lambda: sitting.desk.conversation.sent)
-        assert sitting.desk.conversation.sent == ["a\nb"]
+        await sitting.until(lambda: sitting.backend.conversation.sent)
+        assert sitting.backend.conversation.sent == ["a\nb"]
 
 
 async def test_a_paste_of_several_lines_is_not_sent() -> None:
@@ -118,19 +118,19 @@ async def test_a_paste_of_several_lines_is_not_sent() -> None:
         sitting.app.post_message(events.Paste("def f():\r\n    return 1\r\n"))
         await sitting.pilot.pause()
         assert sitting.prompt.text.replace("\r", "") == "def f():\n    return 1\n"
-        assert not sitting.desk.conversation.sent
+        assert not sitting.backend.conversation.sent
 
 
 async def test_the_view_stays_put_when_the_user_scrolled_up() -> None:
-    async with at_open_desk(FakeDesk(Script(text=STORY * 4, is_gated=True)), size=NARROW) as sitting:
+    async with at_open_desk(FakeBackend(Script(text=STORY * 4, is_gated=True)), size=NARROW) as sitting:
         await sitting.say("a long story")
-        sitting.desk.conversation.let(60)
+        sitting.backend.conversation.let(60)
         await sitting.until(lambda: sitting.talk.max_scroll_y > 20)
         assert sitting.talk.scroll_y == sitting.talk.max_scroll_y
         await sitting.pilot.press("pageup")
         await sitting.until(lambda: sitting.talk.scroll_y < sitting.talk.max_scroll_y)
         seen = _words_at_the_top(sitting)
-        sitting.desk.conversation.let(1000)
+        sitting.backend.conversation.let(1000)
         await sitting.until(lambda: sitting.chat.stage is Stage.READY)
         await sitting.pilot.pause(0.1)
         assert _words_at_the_top(sitting) == seen
@@ -146,7 +146,7 @@ def _words_at_the_top(sitting: Sitting) -> list[str]:
 
 async def test_thoughts_are_folded_until_asked_for() -> None:
     script = Script(text="<think>\nA spark, maybe.\n</think>\n\nHere is a story.")
-    async with at_open_desk(FakeDesk(script)) as sitting:
+    async with at_open_desk(FakeBackend(script)) as sitting:
         await sitting.ask()
         assert "A spark, maybe." not in sitting.picture()
         assert sitting.transcript.newest.answer == "Here is a story."
@@ -158,7 +158,7 @@ async def test_thoughts_are_folded_until_asked_for() -> None:
 
 async def test_a_thought_is_seen_in_a_window_while_it_goes_on() -> None:
     thought = " ".join(f"word{number}" for number in range(400))
-    desk = FakeDesk(Script(text=f"<think>{thought}</think>\n\nDone.", is_gated=True))
+    desk = FakeBackend(Script(text=f"<think>{thought}</think>\n\nDone.", is_gated=True))
     async with at_open_desk(desk, size=NARROW) as sitting:
         await sitting.say("think hard")
         desk.conversation.let(60)
@@ -171,7 +171,7 @@ async def test_a_thought_is_seen_in_a_window_while_it_goes_on() -> None:
 
 
 async def test_html_in_a_reply_stays_visible() -> None:
-    async with at_open_desk(FakeDesk(Script(text="Use <b>bold</b> and <details>."))) as sitting:
+    async with at_open_desk(FakeBackend(Script(text="Use <b>bold</b> and <details>."))) as sitting:
         await sitting.ask()
         assert "Use <b>bold</b> and <details>." in sitting.picture()
 
@@ -184,7 +184,7 @@ async def test_markup_in_a_prompt_is_shown_to_the_letter() -> None:
 
 async def test_a_refused_prompt_comes_back_with_the_reason() -> None:
     refusal = ContextFull("The prompt has 9000 tokens and the context 4096.", "Shorten it.")
-    async with at_open_desk(FakeDesk(Script(refusal=refusal))) as sitting:
+    async with at_open_desk(FakeBackend(Script(refusal=refusal))) as sitting:
         await sitting.ask("too long")
         assert "The prompt has 9000 tokens" in sitting.picture()
         assert sitting.prompt.text == "too long"
@@ -199,7 +199,7 @@ async def test_copy_puts_the_answer_on_the_clipboard() -> None:
 
 
 async def test_quitting_in_mid_reply_closes_the_desk_and_ends_the_reply() -> None:
-    desk = FakeDesk(Script(is_gated=True))
+    desk = FakeBackend(Script(is_gated=True))
     async with at_open_desk(desk) as sitting:
         await sitting.say("a story")
         desk.conversation.let(4)
@@ -210,9 +210,9 @@ async def test_quitting_in_mid_reply_closes_the_desk_and_ends_the_reply() -> Non
 
 
 async def test_quitting_while_opening_ends_the_opening() -> None:
-    from tests.ui.fake_desk import slow_opening
+    from tests.ui.fake_backend import slow_opening
 
-    desk = FakeDesk(Script(open_events=slow_opening(), open_pause_s=0.02))
+    desk = FakeBackend(Script(open_events=slow_opening(), open_pause_s=0.02))
     async with at_desk(desk) as sitting:
         await sitting.until(lambda: "Converting the target" in sitting.picture())
         await sitting.pilot.press("ctrl+q")

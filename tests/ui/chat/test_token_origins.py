@@ -8,7 +8,7 @@ from sparkdesk.chat.messages import Message
 from sparkdesk.chat.trace import BONUS, DRAFTED, PLAIN, REPEATED, RoundMark, Stretch
 from sparkdesk.ui.chat.heatmap import CAPACITY, Heat
 from sparkdesk.ui.chat.token_origins import STYLES, legend, styled_pieces
-from tests.ui.fake_desk import STORY, FakeDesk, Script
+from tests.ui.fake_backend import STORY, FakeBackend, Script
 from tests.ui.sitting import NARROW, at_open_desk
 
 ROUND = RoundMark(4, verified=5, accepted=3, source="draft", is_speculating=True, elapsed_ms=10.0)
@@ -80,7 +80,7 @@ async def test_origins_of_all_replies_are_shown_on_demand(
 ) -> None:
     if colours:
         monkeypatch.setenv("NO_COLOR", colours)
-    async with at_open_desk(FakeDesk(Script(echo_every=5)), size=size) as sitting:
+    async with at_open_desk(FakeBackend(Script(echo_every=5)), size=size) as sitting:
         await sitting.ask()
         assert "**small spark**" not in sitting.picture()
         await sitting.pilot.press("ctrl+g")
@@ -101,7 +101,7 @@ async def test_origins_of_all_replies_are_shown_on_demand(
 
 
 async def test_origins_are_seen_while_the_reply_comes_in() -> None:
-    desk = FakeDesk(Script(is_gated=True, text=STORY))
+    desk = FakeBackend(Script(is_gated=True, text=STORY))
     async with at_open_desk(desk) as sitting:
         await sitting.pilot.press("ctrl+g")
         await sitting.say("a story")
@@ -113,13 +113,13 @@ async def test_origins_are_seen_while_the_reply_comes_in() -> None:
 
 
 async def test_of_a_selected_reply_only_its_own_origins_are_shown() -> None:
-    async with at_open_desk(FakeDesk(Script(text="A short **one**."))) as sitting:
+    async with at_open_desk(FakeBackend(Script(text="A short **one**."))) as sitting:
         await sitting.ask("one")
         await sitting.ask("two")
         await sitting.pilot.press("alt+up", "ctrl+g")
         await sitting.pilot.pause()
         assert sitting.picture().count("**one**") == 1
-        assert not sitting.chat.shows_origins
+        assert not sitting.chat.actions.shows_origins
 
 
 async def test_a_reply_without_a_trace_says_so() -> None:

@@ -12,21 +12,21 @@ from sparkdesk.fit import FreeMemory
 from sparkdesk.library.model import Library
 from sparkdesk.sizes import size_in_words
 from sparkdesk.ui.chat.screen import ChatScreen
-from sparkdesk.ui.chat.widgets.banner import Banner
-from sparkdesk.ui.chat.widgets.sections import Sections
 from sparkdesk.ui.models.download_dialog import DownloadScreen
 from sparkdesk.ui.models.model_list import ModelList
 from sparkdesk.ui.models.remove_dialog import RemoveScreen
 from sparkdesk.ui.models.screen import ModelsScreen
-from tests.ui.fake_desk import FakeDesk
+from sparkdesk.ui.models.sections import Sections
+from sparkdesk.ui.shared.banner import Banner
+from tests.ui.fake_backend import FakeBackend
 from tests.ui.fake_shelf import CUT, GB, LEFT, TARGET_8B, FakeShelf, ShelfScript, forecast
 from tests.ui.sitting import NARROW, WIDE, Sitting, at_open_desk
 
 
 @asynccontextmanager
 async def at_models(script: ShelfScript | None = None, *, size: tuple[int, int] = WIDE) -> AsyncIterator[Sitting]:
-    desk = FakeDesk()
-    desk.shelf = FakeShelf(script)
+    desk = FakeBackend()
+    desk.models = FakeShelf(script)
     async with at_open_desk(desk, size=size) as sitting:
         await sitting.pilot.press("f7")
         await sitting.until(lambda: models(sitting).contents is not None)
@@ -51,7 +51,7 @@ def _installed(sitting: Sitting) -> ModelsScreen:
 
 
 def shelf(sitting: Sitting) -> FakeShelf:
-    return sitting.desk.shelf
+    return sitting.backend.models
 
 
 def trouble(sitting: Sitting) -> str:
@@ -141,7 +141,7 @@ async def test_enter_opens_a_pair_in_the_chat() -> None:
     async with at_models() as sitting:
         await choose(sitting, "pair /m/qwen3-8b")
         await sitting.pilot.press("enter")
-        await sitting.until(lambda: sitting.desk.switches == ["qwen3-8b"])
+        await sitting.until(lambda: sitting.backend.switches == ["qwen3-8b"])
         assert isinstance(sitting.app.screen, ChatScreen)
 
 
@@ -153,14 +153,14 @@ async def test_the_bundled_pair_and_lone_targets_open_too(key: str, opens: str) 
     async with at_models() as sitting:
         await choose(sitting, key)
         await sitting.pilot.press("enter")
-        await sitting.until(lambda: sitting.desk.switches == [opens])
+        await sitting.until(lambda: sitting.backend.switches == [opens])
 
 
 async def test_a_draft_alone_cannot_be_opened_and_says_so() -> None:
     async with at_models() as sitting:
         await choose(sitting, "model /m/Qwen3-8B-DSpark-Q8_0.gguf")
         await sitting.pilot.press("enter")
-        assert "A draft alone cannot chat." in trouble(sitting) and not sitting.desk.switches
+        assert "A draft alone cannot chat." in trouble(sitting) and not sitting.backend.switches
 
 
 # Getting
@@ -201,7 +201,7 @@ async def test_a_build_shows_each_file_all_files_rate_and_steps(size: tuple[int,
         await sitting.until(lambda: "qwen3-4b is ready." in sitting.picture())
         assert "o opens it" in sitting.picture()
         await sitting.pilot.press("o")
-        await sitting.until(lambda: sitting.desk.switches == ["qwen3-4b"])
+        await sitting.until(lambda: sitting.backend.switches == ["qwen3-4b"])
 
 
 async def test_a_build_goes_on_while_the_user_chats_and_is_seen_from_there() -> None:
@@ -212,7 +212,7 @@ async def test_a_build_goes_on_while_the_user_chats_and_is_seen_from_there() -> 
         await sitting.until(lambda: "qwen3-4b: download" in sitting.picture())
         await sitting.ask()
         shelf(sitting).let(100)
-        await sitting.until(lambda: not sitting.chat.job)
+        await sitting.until(lambda: not sitting.chat.view.job)
         (note,) = sitting.app._notifications  # pictures of tests show no toasts
         assert isinstance(sitting.app.screen, ChatScreen) and note.message == "qwen3-4b is ready."
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from sparkdesk.config.settings import read_settings
+from sparkdesk.ui.appearance import NO_LIVE
 from sparkdesk.ui.chat.screen import ChatScreen
 from sparkdesk.ui.settings.preferences import Preferences
 from sparkdesk.ui.settings.rows import SettingRows
 from sparkdesk.ui.settings.screen import SettingsScreen
 from sparkdesk.ui.settings.themes_dialog import ThemesScreen
-from tests.ui.fake_desk import FakeDesk, Script
+from tests.ui.fake_backend import FakeBackend, Script
 from tests.ui.sitting import NARROW, Sitting, at_open_desk
 
 WRITTEN = '# My own words.\nthreads = 2  # the fast ones\n\n[keys]\nchat.live = "f12"\n'
@@ -127,7 +128,7 @@ async def test_a_key_changes_at_once_and_a_conflict_is_refused_before_it_is_writ
         await sitting.pilot.press("ctrl+u", *"ctrl+b", "enter")
         assert read_settings(path).keys == {"chat.live": "ctrl+b"}
         await sitting.pilot.press("escape", "ctrl+b")
-        assert not sitting.chat.shows_live
+        assert sitting.app.has_class(NO_LIVE)
 
 
 async def test_what_someone_wrote_meanwhile_is_not_overwritten(path: Path) -> None:
@@ -151,12 +152,12 @@ async def test_a_broken_file_is_told_and_left_alone(path: Path) -> None:
 async def test_reload_leads_back_and_loads(path: Path) -> None:
     async with at_settings(path) as sitting:
         await sitting.pilot.press("ctrl+r")
-        await sitting.until(lambda: sitting.desk.reloaded == 1)
+        await sitting.until(lambda: sitting.backend.reloaded == 1)
         assert isinstance(sitting.app.screen, ChatScreen)
 
 
 async def test_a_reply_goes_on_behind_it(path: Path) -> None:
-    desk = FakeDesk(Script(is_gated=True))
+    desk = FakeBackend(Script(is_gated=True))
     async with at_open_desk(desk, preferences=Preferences(path)) as sitting:
         await sitting.say("a story")
         await sitting.pilot.press("f2")

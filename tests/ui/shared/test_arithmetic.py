@@ -10,16 +10,15 @@ from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyFinished
 from sparkdesk.chat_format.reasoning import split_reply
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.stats import ReplyStats
-from sparkdesk.events import Notice, Progress
+from sparkdesk.events import Notice, Progress, Report
 from sparkdesk.ui.chat.draft_choice import NO_CHOICE
 from sparkdesk.ui.chat.live_stats import LiveStats
-from sparkdesk.ui.chat.prompt_history import PromptHistory
 from sparkdesk.ui.chat.speed_history import CAPACITY, SpeedHistory
 from sparkdesk.ui.chat.widgets.loading_view import remaining_s
-from sparkdesk.ui.desk import OpenEvent
 from sparkdesk.ui.shared import bars, numbers
-from sparkdesk.ui.shared.event_queue import Inbox, calm_progress, until
+from sparkdesk.ui.shared.event_queue import ReplyQueue, calm_progress, until
 from sparkdesk.ui.shared.frame_pacer import Pace
+from sparkdesk.ui.shared.prompt_history import PromptHistory
 
 SPECULATING = Round((1, 2, 3), (True, True, False), 3, 3, 2, draft_ms=1, verify_ms=3, plain_ms_per_token=2)
 PLAIN = Round((1,), (False,), verify_ms=3, plain_ms_per_token=2)
@@ -188,7 +187,7 @@ def test_the_choice_is_told_of_a_running_reply_only() -> None:
 
 
 def test_the_inbox_gives_everything_once_and_in_order() -> None:
-    inbox = Inbox()
+    inbox = ReplyQueue()
     assert inbox.take() is None
     first, second = advances((PLAIN, False), (PLAIN, False))
     end = ReplyFinished("xx", (1, 1), "end", second.stats)
@@ -204,7 +203,7 @@ def test_the_inbox_gives_everything_once_and_in_order() -> None:
 def test_progress_is_thinned_but_never_its_ends_nor_notices() -> None:
     ticks = count(0, 1e-6)
     steps = [Progress("a", done, 100, "") for done in range(101)]
-    events: list[OpenEvent] = [*steps, Notice("n"), Progress("b", 0, 1, "")]
+    events: list[Report] = [*steps, Notice("n"), Progress("b", 0, 1, "")]
     shown = list(calm_progress(iter(events), has_ended=lambda: False, clock=lambda: next(ticks)))
     assert shown == [events[0], events[100], Notice("n"), events[-1]]
 

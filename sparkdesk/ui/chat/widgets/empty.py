@@ -7,8 +7,8 @@ from textual.widgets import Static
 
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.messages import PromptSent
 from sparkdesk.ui.shared import numbers
+from sparkdesk.ui.shared.prompt import PromptSent
 
 
 class Example(Static):

@@ -8,8 +8,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from sparkdesk.events import Notice, Progress
-from sparkdesk.ui.desk import OpenEvent
+from sparkdesk.events import Notice, Progress, Report
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.shared import bars, numbers
 
@@ -17,7 +16,7 @@ _BAR = 16
 _STEP = 22
 
 
-class Opening(Vertical):
+class LoadingView(Vertical):
     """Finished steps stay listed above the current one."""
 
     def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -37,7 +36,7 @@ class Opening(Vertical):
     def on_mount(self) -> None:
         self._redraw()
 
-    def show(self, event: OpenEvent) -> None:
+    def show(self, event: Report) -> None:
         match event:
             case Notice(text):
                 self._done.append(Content.assemble(("! ", "$warning"), text))

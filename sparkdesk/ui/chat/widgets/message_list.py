@@ -19,7 +19,7 @@ from textual.widget import Widget
 from sparkdesk.chat.messages import Branch, Message
 from sparkdesk.ui.chat.message_layout import MessageLayout
 from sparkdesk.ui.chat.message_lines import Entry
-from sparkdesk.ui.messages import MessageActed, PlaceChanged
+from sparkdesk.ui.chat.messages import MessageActed, PlaceChanged
 
 _GUTTER = 2
 _MARGIN = 1

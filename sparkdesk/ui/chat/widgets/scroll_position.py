@@ -2,8 +2,8 @@
 
 from textual.widgets import Static
 
+from sparkdesk.ui.chat.messages import NewestWanted, PlaceChanged
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.messages import NewestWanted, PlaceChanged
 from sparkdesk.ui.shared import numbers
 
 

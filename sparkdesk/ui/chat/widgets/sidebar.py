@@ -1,7 +1,9 @@
 """The sidebar with the kept conversations: search, the list, renaming in place, and what was just deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
 from textual import events, on
@@ -13,9 +15,19 @@ from textual.reactive import reactive
 from textual.widgets import Input, OptionList, Static
 
 from sparkdesk.chat.summary import Found, Summary
-from sparkdesk.ui.chat import sidebar_messages
+from sparkdesk.ui.chat.protocol import ChatBackend
+from sparkdesk.ui.chat.sidebar_messages import (
+    ConversationPicked,
+    ConversationUndeleted,
+    DeleteAsked,
+    ExportAsked,
+    HistoryFailed,
+    NewAsked,
+    SidebarClosed,
+)
 from sparkdesk.ui.chat.widgets.conversation_list import ConversationList
 from sparkdesk.ui.keys import key_name
+from sparkdesk.ui.shared.background import in_background
 from sparkdesk.ui.shared.packing import packed
 
 ROOM_BESIDE = 132
@@ -28,8 +40,15 @@ _NONE_KEPT = "No conversations yet.\nWhat you write is kept here, on this machin
 _LIST_ACTIONS = ("rename", "delete", "export", "new", "search", "close")
 
 
+@dataclass(frozen=True, slots=True)
+class _Deleted:
+    key: int
+    title: str
+    was_open: bool
+
+
 class Sidebar(Vertical):
-    """Shows what it is given, and asks for everything by messages."""
+    """Reads and renames what is kept by itself, and asks the screen for what concerns the conversation that is open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", show=False, id="chats.close"),
@@ -44,12 +63,15 @@ class Sidebar(Vertical):
     open_key: reactive[int | None] = reactive(None, init=False)
     """Of the conversation on the screen."""
 
-    def __init__(self) -> None:
+    def __init__(self, backend: ChatBackend) -> None:
         super().__init__()
+        self._backend = backend
         self._found: Sequence[Summary] | Sequence[Found] = ()
         self._renamed: int | None = None
         self._trouble = ""
-        self._deleted = ""
+        self._deleted: list[_Deleted] = []
+        """Since the start, the last one last."""
+        self._shown_deleted = ""
 
     def compose(self) -> ComposeResult:
         yield Static("Conversations", classes="title")
@@ -80,9 +102,23 @@ class Sidebar(Vertical):
         """Into sight, ready for words."""
         self.display = True
         self.query_one("#search", Input).focus()
-        self.post_message(sidebar_messages.ListAsked(self.words))
+        self.refresh_list()
 
-    def show(self, found: Sequence[Summary] | Sequence[Found]) -> None:
+    def refresh_list(self) -> None:
+        """Read again what is kept, or those in which the words occur. Out of sight it is read when it comes."""
+        if not self.display:
+            return
+        words = self.words
+
+        def read() -> Sequence[Summary] | Sequence[Found]:
+            history = self._backend.history
+            return history.search(words) if words else history.newest()
+
+        in_background(self, read, group="list", done=partial(self._show, words), failed=self._fail)
+
+    def _show(self, words: str, found: Sequence[Summary] | Sequence[Found]) -> None:
+        if words != self.words:  # another list is on its way
+            return
         self._found, self._trouble = found, ""
         empty = self.query_one(".none", Static)
         empty.display = not found
@@ -97,15 +133,32 @@ class Sidebar(Vertical):
         self._trouble = f"{cause} {hint}".strip()
         self._say()
 
-    def say_deleted(self, title: str) -> None:
+    def tell_deleted(self, message: DeleteAsked, *, was_open: bool) -> None:
         """For a while; the key holds on."""
-        self._deleted = title
-        self.set_timer(_UNDO_SHOWN_S, lambda: self._forget_deleted(title))
+        self._deleted.append(_Deleted(message.key, message.title, was_open))
+        self._shown_deleted = message.title
+        self.set_timer(_UNDO_SHOWN_S, lambda: self._hide_deleted(message.title))
         self._say()
 
-    def forget_deleted(self) -> None:
-        self._deleted = ""
-        self._say()
+    @property
+    def deleted_title(self) -> str:
+        """Of the conversation that was deleted last and can be brought back."""
+        return self._deleted[-1].title if self._deleted else ""
+
+    def _hide_deleted(self, title: str) -> None:
+        if self._shown_deleted == title:
+            self._shown_deleted = ""
+            self._say()
+
+    def _change(self, change: Callable[[], None], then: Callable[[], object]) -> None:
+        def done(_: None) -> None:
+            then()
+            self.refresh_list()
+
+        in_background(self, change, group="history", done=done, failed=self._fail)
+
+    def _fail(self, cause: str, hint: str) -> None:
+        self.post_message(HistoryFailed(cause, hint))
 
     def watch_open_key(self) -> None:
         self._fill()
@@ -123,11 +176,11 @@ class Sidebar(Vertical):
     @on(Input.Submitted, "#search")
     def open_chosen(self) -> None:
         if chosen := self._list.chosen:
-            self.post_message(sidebar_messages.ConversationPicked(chosen.key))
+            self.post_message(ConversationPicked(chosen.key))
 
     def _search(self, words: str) -> None:
         if words == self.words:  # nothing more was typed since
-            self.post_message(sidebar_messages.ListAsked(words))
+            self.refresh_list()
 
     def on_key(self, event: events.Key) -> None:
         search = self.query_one("#search", Input)
@@ -144,7 +197,7 @@ class Sidebar(Vertical):
     def pick(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         if event.option.id:
-            self.post_message(sidebar_messages.ConversationPicked(int(event.option.id)))
+            self.post_message(ConversationPicked(int(event.option.id)))
 
     def action_close(self) -> None:
         search = self.query_one("#search", Input)
@@ -153,24 +206,34 @@ class Sidebar(Vertical):
         elif search.value:
             search.value = ""
         else:
-            self.post_message(sidebar_messages.SidebarClosed())
+            self.post_message(SidebarClosed())
 
     def action_search(self) -> None:
         self.query_one("#search", Input).focus()
 
     def action_new(self) -> None:
-        self.post_message(sidebar_messages.NewAsked())
+        self.post_message(NewAsked())
 
     def action_delete(self) -> None:
         if chosen := self._list.chosen:
-            self.post_message(sidebar_messages.DeleteAsked(chosen.key, chosen.title))
+            self.post_message(DeleteAsked(chosen.key, chosen.title))
 
     def action_undelete(self) -> None:
-        self.post_message(sidebar_messages.UndeleteAsked())
+        """The last one deleted; once more, the one before."""
+        if not self._deleted:
+            self.notify("Nothing was deleted since the start.", severity="warning")
+            return
+        back = self._deleted.pop()
+
+        def tell() -> None:
+            self._hide_deleted(back.title)
+            self.post_message(ConversationUndeleted(back.key, back.was_open))
+
+        self._change(partial(self._backend.history.undelete, back.key), tell)
 
     def action_export(self) -> None:
         if chosen := self._list.chosen:
-            self.post_message(sidebar_messages.ExportAsked(chosen.key, chosen.title))
+            self.post_message(ExportAsked(chosen.key, chosen.title))
 
     # Renaming
 
@@ -188,7 +251,8 @@ class Sidebar(Vertical):
     @on(Input.Submitted, "#rename")
     def rename(self, event: Input.Submitted) -> None:
         if self._renamed is not None and event.value.strip():
-            self.post_message(sidebar_messages.RenameAsked(self._renamed, event.value.strip()))
+            rename = partial(self._backend.history.rename, self._renamed, event.value.strip())
+            self._change(rename, lambda: None)
         self._end_renaming()
 
     @on(events.DescendantBlur)
@@ -219,18 +283,14 @@ class Sidebar(Vertical):
     def _key(self, action: str) -> str:
         return key_name(self, f"chats.{action}")
 
-    def _forget_deleted(self, title: str) -> None:
-        if self._deleted == title:
-            self.forget_deleted()
-
     def _fill(self) -> None:
         self._list.show(self._found, open_key=self.open_key, now=datetime.now().astimezone())
 
     def _say(self) -> None:
         state = self.query_one(".state", Static)
-        state.display = bool(self._trouble or self._deleted)
+        state.display = bool(self._trouble or self._shown_deleted)
         if self._trouble:
             state.update(Content.assemble(("✗ ", "bold $error"), self._trouble))
-        elif self._deleted:
-            deleted = Content(f"Deleted “{self._deleted}”.").truncate(self.content_size.width, ellipsis=True)
+        elif self._shown_deleted:
+            deleted = Content(f"Deleted “{self._shown_deleted}”.").truncate(self.content_size.width, ellipsis=True)
             state.update(Content.assemble(deleted, (f"\n{self._key('undelete')}", "bold $primary"), " brings it back"))

@@ -9,7 +9,6 @@ from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.ui.chat.draft_choice import NO_CHOICE, DraftChoice
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.messages import SwitchPressed
 from sparkdesk.ui.shared import numbers
 
 ON, OFF, NONE, PARKED, ELSEWHERE = "●", "○", "⊘", "◐", "◌"
@@ -76,5 +75,5 @@ class SpeculationSwitch(Widget):
         fixed = self.model.switch_problem if self.model is not None else ""
         self.tooltip = self.problem or fixed or (f"{_WHY_PARKED} {how}" if self.is_parked else how)
 
-    def on_click(self) -> None:
-        self.post_message(SwitchPressed())
+    async def on_click(self) -> None:
+        await self.run_action("screen.toggle_speculation")

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.containers import Vertical
 from textual.widget import Widget
+from textual.widgets import Static
 
 from sparkdesk.chat.messages import Attachment, Branch, Message
 from sparkdesk.chat.trace import RoundMark, Stretch
+from sparkdesk.ui.chat.messages import NewestWanted, PlaceChanged
+from sparkdesk.ui.chat.widgets.empty import EmptyConversation
 from sparkdesk.ui.chat.widgets.scroll_position import ScrollPosition
-from sparkdesk.ui.messages import PlaceChanged
 
 if TYPE_CHECKING:
+    from sparkdesk.engine.model_info import ModelInfo
     from sparkdesk.ui.chat.message_lines import Entry, ReplyEntry
     from sparkdesk.ui.chat.widgets.message_list import MessageList
 
@@ -34,6 +37,14 @@ class Transcript(Vertical):
         await self.remove_children()
         if self.is_attached:  # else the program is being left
             await self.mount(view)
+
+    async def show_empty(self, model: ModelInfo | None, examples: tuple[str, ...], *, problem: str) -> None:
+        """A conversation without messages: what is loaded, and what to try."""
+        if model is None:
+            words = "A new conversation, and no model to answer yet."
+            await self.show_view(Static(words, classes="lead"))
+        else:
+            await self.show_view(EmptyConversation(model, examples, problem=problem))
 
     async def show_messages(
         self,
@@ -147,6 +158,7 @@ class Transcript(Vertical):
         if self._messages is not None:
             self._messages.scroll_relative(y=pages * self._messages.size.height, animate=False)
 
+    @on(NewestWanted)
     def go_to_newest(self) -> None:
         if self._messages is not None:
             self._messages.go_to_newest()

@@ -7,7 +7,7 @@ from textual.widgets import Input
 
 from sparkdesk.ui.chat.dialogs.conversation_settings import ConversationSettingsScreen
 from sparkdesk.ui.chat.widgets.sampling_row import SamplingRow
-from tests.ui.fake_desk import MODEL, FakeDesk
+from tests.ui.fake_backend import MODEL, FakeBackend
 from tests.ui.sitting import NARROW, WIDE, Sitting, at_open_desk
 
 SIZES = pytest.mark.parametrize("size", [NARROW, WIDE])
@@ -42,7 +42,7 @@ async def test_everything_is_on_one_page_and_holds_from_the_next_reply_on(size: 
             assert words in picture
         await sitting.pilot.press(*"Be brief.", "tab", "tab", "ctrl+a", "ctrl+k", *"0.2", "escape")
         await sitting.until(lambda: sitting.app.screen is sitting.chat)
-        settings = sitting.desk.conversation.settings
+        settings = sitting.backend.conversation.settings
         assert settings.system_prompt == "Be brief."
         assert settings.sampling.temperature == 0.2
         await sitting.until(lambda: "¶ system prompt" in sitting.picture())
@@ -53,20 +53,20 @@ async def test_everything_is_on_one_page_and_holds_from_the_next_reply_on(size: 
 
 async def test_a_value_that_makes_no_sense_is_told_as_it_is_typed_and_left_as_it_was() -> None:
     async with at_open_desk(size=NARROW) as sitting:
-        before = sitting.desk.conversation.settings.sampling.temperature
+        before = sitting.backend.conversation.settings.sampling.temperature
         said = hear(sitting)
         await open_settings(sitting)
         await sitting.pilot.press("tab", "tab", "x")
         await sitting.until(lambda: "Temperature is a number from 0 to 5" in sitting.picture())
         await sitting.pilot.press("escape")
         await sitting.until(lambda: sitting.app.screen is sitting.chat)
-        assert sitting.desk.conversation.settings.sampling.temperature == before
+        assert sitting.backend.conversation.settings.sampling.temperature == before
         assert said[0].startswith("temperature stays 0.7. Temperature is a number")
 
 
 async def test_one_key_goes_back_to_what_the_makers_recommend_and_one_for_all() -> None:
     async with at_open_desk() as sitting:
-        recommended = sitting.desk.recommended
+        recommended = sitting.backend.recommended
         screen = await open_settings(sitting)
         await sitting.pilot.press("tab", "tab", "ctrl+a", "ctrl+k", "2", "tab", "ctrl+a", "ctrl+k", "3")
         await sitting.until(lambda: f"↺ recommended {recommended.temperature:g}" in sitting.picture())
@@ -75,7 +75,7 @@ async def test_one_key_goes_back_to_what_the_makers_recommend_and_one_for_all() 
         assert row(screen, "temperature").value == 2
         await sitting.pilot.press("ctrl+l", "escape")
         await sitting.until(lambda: sitting.app.screen is sitting.chat)
-        assert sitting.desk.conversation.settings.sampling == recommended
+        assert sitting.backend.conversation.settings.sampling == recommended
 
 
 async def test_a_click_on_the_recommended_value_takes_it() -> None:
@@ -85,19 +85,19 @@ async def test_a_click_on_the_recommended_value_takes_it() -> None:
         field.query_one(Input).value = "0.3"
         await sitting.until(lambda: field.value == 0.3)
         await sitting.pilot.click(field.query_one("Recommended"))
-        await sitting.until(lambda: field.value == sitting.desk.recommended.min_p)
+        await sitting.until(lambda: field.value == sitting.backend.recommended.min_p)
 
 
 async def test_thinking_takes_its_own_recommended_values_along_and_leaves_the_users_alone() -> None:
-    async with at_open_desk(FakeDesk(model=THINKER)) as sitting:
-        plain = sitting.desk.recommended
+    async with at_open_desk(FakeBackend(model=THINKER)) as sitting:
+        plain = sitting.backend.recommended
         screen = await open_settings(sitting)
         row(screen, "top_k").query_one(Input).value = "7"
         await sitting.pilot.press("tab", "space")
         await sitting.until(lambda: "trained on answers without thoughts" in sitting.picture())
         await sitting.pilot.press("escape")
         await sitting.until(lambda: sitting.app.screen is sitting.chat)
-        settings, thinking = sitting.desk.conversation.settings, sitting.desk.recommended
+        settings, thinking = sitting.backend.conversation.settings, sitting.backend.recommended
         assert settings.is_thinking
         assert thinking.temperature != plain.temperature
         assert (settings.sampling.temperature, settings.sampling.top_k) == (thinking.temperature, 7)
@@ -105,15 +105,15 @@ async def test_thinking_takes_its_own_recommended_values_along_and_leaves_the_us
 
 @SIZES
 async def test_the_key_for_thinking_warns_and_the_top_bar_says_it(size: tuple[int, int]) -> None:
-    async with at_open_desk(FakeDesk(model=THINKER), size=size) as sitting:
+    async with at_open_desk(FakeBackend(model=THINKER), size=size) as sitting:
         said = hear(sitting)
         await sitting.pilot.press("ctrl+t")
         await sitting.until(lambda: "∴ thinking" in sitting.picture())
-        assert sitting.desk.conversation.settings.is_thinking
+        assert sitting.backend.conversation.settings.is_thinking
         assert "trained on answers without thoughts" in said[-1]
         await sitting.pilot.press("ctrl+t")
         await sitting.until(lambda: "∴ thinking" not in sitting.picture())
-        assert not sitting.desk.conversation.settings.is_thinking
+        assert not sitting.backend.conversation.settings.is_thinking
 
 
 async def test_a_model_without_the_switch_is_said_to_have_none() -> None:
@@ -126,22 +126,22 @@ async def test_a_model_without_the_switch_is_said_to_have_none() -> None:
 async def test_settings_belong_to_their_conversation() -> None:
     async with at_open_desk() as sitting:
         await sitting.ask("one")
-        first = sitting.desk.conversation.key
+        first = sitting.backend.conversation.key
         assert first is not None
         await sitting.pilot.press("ctrl+t", "ctrl+n")
         await sitting.until(lambda: not sitting.transcript.has_turns)
         await sitting.ask("two")
         await sitting.pilot.press("ctrl+t")
         await sitting.until(lambda: "∴ thinking" not in sitting.picture())
-        await sitting.chat.open_kept(first)
+        await sitting.chat.conversations.open(first)
         await sitting.until(lambda: "∴ thinking" in sitting.picture())
 
 
 async def test_settings_that_were_only_looked_at_leave_the_conversation_where_it_was_in_the_list() -> None:
     async with at_open_desk() as sitting:
         await sitting.ask("one")
-        changed_at = sitting.desk.history.newest()[0].changed_at
+        changed_at = sitting.backend.history.newest()[0].changed_at
         await open_settings(sitting)
         await sitting.pilot.press("escape")
         await sitting.until(lambda: sitting.app.screen is sitting.chat)
-        assert sitting.desk.history.newest()[0].changed_at == changed_at
+        assert sitting.backend.history.newest()[0].changed_at == changed_at

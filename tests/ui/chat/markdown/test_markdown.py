@@ -6,7 +6,7 @@ import pytest
 
 from sparkdesk.ui.chat.markdown.blocks import markdown_lines, parse
 from sparkdesk.ui.chat.markdown.growing import GrowingMarkdown
-from tests.ui.fake_desk import STORY
+from tests.ui.fake_backend import STORY
 
 LONG_CODE = "Code:\n\n```python\n" + "".join(f"value_{number} = {number}\n" for number in range(400)) + "```\n\nDone.\n"
 LONG_PARAGRAPH = "\n".join(f"{number} words in a line" for number in range(400))

@@ -19,9 +19,9 @@ from sparkdesk.chat.messages import Attachment
 from sparkdesk.ui.chat.dialogs.conversation_settings import ConversationSettingsScreen
 from sparkdesk.ui.chat.screen import ChatScreen
 from sparkdesk.ui.chat.state import Stage
-from sparkdesk.ui.chat.widgets.prompt import Prompt
+from sparkdesk.ui.shared.prompt import Prompt
 from sparkdesk.ui.shared.text_editor import TextEditor
-from tests.ui.fake_desk import FakeDesk, Script
+from tests.ui.fake_backend import FakeBackend, Script
 from tests.ui.sitting import NARROW, WIDE, at_open_desk
 
 SEQUENCES = int(os.environ.get("SPARKDESK_FUZZ_SEQUENCES", "2000"))
@@ -121,7 +121,7 @@ class Fingers:
         assert self.chat is not None
         number = self.chance.randint(0, 3)
         self.struck.append(f"attach {number}")
-        self.chat.attach(Attachment(f"notes {number}.txt", "some words\n" * number))
+        self.chat.view.composer.attach(Attachment(f"notes {number}.txt", "some words\n" * number))
 
     async def _show(self) -> None:
         """As the history and an edited message put a text there."""
@@ -167,7 +167,7 @@ async def test_thousands_of_random_sequences_at_the_prompt_break_nothing(seed: i
 @pytest.mark.parametrize("seed", range(SEED, SEED + 2))
 async def test_random_keys_at_the_desk_break_nothing(seed: int) -> None:
     """With replies, attachments and all the rest around the prompt."""
-    async with at_open_desk(FakeDesk(Script(text="Short.")), size=NARROW) as sitting:
+    async with at_open_desk(FakeBackend(Script(text="Short.")), size=NARROW) as sitting:
         fingers = Fingers(sitting.app, sitting.pilot, sitting.prompt, random.Random(seed), chat=sitting.chat)
         for _ in range(SEQUENCES // 40):
             sitting.prompt.focus()

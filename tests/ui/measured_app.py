@@ -1,4 +1,4 @@
-"""`python -m tests.ui.measured_desk RATE TOKENS MESSAGES REPORT`: the desk on a reply of known speed and length, after
+"""`python -m tests.ui.measured_app RATE TOKENS MESSAGES REPORT`: the desk on a reply of known speed and length, after
 a conversation of so many messages. Writes down what the screen's own thread took, for opening the conversation or for
 every thousand tokens."""
 
@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 
+from textual import on
 from textual.screen import Screen
 
 import sparkdesk.ui.app
@@ -20,8 +21,9 @@ from sparkdesk.chat.messages import Message
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui.app import SparkDeskApp
+from sparkdesk.ui.chat.conversations import ConversationOpened
 from sparkdesk.ui.chat.screen import ChatScreen
-from tests.ui.fake_desk import STORY, FakeConversation, FakeDesk, Script
+from tests.ui.fake_backend import STORY, FakeBackend, FakeConversation, Script
 
 _STATS = ReplyStats(prompt_tokens=100, generated=120, rounds=40, verified=160, accepted=80, verify_ms=1000.0)
 ROUND_TOKENS = 4
@@ -84,10 +86,10 @@ class MeasuredScreen(ChatScreen):
 
     report = Path()
 
-    async def show_conversation(self) -> None:
-        before = _mark(0)
-        await super().show_conversation()
-        self.call_after_refresh(self._tell, before)
+    @on(ConversationOpened)
+    def measure(self) -> None:
+        """Runs before the screen's own handler of the same message."""
+        self.call_after_refresh(self._tell, _mark(0))
 
     def _tell(self, before: Mark) -> None:
         self.report.write_text(json.dumps([astuple(before), astuple(_mark(0))]))
@@ -97,12 +99,12 @@ class MeasuredApp(SparkDeskApp):
     CSS_PATH = [str(Path(sparkdesk.ui.app.__file__).parent / name) for name in SparkDeskApp.CSS_PATH]  # noqa: RUF012
 
     def get_default_screen(self) -> Screen[None]:
-        return MeasuredScreen(self.desk)
+        return MeasuredScreen(self.backend)
 
 
 def main() -> None:
     rate, tokens, messages, report = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
-    desk = FakeDesk(Script())
+    desk = FakeBackend(Script())
     conversation = MeasuredConversation(desk.script, replace(desk.conversation.speculation))
     conversation.rate, conversation.tokens, conversation.report = rate, tokens, report
     for index in range(messages):

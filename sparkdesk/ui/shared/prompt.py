@@ -1,19 +1,52 @@
 """Where the user writes: several lines, history at the edges, Enter sends."""
 
 import unicodedata
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.reactive import reactive
 
-from sparkdesk.ui.chat.prompt_history import PromptHistory
 from sparkdesk.ui.keys import key_name, keys_of
-from sparkdesk.ui.messages import EditLeft, LastChipUnwanted, PageTurned, Pasted, PromptSent
+from sparkdesk.ui.shared.prompt_history import PromptHistory
 from sparkdesk.ui.shared.text_editor import TextEditor
 
 # Ctrl+J is what every terminal can send; the others reach us only where the terminal tells them from Enter.
 _NEW_LINE_KEYS = "ctrl+j,shift+enter,alt+enter"
+
+
+@dataclass
+class PromptSent(Message):
+    """The user sent a prompt."""
+
+    text: str
+
+
+@dataclass
+class Pasted(Message):
+    """The user pasted a text at the prompt, or dropped a file there, which terminals write as its path."""
+
+    text: str
+
+
+@dataclass
+class LastChipUnwanted(Message):
+    """The user struck backspace at an empty prompt."""
+
+
+@dataclass
+class PageTurned(Message):
+    """The user scrolls the conversation from the prompt."""
+
+    pages: int
+    """Negative is up."""
+
+
+@dataclass
+class EditLeft(Message):
+    """The user does not want to change the message after all."""
 
 
 class Prompt(TextEditor):

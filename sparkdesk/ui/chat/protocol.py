@@ -1,6 +1,6 @@
-"""What the screen needs from below: a pair that opens, a conversation that replies, and what is kept of them.
+"""What the chat needs from below: a model that loads, a conversation that replies, and the history of conversations.
 
-The real one is in desk/, which the screen does not know; tests and the screen's own development use a scripted one.
+The real ones are in backend/, which the screen does not know; tests and the screen's own development use scripted ones.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,7 @@ from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.summary import Count, Found, Summary
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
-from sparkdesk.events import Notice, Progress
-from sparkdesk.ui.bench.protocol import Bench
-from sparkdesk.ui.models.protocol import ModelManager
-
-OpenEvent = Progress | Notice
+from sparkdesk.events import Report
 
 
 class Conversation(Protocol):
@@ -132,17 +128,17 @@ class History(Protocol):
         ...
 
 
-class Desk(Protocol):
-    """A pair of models, from opening to closing. Made cheaply: nothing heavy happens before `open`."""
+class ChatBackend(Protocol):
+    """A target with its draft, from loading to closing. Made cheaply: nothing heavy happens before `load`."""
 
     @property
     def name(self) -> str:
-        """What is about to be opened, for the screen to show before the model is loaded: "Spark Tiny"."""
+        """What is about to be loaded, for the screen to show meanwhile: "Spark Tiny"."""
         ...
 
     @property
     def examples(self) -> tuple[str, ...]:
-        """Prompts worth trying with this model; see opening/examples.py. Three fit the empty screen."""
+        """Prompts worth trying with this model; see loading/examples.py. Three fit the empty screen."""
         ...
 
     @property
@@ -152,7 +148,7 @@ class Desk(Protocol):
 
     @property
     def model(self) -> ModelInfo | None:
-        """What is loaded; None before `open` is through and after a crash. Its draft_name and draft_problem tell the
+        """What is loaded; None before `load` is through and after a crash. Its draft_name and draft_problem tell the
         screen whether there is anything to switch."""
         ...
 
@@ -185,17 +181,7 @@ class Desk(Protocol):
         """Whether the bench has the engine for itself; no reply can be made then. Asked from any thread."""
         ...
 
-    @property
-    def bench(self) -> Bench:
-        """Measurements with the engine of this desk."""
-        ...
-
-    @property
-    def shelf(self) -> ModelManager:
-        """The models: here, in the catalogue and on the hub."""
-        ...
-
-    def open(self) -> Iterator[OpenEvent]:
+    def load(self) -> Iterator[Report]:
         """Get everything ready: convert what must be converted, start the engine, load the pair.
 
         Runs in the thread that iterates, and is called again to retry. Yields at least twice a second, because the
@@ -204,20 +190,11 @@ class Desk(Protocol):
         """
         ...
 
-    def reload(self) -> Iterator[OpenEvent]:
-        """Replace a dead or unwanted engine by a new one, like `open`; the conversation keeps its messages."""
+    def reload(self) -> Iterator[Report]:
+        """Replace a dead or unwanted engine by a new one, like `load`; the conversation keeps its messages."""
         ...
 
-    def switch(self, pair: str) -> Iterator[OpenEvent]:
-        """Load another pair of the library by its name, like `open`; the conversation goes on with it. When it fails
+    def switch(self, pair: str) -> Iterator[Report]:
+        """Load another pair of the library by its name, like `load`; the conversation goes on with it. When it fails
         before the old engine was given up, the old pair stays loaded."""
-        ...
-
-    @property
-    def engine_words(self) -> str:
-        """The end of what the engine's process wrote to stderr, for a bug report; no prompt or reply is in it."""
-        ...
-
-    def close(self) -> None:
-        """Free everything. Called once, from any thread; makes an `open` or `reply` in another thread end soon."""
         ...

@@ -13,10 +13,10 @@ from sparkdesk.ui import keys
 from sparkdesk.ui.app import EXIT_AFTER_FIRST_PAINT, SparkDeskApp
 from sparkdesk.ui.chat.screen import ChatScreen
 from sparkdesk.ui.chat.state import Stage
-from sparkdesk.ui.chat.widgets.loading_view import Opening
+from sparkdesk.ui.chat.widgets.loading_view import LoadingView
 from sparkdesk.ui.commands import of_screen
 from sparkdesk.ui.help import HelpScreen
-from tests.ui.fake_desk import FakeDesk
+from tests.ui.fake_backend import FakeBackend
 from tests.ui.sitting import NARROW, Sitting, at_open_desk
 
 ROOT = Path(__file__).parents[2]
@@ -88,11 +88,11 @@ async def test_the_key_of_a_screen_leads_back_from_it_too() -> None:
 
 
 async def test_what_is_told_in_passing_hides_neither_the_prompt_nor_the_figures() -> None:
-    desk = FakeDesk()
+    desk = FakeBackend()
     app = SparkDeskApp(desk)
     async with app.run_test(size=NARROW, notifications=True) as pilot:
         sitting = Sitting(desk, app, pilot)
-        await sitting.until(lambda: sitting.chat.stage is Stage.READY and not sitting.chat.query(Opening))
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY and not sitting.chat.query(LoadingView))
         sitting.prompt.show("half a thought")
         app.notify("Something of interest, told in enough words to fill several lines of a small window.")
         await sitting.until(lambda: "Something of interest" in sitting.picture())
@@ -106,7 +106,7 @@ async def test_a_palette_entry_acts_on_the_desk() -> None:
         await sitting.pilot.press(*"length", "space", "4")
         await sitting.pilot.pause(0.3)
         await sitting.pilot.press("enter")
-        await sitting.until(lambda: sitting.desk.conversation.speculation.draft_length == 4)
+        await sitting.until(lambda: sitting.backend.conversation.speculation.draft_length == 4)
 
 
 async def test_no_color_takes_the_colour_and_leaves_the_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,7 @@ async def test_the_benchmark_switch_ends_the_program_before_anything_is_opened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(EXIT_AFTER_FIRST_PAINT, "1")
-    desk = FakeDesk()
+    desk = FakeBackend()
     await SparkDeskApp(desk).run_async(headless=True)
     assert (desk.opened, desk.closed) == (0, 1)
 
@@ -154,8 +154,8 @@ def test_nothing_heavy_is_imported_before_the_first_paint() -> None:
         "import sys, asyncio;"
         "from sparkdesk.ui.app import SparkDeskApp;"
         "import sparkdesk.ui.help;"
-        "from tests.ui.fake_desk import FakeDesk;"
-        "asyncio.run(SparkDeskApp(FakeDesk()).run_async(headless=True));"
+        "from tests.ui.fake_backend import FakeBackend;"
+        "asyncio.run(SparkDeskApp(FakeBackend()).run_async(headless=True));"
         "heavy = {'llama_cpp', 'torch', 'huggingface_hub', 'numpy', 'jinja2', 'gguf', 'markdown_it'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -25,9 +25,8 @@ from sparkdesk.engine.round import Round
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import SparkDeskError
-from sparkdesk.events import Notice, Progress
+from sparkdesk.events import Notice, Progress, Report
 from sparkdesk.loading.examples import DEMO_EXAMPLES
-from sparkdesk.ui.desk import OpenEvent
 
 if TYPE_CHECKING:
     from tests.ui.fake_bench import BenchScript, FakeBench
@@ -92,7 +91,7 @@ class Script:
     """Raised by the first opening only."""
     switch_error: SparkDeskError | None = None
     """Raised by changing to another pair, before the old one is given up."""
-    open_events: tuple[OpenEvent, ...] = (Progress("Loading the target", 1, 1, ""),)
+    open_events: tuple[Report, ...] = (Progress("Loading the target", 1, 1, ""),)
     open_pause_s: float = 0.0
     plain_ms: float = 3.4
     is_paced: bool = False
@@ -320,7 +319,7 @@ class FakeConversation:
         )
 
 
-class FakeDesk:
+class FakeBackend:
     """Opens at once unless the script says otherwise."""
 
     name = "Spark Tiny"
@@ -352,7 +351,7 @@ class FakeDesk:
     # These two bring numpy, and the start of the screen is tested to do without.
 
     @cached_property
-    def shelf(self) -> "FakeShelf":
+    def models(self) -> "FakeShelf":
         from tests.ui.fake_shelf import FakeShelf
 
         return FakeShelf()
@@ -367,7 +366,7 @@ class FakeDesk:
     def recommended(self) -> SamplingSettings:
         return THINKING if self.conversation.chosen.is_thinking else SamplingSettings()
 
-    def open(self) -> Iterator[OpenEvent]:
+    def load(self) -> Iterator[Report]:
         self.opened += 1
         try:
             for event in self.script.open_events:
@@ -380,11 +379,11 @@ class FakeDesk:
             raise self.script.open_error
         self.model = self._loaded
 
-    def reload(self) -> Iterator[OpenEvent]:
+    def reload(self) -> Iterator[Report]:
         self.reloaded += 1
         self.script.crash_after_rounds = None
         self.script.surprise = None
-        yield from self.open()
+        yield from self.load()
 
     def start_conversation(self) -> FakeConversation:
         self.started += 1
@@ -401,11 +400,11 @@ class FakeDesk:
         other.history, other.speculation, other.has_draft = self.history, before.speculation, before.has_draft
         other.switched = before.switched
 
-    def switch(self, pair: str) -> Iterator[OpenEvent]:
+    def switch(self, pair: str) -> Iterator[Report]:
         self.switches.append(pair)
         if self.script.switch_error:
             raise self.script.switch_error
-        yield from self.open()
+        yield from self.load()
         self.model = replace(self._loaded, name=pair)
 
     @property
@@ -418,7 +417,7 @@ class FakeDesk:
         self.conversation.stop()
 
 
-def slow_opening(steps: int = 40) -> tuple[OpenEvent, ...]:
+def slow_opening(steps: int = 40) -> tuple[Report, ...]:
     """A first run: two conversions and a load."""
     conversions = [
         Progress(name, done, steps, "tensors", 40.0)
@@ -433,7 +432,7 @@ def with_problem(problem: str) -> ModelInfo:
     return replace(MODEL, draft_name=None, block_size=0, draft_problem=problem)
 
 
-def with_history(desk: FakeDesk) -> FakeDesk:
+def with_history(desk: FakeBackend) -> FakeBackend:
     """Conversations of the last months; the newest is open."""
     stats = ReplyStats(generated=120, rounds=40, verified=150, accepted=80, verify_ms=900, plain_ms_per_token=20)
     now = datetime.now(UTC)

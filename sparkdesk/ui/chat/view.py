@@ -1,0 +1,91 @@
+"""What the chat screen shows: the conversation and the composer, the live figures, a line about the model."""
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.reactive import reactive
+
+from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.settings import SpeculationSettings
+from sparkdesk.ui.chat.composer import Composer
+from sparkdesk.ui.chat.draft_choice import NO_CHOICE, DraftChoice
+from sparkdesk.ui.chat.live_stats import LiveFigures
+from sparkdesk.ui.chat.protocol import ChatBackend
+from sparkdesk.ui.chat.state import Stage
+from sparkdesk.ui.chat.widgets.live_panel import LivePanel
+from sparkdesk.ui.chat.widgets.live_strip import LiveStrip
+from sparkdesk.ui.chat.widgets.loading_view import LoadingView
+from sparkdesk.ui.chat.widgets.top_bar import TopBar
+from sparkdesk.ui.chat.widgets.transcript import Transcript
+from sparkdesk.ui.keys import key_name
+from sparkdesk.ui.messages import Noted
+from sparkdesk.ui.session_log import without_words
+from sparkdesk.ui.shared.banner import Banner
+from sparkdesk.ui.shared.prompt import PromptSent
+
+
+class ChatView(Vertical):
+    """Decides nothing. The parts of the chat draw into `transcript` and `banner`."""
+
+    stage: reactive[Stage] = reactive(Stage.LOADING, init=False, repaint=False)
+    pair: reactive[str] = reactive("", repaint=False)
+    model: reactive[ModelInfo | None] = reactive(None, repaint=False)
+    """The one that was loaded last."""
+    problem: reactive[str] = reactive("", repaint=False)
+    """Why there is nothing to speculate with."""
+    speculation: reactive[SpeculationSettings] = reactive(SpeculationSettings(), repaint=False)
+    is_thinking: reactive[bool] = reactive(False, repaint=False)
+    has_system_prompt: reactive[bool] = reactive(False, repaint=False)
+    figures: reactive[LiveFigures] = reactive(LiveFigures(), repaint=False)
+    choice: reactive[DraftChoice] = reactive(NO_CHOICE, repaint=False)
+    """The part of the figures that the top bar shows: it changes seldom, and moves what is beside it."""
+    left_out: reactive[int] = reactive(0, repaint=False)
+    """Messages that the model no longer reads."""
+    job: reactive[str] = reactive("", repaint=False)
+    """A download or a build that goes on while one chats."""
+
+    def __init__(self, backend: ChatBackend) -> None:
+        super().__init__()
+        self.transcript = Transcript(LoadingView(backend.name), classes="-view")
+        self.banner = Banner()
+        self.composer = Composer(backend)
+        self.set_reactive(ChatView.pair, backend.name)
+        self.set_reactive(ChatView.speculation, backend.speculation)
+
+    def compose(self) -> ComposeResult:
+        cls = ChatView
+        model = (cls.model, cls.problem)
+        settings = (cls.speculation, cls.choice, cls.is_thinking, cls.has_system_prompt)
+        yield TopBar().data_bind(*model, *settings, cls.pair, cls.job)
+        with Horizontal(id="body"):
+            with Vertical(id="talk"):
+                yield self.transcript
+                yield self.banner
+                yield LiveStrip().data_bind(*model, cls.figures)
+                yield self.composer.data_bind(cls.stage)
+            yield LivePanel().data_bind(*model, cls.figures, cls.left_out)
+
+    @on(PromptSent)
+    def submit_example(self, message: PromptSent) -> None:
+        """One that was clicked; what was written the composer submits by itself."""
+        self.composer.submit(message.text)
+
+    def watch_figures(self, figures: LiveFigures) -> None:
+        self.choice = figures.choice
+
+    def watch_stage(self) -> None:
+        self.screen.refresh_bindings()
+
+    def use(self, model: ModelInfo, *, problem: str) -> None:
+        """It is loaded now."""
+        self.model, self.pair, self.problem = model, model.name, problem
+
+    def tell(self, message: Message) -> None:
+        """The screen. What is posted here goes no further where a handler of the screen brought it about."""
+        self.screen.post_message(message)
+
+    def warn_down(self, cause: str, hint: str, what_reloading_does: str) -> None:
+        """There is no model any more, or still none."""
+        self.tell(Noted(f"{without_words(cause)} {hint}".strip()))
+        self.banner.warn(cause, hint, f"{key_name(self, 'chat.reload')} {what_reloading_does}")
