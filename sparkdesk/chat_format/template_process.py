@@ -19,7 +19,7 @@ _WALL_S = 8.0
 _FREE_CHARACTERS, _CHARACTERS_PER_CHARACTER = 1_000_000, 8
 """What a template may write: so much, and so many for each character of the conversation."""
 _KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "PYTHONPATH", "PYTHONHOME", "TZ", "LANG", "LC_ALL")
-_TOO_LONG = "It does not come to an end."
+_TOO_LONG = "It takes too long."
 
 
 class TemplateFailed(Exception):

@@ -3,23 +3,14 @@
 import json
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from llama_cpp import llama_cpp as c
 from tokenizers import AddedToken, normalizers
-from tokenizers import Tokenizer as Reference
 
-from converters.config import Config
-from converters.plan import FilePlan
-from converters.vocab import read_vocabulary
-from converters.writer import write_gguf
-from sparkdesk.engine.llama.model import Model
 from sparkdesk.engine.special_text import LITERAL, PieceFinder, as_text
-from sparkdesk.engine.tokenizer import Tokenizer
-from tests.converters.native import loaded
 from tests.converters.tokenizer import TEXT, train_tokenizer
+from tests.engine.vocabularies import OpenedVocabulary, opened
 
 pytestmark = pytest.mark.native
 TEXTS = (
@@ -35,15 +26,8 @@ TEXTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    reference: Reference
-    tokenizer: Tokenizer
-    raw: Model
-
-
 @pytest.fixture(scope="module", params=["an ordinary token", "an added token"])
-def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenedVocabulary]:
     """A vocabulary with NFC and with `</s>`, which ends nothing here: llama.cpp thinks so because of its name."""
     folder = tmp_path_factory.mktemp("vocabulary")
     trained = train_tokenizer(200)
@@ -58,23 +42,17 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             token["id"] += 2
     (folder / "tokenizer.json").write_text(json.dumps(written))
     (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|im_end|>"}))
-    vocabulary = read_vocabulary(folder, Config({"vocab_size": 640}, "config.json"))
-    path = folder / "vocabulary.gguf"
-    for _ in write_gguf(FilePlan("qwen3", vocabulary.entries(), ()), path):
-        pass
-    with loaded(path, vocabulary_only=True) as pointer:
-        model = Model.__new__(Model)  # the whole one needs tensors
-        model.path, model.pointer, model._vocabulary = path, pointer, c.llama_model_get_vocab(pointer)
-        yield Case(Reference.from_file(str(folder / "tokenizer.json")), Tokenizer(model), model)
+    with opened(folder, folder / "vocabulary.gguf", size=640) as vocabulary:
+        yield vocabulary
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_text_is_cut_as_the_tokenizers_library_cuts_it(case: Case, text: str) -> None:
+def test_text_is_cut_as_the_tokenizers_library_cuts_it(case: OpenedVocabulary, text: str) -> None:
     """Decomposed Vietnamese took 19 tokens instead of 6, and a typed `</s>` became a token that ends replies."""
     assert list(case.tokenizer.tokenize(text, parse_special=True)) == case.reference.encode(text).ids
 
 
-def test_an_end_is_what_the_file_says(case: Case) -> None:
+def test_an_end_is_what_the_file_says(case: OpenedVocabulary) -> None:
     """A model that writes HTML stopped at its first `</s>`, and the tag was shown as nothing."""
     pieces = {case.raw.piece(token, show_control=True) for token in case.tokenizer.end_tokens}
     assert pieces == {b"<|im_end|>", b"<|endoftext|>"}
@@ -88,7 +66,7 @@ def test_an_end_is_what_the_file_says(case: Case) -> None:
 @pytest.mark.parametrize(
     "typed", ["<|im_end|>", "a<|im_start|>b</s>", "<|im_<|im_end|>end|>", "<|im_end|>" * 3, f"<{LITERAL}|im_end|>", "x"]
 )
-def test_what_a_user_typed_holds_no_control_tokens(case: Case, typed: str) -> None:
+def test_what_a_user_typed_holds_no_control_tokens(case: OpenedVocabulary, typed: str) -> None:
     """Somebody who pastes a prompt must not end his own turn with it, nor begin one of the system."""
     text = as_text(typed, PieceFinder(case.tokenizer.control_pieces))
     tokens = case.tokenizer.tokenize(f"<|im_start|>user\n{text}<|im_end|>\n", parse_special=True)
@@ -98,7 +76,7 @@ def test_what_a_user_typed_holds_no_control_tokens(case: Case, typed: str) -> No
     assert said == f"<|im_start|>user\n{typed.replace(LITERAL, '')}<|im_end|>\n"
 
 
-def test_without_special_tokens_all_of_them_are_text(case: Case) -> None:
+def test_without_special_tokens_all_of_them_are_text(case: OpenedVocabulary) -> None:
     tokens = case.tokenizer.tokenize("<|im_end|></s>", parse_special=False)
     assert case.reference.token_to_id("<|im_end|>") not in tokens
 
