@@ -17,11 +17,11 @@ from sparkdesk.errors import EngineError
 
 
 class LocalResponder:
-    """Satisfies speaker.Speaker. Belongs to one conversation: it remembers the tokens that were spoken last."""
+    """A responder.Responder. Belongs to one conversation: it remembers the tokens that were read and written last."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._spoken: CachedPrompt | None = None
+        self._cached: CachedPrompt | None = None
 
     @property
     def model_name(self) -> str:
@@ -47,13 +47,13 @@ class LocalResponder:
         finally:
             said, tokens = reply.text[len(prompt.reply_prefix) :], reply.whole_tokens
             model = loaded_model(self._engine) if tokens is not None else None
-            self._spoken = prompt.followed_by(said, tokens, model) if model and tokens is not None else None
+            self._cached = prompt.followed_by(said, tokens, model) if model and tokens is not None else None
 
     def count(self, messages: Sequence[Message], settings: ChatSettings, *, begin: int = 0) -> Count:
         *before, last = messages
         left_out, prompt = self._fitting(messages, settings, begin=begin)
         empty = [*before[left_out:], Message(last.role, "")]
-        without = make_prompt(self._engine, empty, settings=settings, spoken=self._spoken)
+        without = make_prompt(self._engine, empty, settings=settings, cached=self._cached)
         text_tokens = max(0, len(prompt.tokens) - len(without.tokens))
         return Count(len(prompt.tokens), text_tokens, loaded_model(self._engine).context_tokens, left_out)
 
@@ -72,7 +72,7 @@ class LocalResponder:
         def prompt_from(first: int) -> CachedPrompt:
             if first not in prompts:
                 part = messages[first:]
-                prompts[first] = make_prompt(self._engine, part, settings=settings, spoken=self._spoken, begun=begun)
+                prompts[first] = make_prompt(self._engine, part, settings=settings, cached=self._cached, begun=begun)
             return prompts[first]
 
         context_tokens = loaded_model(self._engine).context_tokens

@@ -41,7 +41,7 @@ def make_prompt(
     messages: Sequence[Message],
     *,
     settings: ChatSettings,
-    spoken: CachedPrompt | None = None,
+    cached: CachedPrompt | None = None,
     begun: str = "",
 ) -> CachedPrompt:
     """What the model is to continue: its reply from the start, or from where it was `begun`.
@@ -54,7 +54,7 @@ def make_prompt(
     opening = engine.tokenize("")  # what the vocabulary itself puts before every text
     if opening and model.bos_piece:
         text = text.removeprefix(model.bos_piece)  # else the model would begin twice
-    return CachedPrompt(text, _tokens(engine, text, spoken=spoken, opening=opening), rendered.reply_prefix)
+    return CachedPrompt(text, _tokens(engine, text, cached=cached, opening=opening), rendered.reply_prefix)
 
 
 def _in_turns(messages: Sequence[Message]) -> list[Message]:
@@ -77,15 +77,15 @@ def _rendered(model: ModelInfo, messages: Sequence[Message], settings: ChatSetti
     return render_prompt(model, turns, values={"enable_thinking": settings.is_thinking}, begun=begun)
 
 
-def _tokens(engine: Engine, text: str, *, spoken: CachedPrompt | None, opening: tuple[int, ...]) -> tuple[int, ...]:
-    """Prefer the tokens that were really spoken: a model may write a word in other pieces than a tokenizer cuts it.
+def _tokens(engine: Engine, text: str, *, cached: CachedPrompt | None, opening: tuple[int, ...]) -> tuple[int, ...]:
+    """Prefer the tokens that were read and written: a model may write a word in other pieces than a tokenizer cuts.
 
     Only where what follows is cut the same on its own as within the whole text, so that nothing changes at the seam.
     """
-    if spoken is not None and text == spoken.text:  # it goes on where it was
-        return spoken.tokens
+    if cached is not None and text == cached.text:  # it goes on where it was
+        return cached.tokens
     whole = engine.tokenize(text)
-    if spoken is None or not text.startswith(spoken.text) or whole[: len(spoken.tokens)] == spoken.tokens:
+    if cached is None or not text.startswith(cached.text) or whole[: len(cached.tokens)] == cached.tokens:
         return whole
-    rest = engine.tokenize(text[len(spoken.text) :])[len(opening) :]
-    return spoken.tokens + rest if rest and whole[-len(rest) :] == rest else whole
+    rest = engine.tokenize(text[len(cached.text) :])[len(opening) :]
+    return cached.tokens + rest if rest and whole[-len(rest) :] == rest else whole

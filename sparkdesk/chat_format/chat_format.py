@@ -8,7 +8,7 @@ from typing import Any
 
 from sparkdesk.chat_format.reasoning import CHANNEL_TAGS, THINK_TAGS, ReasoningTags
 from sparkdesk.chat_format.tool_calls.gemma4 import Gemma4Format
-from sparkdesk.chat_format.tool_calls.gemma4_tools import typed
+from sparkdesk.chat_format.tool_calls.gemma4_tools import with_single_types
 from sparkdesk.chat_format.tool_calls.hermes import HermesFormat
 from sparkdesk.chat_format.tool_calls.protocol import ToolCallFormat
 
@@ -38,7 +38,7 @@ class ChatFormat:
 
     def tools(self, tools: Sequence[Turn]) -> list[Turn]:
         """The functions, as this template wants them."""
-        return [_typed_tool(tool) for tool in tools] if self.is_gemma else list(tools)
+        return [_single_typed_tool(tool) for tool in tools] if self.is_gemma else list(tools)
 
     def _with_arguments(self, message: Turn) -> Turn:
         if not message.get("tool_calls") or self.takes_text_arguments:
@@ -64,11 +64,11 @@ def detect_chat_format(template: str | None) -> ChatFormat:
     )
 
 
-def _typed_tool(tool: Turn) -> Turn:
+def _single_typed_tool(tool: Turn) -> Turn:
     function = tool["function"]
     if "parameters" not in function:
         return tool
-    return {**tool, "function": {**function, "parameters": typed(function["parameters"])}}
+    return {**tool, "function": {**function, "parameters": with_single_types(function["parameters"])}}
 
 
 def _read_arguments(call: Turn) -> Turn:

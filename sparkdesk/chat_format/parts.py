@@ -36,7 +36,7 @@ class ToolCallArguments:
 Part = ReasoningDelta | ContentDelta | ToolCallStart | ToolCallArguments
 
 
-def joined(parts: list[Part]) -> list[Part]:
+def merge_deltas(parts: list[Part]) -> list[Part]:
     """Neighbours of the same kind made one, and empty ones left out: the same however the text came in."""
     result: list[Part] = []
     for part in parts:

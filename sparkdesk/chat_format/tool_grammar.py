@@ -30,7 +30,7 @@ class ToolGrammar:
     """How calls are kept well-formed."""
 
     grammar: GrammarSettings
-    opened: str = ""
+    prompt_suffix: str = ""
     """What the prompt ends with, so that the reply has to go on with a call."""
 
 

@@ -17,7 +17,7 @@ def chat_payload(
     sampling = settings.sampling
     payload: dict[str, Any] = {
         "model": model.name,
-        "messages": _spoken(messages, settings, begun),
+        "messages": _turns(messages, settings, begun),
         "stream": True,
         "stream_options": {"include_usage": True},
         "temperature": sampling.temperature,
@@ -45,14 +45,14 @@ def chat_payload(
     return payload
 
 
-def _spoken(messages: Sequence[Message], settings: ChatSettings, begun: str) -> list[dict[str, str]]:
-    spoken = [{"role": "system", "content": settings.system_prompt}] if settings.system_prompt else []
+def _turns(messages: Sequence[Message], settings: ChatSettings, begun: str) -> list[dict[str, str]]:
+    turns = [{"role": "system", "content": settings.system_prompt}] if settings.system_prompt else []
     for message in map(with_attachments, messages):
         content = split_reply(message.content).answer if message.role == "assistant" else message.content
-        spoken.append({"role": message.role, "content": content})
+        turns.append({"role": message.role, "content": content})
     if begun:
-        spoken.append({"role": "assistant", "content": begun})
-    return spoken
+        turns.append({"role": "assistant", "content": begun})
+    return turns
 
 
 def _no_limit(model: ServedModel) -> int:

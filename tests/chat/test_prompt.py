@@ -47,22 +47,22 @@ def test_the_start_token_comes_once() -> None:
 
 def second_prompt(engine: FakeEngine, reply: tuple[int, ...], text: str) -> tuple[CachedPrompt, CachedPrompt]:
     first = make_prompt(engine, HELLO, settings=ChatSettings())
-    spoken = CachedPrompt(first.text + text, first.tokens + reply)
+    cached = CachedPrompt(first.text + text, first.tokens + reply)
     messages = [*HELLO, Message("assistant", text), Message("user", "Bye")]
-    return spoken, make_prompt(engine, messages, settings=ChatSettings(), spoken=spoken)
+    return cached, make_prompt(engine, messages, settings=ChatSettings(), cached=cached)
 
 
 def test_a_reply_written_in_other_pieces_is_not_cut_anew() -> None:
     """A model may say "aaa" in one token where the tokenizer makes three: its cache would be of no use after that."""
-    spoken, second = second_prompt(FakeEngine(saying()), (MERGED + 3, ord("!")), "aaa!")
-    assert second.tokens[: len(spoken.tokens)] == spoken.tokens
-    assert second.tokens[len(spoken.tokens)] == END
+    cached, second = second_prompt(FakeEngine(saying()), (MERGED + 3, ord("!")), "aaa!")
+    assert second.tokens[: len(cached.tokens)] == cached.tokens
+    assert second.tokens[len(cached.tokens)] == END
 
 
 def test_the_same_with_a_vocabulary_that_adds_a_start_token() -> None:
     """The rest is tokenized on its own, and must not get a start token in the middle of the prompt."""
-    spoken, second = second_prompt(FakeEngine(saying(), adds_bos=True), (MERGED + 3,), "aaa")
-    assert second.tokens[: len(spoken.tokens)] == spoken.tokens
+    cached, second = second_prompt(FakeEngine(saying(), adds_bos=True), (MERGED + 3,), "aaa")
+    assert second.tokens[: len(cached.tokens)] == cached.tokens
     assert second.tokens.count(BOS) == 1
 
 
@@ -70,8 +70,8 @@ def test_a_history_that_is_rendered_otherwise_is_tokenized_anew() -> None:
     """Old tokens under a new text would make the model answer something else than what the screen shows."""
     engine = FakeEngine(saying())
     first = make_prompt(engine, HELLO, settings=ChatSettings())
-    spoken = CachedPrompt(first.text + "aaa", (*first.tokens, MERGED + 3))
-    changed = make_prompt(engine, [Message("user", "Other")], settings=ChatSettings(), spoken=spoken)
+    cached = CachedPrompt(first.text + "aaa", (*first.tokens, MERGED + 3))
+    changed = make_prompt(engine, [Message("user", "Other")], settings=ChatSettings(), cached=cached)
     assert changed.tokens == engine.tokenize(changed.text)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkdesk.chat_format.parts import ContentDelta, Part, ReasoningDelta, joined
+from sparkdesk.chat_format.parts import ContentDelta, Part, ReasoningDelta, merge_deltas
 from sparkdesk.chat_format.reasoning import ALL_TAGS, ReasoningParser, split_reply
 
 
@@ -44,7 +44,7 @@ def test_a_reply_has_the_same_parts_while_it_comes_in_and_afterwards(scraps: lis
     for size in [*sizes, len(text)]:
         parts += parser.feed(text[at : at + size])
         at += size
-    whole, found = split_reply(text), joined([*parts, *parser.finish()])
+    whole, found = split_reply(text), merge_deltas([*parts, *parser.finish()])
     assert "".join(part.text for part in found if isinstance(part, ReasoningDelta)) == whole.reasoning
     assert "".join(part.text for part in found if isinstance(part, ContentDelta)) == whole.answer
 

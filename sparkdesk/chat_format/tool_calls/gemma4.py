@@ -6,7 +6,7 @@ It is no JSON: keys are bare, and strings are not escaped, because their delimit
 import json
 import re
 
-from sparkdesk.chat_format.tool_calls.protocol import BROKEN, DONE, MORE, Reading, ToolCallReader
+from sparkdesk.chat_format.tool_calls.protocol import BROKEN, DONE, MORE, ReadResult, ToolCallReader
 
 _CLOSING = "<tool_call|>"
 _QUOTE = '<|"|>'
@@ -31,26 +31,26 @@ class _Call:
     """Arguments are told when they are whole: only then can they become JSON."""
 
     def __init__(self, is_constrained: bool) -> None:
-        self._is_guided = is_constrained
+        self._is_constrained = is_constrained
         self._is_named = False
         self._end = _EndScan()
 
-    def read(self, text: str, *, is_last: bool) -> Reading:
-        if self._is_guided and not self._is_named:
+    def read(self, text: str, *, is_last: bool) -> ReadResult:
+        if self._is_constrained and not self._is_named:
             head = _HEAD.match(text)
             if head is not None:
                 self._is_named, self._end = True, _EndScan()
-                return Reading(MORE, head.end(), head[1])
+                return ReadResult(MORE, head.end(), head[1])
         end = self._end.find(text)
         if end is None and not is_last:
-            return Reading(MORE)
+            return ReadResult(MORE)
         body = text if end is None else text[:end]
         used = len(body) + (0 if end is None else len(_CLOSING))
         name, arguments = (None, body) if self._is_named else _split(body)
         said = _as_json(arguments)
         if said is None or (name is None and not self._is_named):
-            return Reading(BROKEN, used)
-        return Reading(DONE, used, name, said)
+            return ReadResult(BROKEN, used)
+        return ReadResult(DONE, used, name, said)
 
 
 class _EndScan:

@@ -7,15 +7,15 @@ _CHOICES = ("anyOf", "oneOf", "allOf")
 _NULL = "null"
 
 
-def typed(schema: object) -> Mapping[str, Any]:
+def with_single_types(schema: object) -> Mapping[str, Any]:
     """The template asks every property for its type, and fails where there is none or there are several."""
     if not isinstance(schema, Mapping):
         return {"type": "object"}
     out = _with_one_type(schema)
     if isinstance(out.get("properties"), Mapping):
-        out["properties"] = {name: typed(inner) for name, inner in out["properties"].items()}
+        out["properties"] = {name: with_single_types(inner) for name, inner in out["properties"].items()}
     if "items" in out:
-        out["items"] = typed(out["items"])
+        out["items"] = with_single_types(out["items"])
     return out
 
 

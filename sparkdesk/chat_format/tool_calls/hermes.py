@@ -4,11 +4,11 @@ import json
 import re
 
 from sparkdesk.chat_format.tool_calls.json_scan import JsonScanner
-from sparkdesk.chat_format.tool_calls.protocol import BROKEN, DONE, MORE, Reading, ToolCallReader
+from sparkdesk.chat_format.tool_calls.protocol import BROKEN, DONE, MORE, ReadResult, ToolCallReader
 
 _CLOSING = "</tool_call>"
 _HEAD = re.compile(r'\n\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)+")\s*,\s*"arguments"\s*:\s*(?=\{)')
-"""What a guided call begins with. The grammar takes over behind the line break."""
+"""What a constrained call begins with. The grammar takes over behind the line break."""
 _ENDING = re.compile(r"\s*\}?\s*")
 
 
@@ -37,16 +37,16 @@ class _WholeReader:
         self._scan = JsonScanner()
         self._scanned = 0
 
-    def read(self, text: str, *, is_last: bool) -> Reading:
+    def read(self, text: str, *, is_last: bool) -> ReadResult:
         start = len(text) - len(text.lstrip())
         self._scanned = max(self._scanned, start)
         self._scanned += self._scan.scan(text[self._scanned :])
         if self._scan.is_broken or (is_last and not self._scan.is_over):
-            return Reading(BROKEN)
+            return ReadResult(BROKEN)
         if not self._scan.is_over:
-            return Reading(MORE)
+            return ReadResult(MORE)
         call = _call(text[start : self._scanned])
-        return Reading(BROKEN) if call is None else Reading(DONE, self._scanned, *call)
+        return ReadResult(BROKEN) if call is None else ReadResult(DONE, self._scanned, *call)
 
 
 class _ConstrainedReader:
@@ -56,17 +56,17 @@ class _ConstrainedReader:
         self._whole = _WholeReader()
         self._arguments: JsonScanner | None = None
 
-    def read(self, text: str, *, is_last: bool) -> Reading:
+    def read(self, text: str, *, is_last: bool) -> ReadResult:
         if self._arguments is None:
             head = _HEAD.match(text)
             name = _text(head[1]) if head else None
             if head is None or name is None:
                 return self._whole.read(text, is_last=is_last)
             self._arguments = JsonScanner()
-            return Reading(MORE, head.end(), name)
+            return ReadResult(MORE, head.end(), name)
         used = self._arguments.scan(text)
         status = BROKEN if self._arguments.is_broken else DONE if self._arguments.is_over else MORE
-        return Reading(BROKEN if is_last and status == MORE else status, used, None, text[:used])
+        return ReadResult(BROKEN if is_last and status == MORE else status, used, None, text[:used])
 
 
 def _call(source: str) -> tuple[str, str] | None:
@@ -85,7 +85,7 @@ def _call(source: str) -> tuple[str, str] | None:
 
 
 def _as_written(source: str, arguments: dict[str, object]) -> str:
-    """The model's own spelling where it is JSON proper, so that a guided reading tells the same."""
+    """The model's own spelling where it is JSON proper, so that a constrained reading tells the same."""
     head = _HEAD.match("\n" + source)
     if head is not None:
         rest = source[head.end() - 1 :]

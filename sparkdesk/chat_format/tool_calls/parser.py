@@ -2,20 +2,20 @@
 
 from sparkdesk.chat_format.parts import ContentDelta, Part, ToolCallArguments, ToolCallStart
 from sparkdesk.chat_format.stop_strings import partial_match_length
-from sparkdesk.chat_format.tool_calls.protocol import BROKEN, DONE, Reading, ToolCallFormat, ToolCallReader
+from sparkdesk.chat_format.tool_calls.protocol import BROKEN, DONE, ReadResult, ToolCallFormat, ToolCallReader
 
 
 class ToolCallParser:
     """White space around calls is the format's, and left out."""
 
-    def __init__(self, form: ToolCallFormat, *, is_constrained: bool = False, opened: str = "") -> None:
+    def __init__(self, form: ToolCallFormat, *, is_constrained: bool = False, prefix: str = "") -> None:
         """`is_constrained`: a grammar keeps calls well-formed, so their arguments may be told as they come.
 
-        `opened` is the beginning of a call that the prompt ends with.
+        `prefix` is the beginning of a call that the prompt ends with.
         """
         self._form = form
         self._is_constrained = is_constrained
-        self._rest = opened
+        self._rest = prefix
         self._space = ""
         self._reader: ToolCallReader | None = None
         self._is_closing = False
@@ -76,7 +76,7 @@ class ToolCallParser:
             self.count += reading.status == DONE
         return parts
 
-    def _told(self, reading: Reading) -> list[Part]:
+    def _told(self, reading: ReadResult) -> list[Part]:
         parts: list[Part] = []
         if reading.name is not None:
             self._opened, self._space = True, ""

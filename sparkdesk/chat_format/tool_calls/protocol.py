@@ -7,7 +7,7 @@ MORE, DONE, BROKEN = "more", "done", "broken"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadResult:
     """So far, or at last."""
 
     status: str
@@ -23,7 +23,7 @@ class Reading:
 class ToolCallReader(Protocol):
     """Reads one call. What it decides depends on the text alone, never on the pieces in which it came."""
 
-    def read(self, text: str, *, is_last: bool) -> Reading:
+    def read(self, text: str, *, is_last: bool) -> ReadResult:
         """`text` begins behind what earlier readings used; `is_last`: no more will come."""
         ...
 

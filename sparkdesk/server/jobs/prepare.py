@@ -23,10 +23,10 @@ class ToolCallPlan:
     """How calls are looked for in the reply."""
 
     form: ToolCallFormat
-    guide: ToolGrammar
+    tool_grammar: ToolGrammar
     most_calls: int = 0
     is_needed: bool = False
-    """The reply must be a call, so it cannot do without the guide."""
+    """The reply must be a call, so it cannot do without the grammar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Prepared:
 
     @property
     def is_constrained(self) -> bool:
-        return self.calls is not None and self.settings.grammar is self.calls.guide.grammar
+        return self.calls is not None and self.settings.grammar is self.calls.tool_grammar.grammar
 
     def unconstrained(self) -> "Prepared":
         """Calls are then looked for in what the model writes of its own accord."""
@@ -55,7 +55,9 @@ class Prepared:
     def parser(self) -> StreamParser:
         calls = None
         if self.calls is not None:
-            calls = ToolCallParser(self.calls.form, is_constrained=self.is_constrained, opened=self.calls.guide.opened)
+            calls = ToolCallParser(
+                self.calls.form, is_constrained=self.is_constrained, prefix=self.calls.tool_grammar.prompt_suffix
+            )
         parser = StreamParser(
             StopMatcher(self.stops),
             ReasoningParser() if self.may_reason else None,
@@ -85,14 +87,14 @@ def _prepare_chat(engine: ServedEngine, model: ModelInfo, request: ChatRequest) 
     chat_format = detect_chat_format(model.chat_template)
     rendered = _render(model, chat_format, request)
     calls = _calls(request, chat_format)
-    opened = calls.guide.opened if calls is not None else ""
+    opened = calls.tool_grammar.prompt_suffix if calls is not None else ""
     if opened and request.continues_last:
         raise bad_request(
             "The assistant's last message cannot be gone on with where a call is required.", param="messages"
         )
     settings = replace(_settings(request.options), stop_tokens=turn_end_tokens(model, engine.tokenize))
     if calls is not None:
-        settings = replace(settings, grammar=calls.guide.grammar)
+        settings = replace(settings, grammar=calls.tool_grammar.grammar)
     is_constrained_from_start = settings.grammar is request.options.grammar is not None
     return Prepared(
         _tokens(engine, model, rendered.text + opened),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sparkdesk.chat_format.parts import joined
+from sparkdesk.chat_format.parts import merge_deltas
 from sparkdesk.chat_format.stream_parser import ParsedEvent, StreamParser, TokenLogprob
 from sparkdesk.errors import EngineCrashed, GrammarError, SparkDeskError
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
@@ -111,7 +111,7 @@ class _JobRun:
         self._put(events)
 
     def _put(self, events: list[ParsedEvent]) -> None:
-        parts = tuple(joined([part for each in events for part in each.parts]))
+        parts = tuple(merge_deltas([part for each in events for part in each.parts]))
         logprobs = tuple(logprob for each in events for logprob in each.logprobs)
         if parts or logprobs:
             self._job.channel.put(ReplyDelta(parts, logprobs, self._figures(self._parser)))

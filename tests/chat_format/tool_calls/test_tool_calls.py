@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sparkdesk.chat_format.parts import ContentDelta, Part, ToolCallArguments, ToolCallStart, joined
+from sparkdesk.chat_format.parts import ContentDelta, Part, ToolCallArguments, ToolCallStart, merge_deltas
 from sparkdesk.chat_format.tool_calls.gemma4 import Gemma4Format
 from sparkdesk.chat_format.tool_calls.gemma4_grammar import Gemma4Grammar
 from sparkdesk.chat_format.tool_calls.hermes import HermesFormat
@@ -19,9 +19,9 @@ Found = tuple[str, list[tuple[str, object]]]
 
 
 def find(form: ToolCallFormat, *pieces: str, is_constrained: bool = False, opened: str = "") -> list[Part]:
-    finder = ToolCallParser(form, is_constrained=is_constrained, opened=opened)
+    finder = ToolCallParser(form, is_constrained=is_constrained, prefix=opened)
     parts = [part for piece in pieces for part in finder.feed(piece)]
-    return joined([*parts, *finder.finish()])
+    return merge_deltas([*parts, *finder.finish()])
 
 
 def calls(parts: list[Part]) -> Found:
@@ -60,7 +60,7 @@ def test_gemma_writes_calls_in_a_notation_of_its_own() -> None:
     assert calls(find(GEMMA, text)) == ("I look.", [("edit", expected), ("a.b-c", {})])
 
 
-def test_a_guided_call_is_told_while_it_comes() -> None:
+def test_a_constrained_call_is_told_while_it_comes() -> None:
     finder = ToolCallParser(HERMES, is_constrained=True)
     pieces = ['<tool_call>\n{"name": "write", "argu', 'ments": ', '{"text": "on', "ce upon", '"}', "}\n</tool_call>"]
     assert [finder.feed(piece) for piece in pieces] == [
