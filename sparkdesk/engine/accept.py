@@ -34,6 +34,8 @@ def accept(
 ) -> Verdict:
     """Judge `offered` by the target's logits (n + 1, vocabulary), row i following `history` and i drafted tokens.
 
+    There may be (n, vocabulary) of them, where the last drafted token ends the reply: then nothing follows it.
+
     `unverified` was drafted after it; of its first token only the chance is told. The constraint stands after `history`
     and follows the verdict's tokens.
     """
@@ -75,6 +77,8 @@ def _greedy(logits: FloatArray, offered: Proposal, target: _Target, unverified: 
         best = target.keep(target.best(logits[i]))
         if best != drafted:
             return Verdict((*offered.tokens[:i], best), i)
+    if len(logits) == len(offered.tokens):
+        return Verdict(offered.tokens, len(offered.tokens))
     bonus = target.keep(target.best(logits[len(offered.tokens)]))
     next_chance = float(unverified.tokens[0] == bonus) if unverified.tokens else None
     return Verdict((*offered.tokens, bonus), len(offered.tokens), next_chance)
@@ -87,6 +91,8 @@ def _sampled(logits: FloatArray, offered: Proposal, target: _Target, unverified:
         if not is_accepted(p, q, drafted, uniform()):
             return Verdict((*offered.tokens[:i], target.keep(residual(p, q).draw(uniform()))), i)
         target.keep(drafted)
+    if len(logits) == len(offered.tokens):
+        return Verdict(offered.tokens, len(offered.tokens))
     p = target.distribution(logits[len(offered.tokens)])
     bonus = target.keep(p.draw(uniform()))
     return Verdict((*offered.tokens, bonus), len(offered.tokens), _chance(p, unverified))

@@ -134,6 +134,7 @@ class _Reply:
             done = self.play()
             self.stats = self.stats.after(done)
             yield done
+        tuner.end_reply(self.stats.generated, has_ended=self.stop_reason == "end")
         yield Outcome(self.stop_reason, self.stats)
 
     def first_token(self, row: FloatArray) -> Iterator[Round]:
@@ -158,7 +159,8 @@ class _Reply:
         began = self.round_began
         offer = self.offer()
         verify_began = perf_counter()
-        logits = self.pair.target.decode([self.committed[-1], *offer.tokens.tokens], all_rows=True)
+        rows = self.verified_rows(offer.tokens.tokens)
+        logits = self.pair.target.decode([self.committed[-1], *rows], all_rows=True)
         verify_ms = _since(verify_began)
         verdict = accept(
             logits,
@@ -222,8 +224,21 @@ class _Reply:
         if choice.source == CONTEXT and situation.echo is not None:
             tokens = self.cut_to_allowed(Proposal(situation.echo.tokens[: choice.length], (), ()))
             return _Offer(situation, choice.cut(len(tokens.tokens)), draft, tokens)
-        tokens = draft.whole.first(choice.length)
-        return _Offer(situation, choice.cut(len(tokens.tokens)), draft, tokens, draft.whole.after(choice.length))
+        length = self.length_to_end(draft.whole.tokens[: choice.length])
+        tokens = draft.whole.first(length)
+        return _Offer(situation, choice.cut(len(tokens.tokens)), draft, tokens, draft.whole.after(length))
+
+    def length_to_end(self, drafted: Sequence[int]) -> int:
+        """So many of them, up to one that ends the reply: if it is accepted, nothing follows it, and else neither.
+
+        The end itself stays to be judged: to leave it out, because of what was drawn for it, would change the odds.
+        """
+        stops = self.settings.stop_tokens
+        return next((place for place, token in enumerate(drafted, 1) if token in stops), len(drafted))
+
+    def verified_rows(self, offered: Sequence[int]) -> Sequence[int]:
+        """What the target must see to judge them: after a token that ends the reply it is not asked."""
+        return offered[:-1] if offered and offered[-1] in self.settings.stop_tokens else offered
 
     def cut_to_allowed(self, offered: Proposal) -> Proposal:
         if self.constraint is None:
@@ -241,8 +256,15 @@ class _Reply:
         echo = self.echoes.find(min(room, MOST_ROWS - 1)) if settings.is_tuned else None
         if drafter is None:
             return Situation(self.rule(), 0, length, echo=echo)
-        most = min(room, drafter.block_size)
-        return Situation(self.rule(), most, length, drafter.waiting, echo, is_sequential=drafter.is_sequential)
+        return Situation(
+            self.rule(),
+            min(room, drafter.block_size),
+            length,
+            drafter.waiting,
+            echo,
+            is_sequential=drafter.is_sequential,
+            reply_tokens=self.stats.generated,
+        )
 
     def rule(self) -> str:
         if self.sampler.is_greedy:
@@ -282,6 +304,7 @@ class _Reply:
             absorb_ms=draft.absorb_ms,
             draft_ms=draft.draft_ms + draft.chain_ms,
             verify_ms=elapsed_ms - draft.absorb_ms - draft.draft_ms - draft.chain_ms,
+            rows=1 + len(self.verified_rows(offer.tokens.tokens)),
         )
         self.pair.tuner.learn(offer.situation, played)
 

@@ -36,7 +36,7 @@ class ClockedTuner(Tuner):
             played,
             absorb_ms=machine.absorb_ms[min(8, absorbed) - 1] * max(1.0, absorbed / 8) if absorbed else 0.0,
             draft_ms=machine.draft_ms[played.drafted - 1] if played.drafted else 0.0,
-            verify_ms=machine.target_ms[played.choice.length] * self.noise(),
+            verify_ms=machine.target_ms[(played.rows or played.choice.length + 1) - 1] * self.noise(),
         )
         self.rounds.append(timed)
         self.elapsed_ms += timed.elapsed_ms

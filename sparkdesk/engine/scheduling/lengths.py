@@ -28,6 +28,8 @@ class Situation:
     """Tokens of the context that may be verified in the place of drafted ones."""
     is_sequential: bool = False
     """Whether the draft takes a pass for every token, and all it drafts has to be verified."""
+    reply_tokens: int | None = None
+    """Tokens that the reply has so far; None where nobody counts them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sparkdesk.engine.scheduling.costs import ABSORB_ROWS, MOST_ROWS, StepCosts
 from sparkdesk.engine.scheduling.lengths import CONTEXT, DRAFT, Choice, Plan, Situation
 from sparkdesk.engine.scheduling.parking import Parking
 from sparkdesk.engine.scheduling.prompt_lookup import PromptLookup
+from sparkdesk.engine.scheduling.reply_lengths import ReplyLengths
 from sparkdesk.engine.scheduling.scheduler import Forecast, Prices, forecast, survival, worth_of_verifying
 
 FloatVector = NDArray[np.float64]
@@ -44,6 +45,8 @@ class RoundOutcome:
     draft_ms: float = 0.0
     verify_ms: float = 0.0
     """All of the rest of the round, what is done around the pass included."""
+    rows: int = 0
+    """Of the pass; 0 is as many as were chosen, and the anchor."""
 
     @property
     def elapsed_ms(self) -> float:
@@ -74,6 +77,7 @@ class Tuner:
         self._now = 0
         self._rate_tokens = self._rate_ms = 0.0
         self._baseline = PlainBaseline()
+        self._lengths = ReplyLengths()
         self._gaining = self._tokens_since_plain = 0
         self._last_rows = 1
         self._is_probing = self._is_after_probe = False
@@ -88,6 +92,10 @@ class Tuner:
         if not self._baseline.is_known(self._clock()):
             self._tokens_since_plain = _PLAIN_EVERY_TOKENS
 
+    def end_reply(self, tokens: int, *, has_ended: bool) -> None:
+        """A reply of so many tokens is over; `has_ended` where it came to its own end."""
+        self._lengths.add(tokens, has_ended=has_ended)
+
     def plain_ms(self) -> float:
         """What a plain step costs now, as measured in the last minute under the same load; 0 where it was not."""
         return self._baseline.step_ms(self._clock())
@@ -96,6 +104,7 @@ class Tuner:
         self._is_probing, self._echo = False, None
         parking, most = self.parking, min(situation.most, self.block_size)
         may_draft = most > 0 and (not parking.is_parked or self._is_after_probe or parking.is_due)
+        may_draft = may_draft and (situation.reply_tokens is None or self._lengths.goes_on(situation.reply_tokens))
         if self._wants_plain() or not (may_draft or situation.echo):
             return Plan()
         self._prices = self._prices_now(situation)
@@ -164,12 +173,14 @@ class Tuner:
             "chances": {rule: found.state() for rule, found in self._chances.items()},
             "echo_chances": {rule: found.state() for rule, found in self._echo_chances.items()},
             "blocks": self._blocks.state(),
+            "reply_lengths": self._lengths.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a remembered state; raises ValueError, TypeError, KeyError, AttributeError if it does not fit."""
         self.costs.restore(state["costs"])
         self._blocks.restore(state["blocks"])
+        self._lengths.restore(state["reply_lengths"])
         for rule, told in state["chances"].items():
             self._calibration(rule).restore(told)
         for rule, told in state["echo_chances"].items():
@@ -189,8 +200,11 @@ class Tuner:
             rate = max(rate, self._rate_tokens / self._rate_ms)
         verify_ms += costs.change_ms
         verify_ms[self._last_rows - 1] -= costs.change_ms
-        # A long backlog is paid once, and then not again: what counts is what each round costs from then on.
+        # A long backlog is paid once and then not again, and by all the rounds that are still to come.
         absorb_ms = costs.absorb_ms(min(situation.waiting, ABSORB_ROWS))
+        if situation.reply_tokens is not None:
+            rounds = max(1.0, self._lengths.remaining(situation.reply_tokens) / (1 + self.block_size))
+            absorb_ms += (costs.absorb_ms(situation.waiting) - absorb_ms) / rounds
         return Prices(verify_ms, costs.draft_ms(context), absorb_ms, rate, plain_ms)
 
     def _weigh(self, echo: PromptLookup, rule: str, least_worth: float) -> _Weighed | None:
@@ -203,7 +217,7 @@ class Tuner:
 
     def _draft_length(self, situation: Situation, most: int, least_worth: float) -> tuple[int, float]:
         """Tokens to draft, and what they are worth; parks and comes back."""
-        found = self._forecast(situation.rule)
+        found = self._forecast(situation)
         length = found.best_draft(most)
         worth = float(found.worth[length])
         self.expected_gain = 0.0 if self.costs.wants_plain else found.gain(length)
@@ -229,12 +243,16 @@ class Tuner:
         assert self._prices is not None
         return self._prices
 
-    def _forecast(self, rule: str) -> Forecast:
+    def _forecast(self, situation: Situation) -> Forecast:
         logits, weights = self._blocks.expected(self._now)
-        return forecast(self._calibration(rule).chances(logits), weights, self._prices_of_plan())
+        chances = self._calibration(situation.rule).chances(logits)
+        if situation.reply_tokens is not None:  # what is drafted beyond the reply's end is worth nothing
+            alive = self._lengths.alive(situation.reply_tokens, self.block_size)
+            chances = chances * np.concatenate(([1.0], alive[1:] / alive[:-1]))
+        return forecast(chances, weights, self._prices_of_plan())
 
     def _learn_costs(self, played: RoundOutcome, context_tokens: int) -> None:
-        rows = played.choice.length + 1
+        rows = played.rows or played.choice.length + 1
         self.costs.observe_target(rows, context_tokens, played.verify_ms, is_change=rows != self._last_rows)
         self._last_rows = min(rows, MOST_ROWS)
         if played.drafted:
