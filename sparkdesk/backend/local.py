@@ -43,13 +43,16 @@ class LocalBackend:
         how: Callable[[], LoadSettings],
         chat: ChatSettings,
         history_file: Path | None = None,
+        continues: bool = False,
     ) -> None:
         """`how` is asked before every load: the settings may have changed. It may raise a UsageError.
 
-        Without `history_file` conversations end with the program.
+        Without `history_file` conversations end with the program. `continues` begins with the last one.
         """
         self._pair, self._engine, self._how = pair, engine, how
-        self._conversations = BackendConversations(self._responder, chat=chat, history_file=history_file)
+        self._conversations = BackendConversations(
+            self._responder, chat=chat, history_file=history_file, continues=continues
+        )
         self._files: PairFiles | None = None
         self._is_closed = False
 

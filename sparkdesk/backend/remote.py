@@ -1,6 +1,7 @@
 """A server somewhere else behind the screen: the same conversations, with replies that come over the network."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,13 +44,16 @@ class RemoteBackend:
         how: Callable[[], LoadSettings],
         chat: ChatSettings,
         history_file: Path | None = None,
+        continues: bool = False,
     ) -> None:
         """`name` is the server's address; `wanted` the model to talk to, where it has several."""
         self._make_server, self._name, self._wanted, self._how = make_server, name, wanted, how
         self._server: Server | None = None
         self._served: ServedModel | None = None
         self._model: ModelInfo | None = None
-        self._conversations = BackendConversations(self._make_responder, chat=chat, history_file=history_file)
+        self._conversations = BackendConversations(
+            self._make_responder, chat=replace(chat, server=name), history_file=history_file, continues=continues
+        )
 
     @property
     def name(self) -> str:

@@ -21,6 +21,9 @@ class ChatSettings:
     ignores_end: bool = False
     """Go on through the model's end-of-turn tokens, for measurements of equal length."""
 
+    server: str = ""
+    """Address of the server that the conversation is held with; empty for a model of this machine."""
+
     def generation(self) -> GenerationSettings:
         """The part of it that the engine needs."""
         return GenerationSettings(max_tokens=self.max_tokens, sampling=self.sampling, speculation=self.speculation)

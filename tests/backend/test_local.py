@@ -29,8 +29,12 @@ CHAT = ChatSettings(sampling=SamplingSettings(temperature=0.0), max_tokens=8)
 HOW = LoadSettings("", context_tokens=512, threads=1)
 
 
-def make_desk(pair: ChosenPair, chat: ChatSettings = CHAT, history_file: Path | None = None) -> LocalBackend:
-    return LocalBackend(pair, SharedEngine(EngineClient()), how=lambda: HOW, chat=chat, history_file=history_file)
+def make_desk(
+    pair: ChosenPair, chat: ChatSettings = CHAT, history_file: Path | None = None, *, continues: bool = False
+) -> LocalBackend:
+    return LocalBackend(
+        pair, SharedEngine(EngineClient()), how=lambda: HOW, chat=chat, history_file=history_file, continues=continues
+    )
 
 
 def no_pair() -> ChosenPair:
@@ -98,10 +102,11 @@ def test_the_last_conversation_goes_on_with_its_settings(tmp_path: Path) -> None
     path = tmp_path / "kept.db"
     own = ChatSettings(system_prompt="Rhyme.", sampling=SamplingSettings(temperature=0.3), is_thinking=True)
     have_talked(path, "first", "second", chat=own)
-    desk = make_desk(no_pair(), ChatSettings(speculation=SpeculationSettings(False)), path)
+    desk = make_desk(no_pair(), ChatSettings(speculation=SpeculationSettings(False)), path, continues=True)
     assert [message.content for message in desk.conversation.messages] == ["second", "Yes."]
     assert desk.conversation.settings == replace(own, speculation=SpeculationSettings(False))
-    assert not desk.start_conversation().messages and desk.conversation.settings.system_prompt == "Rhyme."
+    assert not desk.start_conversation().messages
+    assert not desk.conversation.settings.system_prompt and not desk.conversation.settings.is_thinking
     desk.open_conversation(desk.history.newest()[1].key)
     assert desk.conversation.title == "first"
     desk.close()
@@ -110,7 +115,7 @@ def test_the_last_conversation_goes_on_with_its_settings(tmp_path: Path) -> None
 def test_what_the_command_line_asks_for_holds_in_the_last_conversation_too(tmp_path: Path) -> None:
     path = tmp_path / "kept.db"
     have_talked(path, "first", chat=ChatSettings(system_prompt="Rhyme.", sampling=SamplingSettings(temperature=0.3)))
-    desk = make_desk(no_pair(), CHAT, path)
+    desk = make_desk(no_pair(), CHAT, path, continues=True)
     settings = desk.conversation.settings
     assert settings.sampling == CHAT.sampling and settings.max_tokens == 8 and settings.system_prompt == "Rhyme."
     desk.close()
