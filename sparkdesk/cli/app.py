@@ -10,7 +10,7 @@ from typing import Any
 
 from sparkdesk import __version__
 from sparkdesk.cli.parser import Parser
-from sparkdesk.errors import SparkDeskError
+from sparkdesk.errors import SparkDeskError, UsageError
 
 COMMANDS = {
     "demo": "chat with Spark Tiny, the bundled pair",
@@ -32,7 +32,10 @@ COMMANDS = {
 _SCREEN = "screen"
 _JUST_LOOKING = ("doctor", "paths")
 _DESCRIPTION = "Run a local model together with its DSpark draft, and watch what speculative decoding gains."
-_EPILOG = "Without a command: the screen, with Spark Tiny, or with the pair given by --pair, or --target and --draft."
+_EPILOG = (
+    "Without a command the screen opens with Spark Tiny, or with the pair given by --pair, or by --target and --draft. "
+    "sparkdesk COMMAND --help explains a command."
+)
 _INTERRUPTED = 130
 _SIGNALLED = 128
 _BROKEN_PIPE = 141
@@ -85,9 +88,23 @@ def _exit(number: int, frame: object) -> None:
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
-    chosen = next((argument for argument in arguments if argument in COMMANDS), None)
-    options = parser_for(chosen).parse_args(arguments)
+    parser = parser_for(None)
+    word = parser.first_word(arguments)
+    if word in COMMANDS:
+        _check_order(arguments, word)
+    options = (parser_for(word) if word in COMMANDS else parser).parse(arguments)
     return _command(options.command or _SCREEN, options)
+
+
+def _check_order(arguments: Sequence[str], command: str) -> None:
+    """What stands before a command is about the screen, and would be dropped."""
+    for each in arguments[: arguments.index(command)]:
+        name = each.split("=")[0]
+        if name.startswith("--") and name not in ("--help", "--version"):
+            raise UsageError(
+                f"{name} before {command} has no effect.",
+                f"Write the options of a command after it; see sparkdesk {command} --help.",
+            )
 
 
 def _command(name: str, options: Namespace) -> int:
@@ -107,6 +124,7 @@ def parser_for(chosen: str | None) -> Parser:
     parser.add_argument("--target", default=None, metavar="FILE", help="target model (GGUF) to open on the screen")
     parser.add_argument("--draft", default=None, metavar="FILE", help="its DSpark draft (GGUF)")
     parser.add_argument("--pair", default=None, metavar="NAME", help="pair to open on the screen")
+    parser.add_argument("--continue", dest="continues", action="store_true", help="continue the last chat")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=_sentence(summary), allow_abbrev=False)

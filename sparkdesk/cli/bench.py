@@ -15,7 +15,7 @@ PARTS = {
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parts = parser.add_subparsers(dest="part", metavar="PART", required=True, parser_class=Parser)
+    parts = parser.add_subparsers(dest="part", metavar="SUBCOMMAND", required=True, parser_class=Parser)
     for name, summary in PARTS.items():
         description = f"{summary[0].upper()}{summary[1:]}."
         part = parts.add_parser(name, help=summary, description=description, allow_abbrev=False)

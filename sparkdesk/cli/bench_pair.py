@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sparkdesk.cli import generation_args, values
 from sparkdesk.cli.console import follow, say, show_progress
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from sparkdesk.runner.client import EngineClient
 
 
-def add_pair(parser: ArgumentParser) -> None:
+def add_pair(parser: ArgumentParser, *, name: str = "name") -> None:
+    """`name` is the argument that takes a pair's name: "--pair" where another stands without an option."""
+    kind: dict[str, Any] = {} if name.startswith("-") else {"nargs": "?"}
+    parser.add_argument(name, metavar="NAME", help="a pair on this machine, such as qwen3-8b", **kind)
     parser.add_argument("--target", metavar="FILE", help="target model (GGUF); without one, Spark Tiny is measured")
     parser.add_argument("--draft", metavar="FILE", help="its DSpark draft (GGUF)")
     generation_args.add_loading(parser)
@@ -70,7 +73,8 @@ def suite_of(options: Namespace) -> str:
     """Its name or path; Spark Tiny knows too little for the default one."""
     from sparkdesk.bench.suite import DEFAULT, TINY
 
-    return options.suite or (DEFAULT if options.target is not None else TINY)
+    is_given = options.target is not None or name_of(options) is not None
+    return options.suite or (DEFAULT if is_given else TINY)
 
 
 @contextmanager
@@ -96,7 +100,13 @@ def chosen(options: Namespace) -> ChosenPair:
     """Raises UsageError without a draft, and ModelLoadError where a file is missing."""
     if options.target is not None and options.draft is None:
         raise UsageError("There is nothing to compare without a draft.", "Name it: --draft FILE.")
-    return chosen_pair(options.target, options.draft)
+    return chosen_pair(options.target, options.draft, name_of(options))
+
+
+def name_of(options: Namespace) -> str | None:
+    """The pair's name, where one was given."""
+    name: str | None = getattr(options, "name", None) or getattr(options, "pair", None)
+    return name
 
 
 def prepared(pair: ChosenPair) -> PairFiles:
@@ -106,6 +116,7 @@ def prepared(pair: ChosenPair) -> PairFiles:
 def shown_command(part: str, options: Namespace) -> str:
     """The command line again, for a report others read: files by their names alone, prompts of the user not at all."""
     words = ["sparkdesk", "bench", part]
+    words += [name] if (name := name_of(options)) is not None else []
     for name in ("target", "draft", "suite"):
         given = getattr(options, name, None)
         words += [f"--{name}", Path(given).name] if given else []

@@ -17,7 +17,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--prompt-tokens", type=values.token_ids, metavar="1,2,3", help="continue these token numbers instead"
     )
-    bench_pair.add_pair(parser)
+    bench_pair.add_pair(parser, name="--pair")
     parser.add_argument(
         "--max-tokens",
         type=values.whole_number(least=2),

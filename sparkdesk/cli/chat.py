@@ -1,10 +1,14 @@
 """`sparkdesk chat`: one answer to a prompt, or the screen on the user's own pair."""
 
 import json
+import os
+import stat
 import sys
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from sparkdesk.chat.attachments import with_attachments
+from sparkdesk.chat.messages import Message
 from sparkdesk.cli import generation_args, values
 from sparkdesk.cli.console import say, show_progress
 from sparkdesk.cli.screen import open_screen
@@ -23,17 +27,21 @@ Prompt = str | tuple[int, ...]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.epilog = "Without --prompt, and with nothing piped in, the screen opens."
+    parser.epilog = (
+        "Without --prompt, and with nothing piped in, the screen opens. What is piped in is the prompt, or follows the "
+        "one of --prompt: cat notes.txt | sparkdesk chat qwen3-8b --prompt 'Summarize this.'"
+    )
     parser.add_argument("name", nargs="?", metavar="NAME", help="a pair on this disk, such as qwen3-8b")
     parser.add_argument("--target", metavar="FILE", help="target model (GGUF), instead of a pair's name")
     parser.add_argument("--draft", metavar="FILE", help="its DSpark draft (GGUF); without one, plain decoding")
     asked = parser.add_mutually_exclusive_group()
     asked.add_argument("--prompt", metavar="TEXT", help="answer this and end")
     asked.add_argument("--prompt-tokens", type=values.token_ids, metavar="1,2,3", help="continue these token numbers")
-    parser.add_argument("--max-tokens", type=values.whole_number(least=0), default=0, metavar="N", help="0: no limit")
+    parser.add_argument("--max-tokens", type=values.whole_number(least=0), metavar="N", help="0: no limit")
     parser.add_argument("--raw", action="store_true", help="take the prompt as it is, without the chat template")
     parser.add_argument("--ignore-eos", action="store_true", help="go on after the end of the reply")
     parser.add_argument("--json", action="store_true", help="print one JSON object: text, reasoning, tokens, figures")
+    generation_args.add_conversation(parser)
     generation_args.add_speculation(parser)
     generation_args.add_sampling(parser)
     generation_args.add_loading(parser)
@@ -65,22 +73,41 @@ def run(options: Namespace) -> int:
 
 def _prompt(options: Namespace) -> Prompt | None:
     """What to answer; None for the screen."""
+    prompt = _written(options)
+    if prompt is not None and options.continues:
+        raise UsageError("--continue is for the screen, and there is a prompt to answer.", "Leave out one of them.")
+    return prompt
+
+
+def _written(options: Namespace) -> Prompt | None:
     if options.prompt_tokens is not None:
         tokens: tuple[int, ...] = options.prompt_tokens
         return tokens
-    if options.prompt is None and sys.stdin.isatty():
+    piped = _piped_in()
+    if options.prompt is None and piped is None:
         if options.json:
             raise UsageError("--json needs a prompt.", "Give --prompt TEXT, or pipe one in.")
         return None
-    text: str = options.prompt if options.prompt is not None else _piped_in()
-    if not text.strip():
+    text = "\n\n".join(each for each in (options.prompt, piped) if each and each.strip())
+    if not text:
         raise UsageError("The prompt is empty.", "Give --prompt TEXT, or pipe one in.")
-    return text
+    return with_attachments(Message("user", text, attachments=generation_args.attachments(options))).content
 
 
-def _piped_in() -> str:
+def _piped_in() -> str | None:
+    """None where nothing is: a terminal, or whatever else a program was started from."""
+    if not _is_pipe_or_file(sys.stdin):
+        return None
     # Not through sys.stdin, which gives up at the first byte that is no UTF-8.
     return sys.stdin.buffer.read().decode("utf-8", "replace")
+
+
+def _is_pipe_or_file(stream: TextIO) -> bool:
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except (OSError, ValueError):  # closed, or no file at all
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
 
 
 def _check(model: "ModelInfo", prompt: Prompt, *, chat: "ChatSettings") -> None:

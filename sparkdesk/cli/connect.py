@@ -21,6 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", default="", metavar="NAME", help="where the server has several; default: its first")
     parser.add_argument("--api-key", metavar="KEY", help="the server's key; others see it in the list of processes")
     parser.add_argument("--api-key-file", metavar="FILE", help="the key is the first line of this file")
+    generation_args.add_conversation(parser)
     generation_args.add_speculation(parser)
     parser.epilog = (
         f"The key may be in {' or '.join(KEY_VARIABLES)} too. Works with sparkdesk serve, llama-server, vLLM, SGLang "
@@ -42,6 +43,7 @@ def run(options: Namespace) -> int:
         how=lambda: generation_args.loading(options, generation_args.settings_file()),
         chat=generation_args.chat_settings(options, settings),
         history_file=user_paths().history_file if settings.history else None,
+        continues=options.continues,
     )
     return show(backend, options, settings)
 

@@ -1,12 +1,30 @@
 """The arguments about loading, sampling and speculation, and the settings they and the settings file amount to."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace, _ActionsContainer
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.cli import values
 from sparkdesk.config.paths import user_paths
-from sparkdesk.config.settings import ALL_LAYERS, AUTO, MOST_CONTEXT_TOKENS, MOST_THREADS, Settings, read_settings
+from sparkdesk.config.settings import (
+    ALL_LAYERS,
+    AUTO,
+    MOST_CONTEXT_TOKENS,
+    MOST_THREADS,
+    Preset,
+    Settings,
+    read_settings,
+)
 from sparkdesk.engine.settings import AUTOMATIC, LoadSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.errors import UsageError
+
+if TYPE_CHECKING:
+    from sparkdesk.chat.messages import Attachment
+
+Value = TypeVar("Value")
+_HOW_TO_PRESET = "A table [presets.NAME] in that file makes one."
 
 
 def add_loading(parser: ArgumentParser) -> None:
@@ -32,41 +50,48 @@ def add_loading(parser: ArgumentParser) -> None:
 
 
 def add_sampling(parser: ArgumentParser) -> None:
+    """Without defaults: what is not given is the preset's, or as the model's makers recommend."""
     usual = SamplingSettings()
     group = parser.add_argument_group("sampling")
     group.add_argument(
-        "--temperature",
-        type=values.real_number(),
-        default=usual.temperature,
-        metavar="X",
-        help=f"0 is greedy; default {usual.temperature}",
+        "--temperature", type=values.real_number(), metavar="X", help=f"0 is greedy; default {usual.temperature}"
     )
     group.add_argument(
-        "--top-k",
-        type=values.whole_number(least=0),
-        default=usual.top_k,
-        metavar="N",
-        help=f"0 is off; default {usual.top_k}",
+        "--top-k", type=values.whole_number(least=0), metavar="N", help=f"0 is off; default {usual.top_k}"
     )
+    group.add_argument("--top-p", type=values.real_number(most=1), metavar="X", help=f"1 is off; default {usual.top_p}")
     group.add_argument(
-        "--top-p",
-        type=values.real_number(most=1),
-        default=usual.top_p,
-        metavar="X",
-        help=f"1 is off; default {usual.top_p}",
-    )
-    group.add_argument(
-        "--min-p",
-        type=values.real_number(most=1),
-        default=usual.min_p,
-        metavar="X",
-        help=f"0 is off; default {usual.min_p:g}",
+        "--min-p", type=values.real_number(most=1), metavar="X", help=f"0 is off; default {usual.min_p:g}"
     )
     group.add_argument(
         "--seed",
         type=values.whole_number(least=0),
         metavar="N",
-        help="the same seed, the same reply, with a fixed draft length or --no-spec",
+        help="the same seed gives the same reply, with a fixed draft length or --no-spec",
+    )
+
+
+def add_continue(parser: _ActionsContainer) -> None:
+    begun = parser.add_mutually_exclusive_group()
+    begun.add_argument("--new", action="store_true", help="start a new chat; this is the default")
+    begun.add_argument("--continue", dest="continues", action="store_true", help="continue the last chat")
+
+
+def add_conversation(parser: ArgumentParser) -> None:
+    """What a chat starts with."""
+    group = parser.add_argument_group("conversation")
+    begun = group.add_mutually_exclusive_group()
+    begun.add_argument("--new", action="store_true", help="start a new chat; this is the default")
+    begun.add_argument("--continue", dest="continues", action="store_true", help="continue the last chat")
+    group.add_argument(
+        "--preset", metavar="NAME", help="system prompt and sampling of this preset of the settings file"
+    )
+    group.add_argument("--system", metavar="TEXT", help="system prompt")
+    group.add_argument(
+        "--file", action="append", type=Path, default=[], metavar="FILE", help="attach a text file; may be repeated"
+    )
+    group.add_argument(
+        "--thinking", action=BooleanOptionalAction, help="let the model think before it answers; default: off"
     )
 
 
@@ -111,24 +136,46 @@ def instead_of_settings(options: Namespace) -> dict[str, object]:
 
 
 def chat_settings(options: Namespace, settings: Settings) -> ChatSettings:
-    """Of the command that was given; those without the arguments in question get the usual values."""
+    """Of the command that was given: its arguments, else the preset's values, else the defaults.
+
+    Raises UsageError for a preset that does not exist.
+    """
+    preset = _preset(getattr(options, "preset", None), settings)
     return ChatSettings(
-        sampling=_sampling(options) if hasattr(options, "temperature") else SamplingSettings(),
+        system_prompt=_said(options, "system", preset.system_prompt),
+        sampling=_sampling(options, preset),
         speculation=_speculation(options, settings),
-        max_tokens=getattr(options, "max_tokens", 0),
+        max_tokens=_said(options, "max_tokens", preset.max_tokens or 0),
         is_raw=getattr(options, "raw", False),
+        is_thinking=_said(options, "thinking", bool(preset.thinking)),
         ignores_end=getattr(options, "ignore_eos", False),
     )
 
 
-def _sampling(options: Namespace) -> SamplingSettings:
-    return SamplingSettings(
-        temperature=options.temperature,
-        top_k=options.top_k,
-        top_p=options.top_p,
-        min_p=options.min_p,
-        seed=options.seed,
-    )
+def attachments(options: Namespace) -> "tuple[Attachment, ...]":
+    """The files given by --file. Raises UsageError."""
+    from sparkdesk.ui.chat.attachments import read_attachment
+
+    return tuple(read_attachment(path.expanduser()) for path in getattr(options, "file", ()))
+
+
+def _preset(given: str | None, settings: Settings) -> Preset:
+    name = settings.preset if given is None else given
+    if name and name not in settings.presets:
+        known = f"There are {', '.join(settings.presets)}." if settings.presets else "There are none yet."
+        raise UsageError(f"There is no preset {name!r} in {user_paths().settings_file}.", f"{known} {_HOW_TO_PRESET}")
+    return settings.presets.get(name, Preset())
+
+
+def _sampling(options: Namespace, preset: Preset) -> SamplingSettings:
+    names = [each.name for each in fields(SamplingSettings)]
+    chosen = {name: _said(options, name, getattr(preset, name, None)) for name in names}
+    return replace(SamplingSettings(), **{name: value for name, value in chosen.items() if value is not None})
+
+
+def _said(options: Namespace, name: str, otherwise: Value) -> Value:
+    value: Value | None = getattr(options, name, None)
+    return otherwise if value is None else value
 
 
 def _speculation(options: Namespace, settings: Settings) -> SpeculationSettings:

@@ -25,7 +25,7 @@ _FORMS = {".md": "markdown", ".json": "json"}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parts = parser.add_subparsers(dest="part", metavar="PART", required=True, parser_class=Parser)
+    parts = parser.add_subparsers(dest="part", metavar="SUBCOMMAND", required=True, parser_class=Parser)
     listed = parts.add_parser("list", help="all of them, newest first", description="All of them, newest first.")
     search = parts.add_parser(
         "search", help="those in which all words occur", description="Those in which all words occur."

@@ -40,6 +40,7 @@ def open_screen(pair: ChosenPair, options: Namespace) -> int:
         how=lambda: generation_args.loading(options, generation_args.settings_file()),
         chat=generation_args.chat_settings(options, settings),
         history_file=paths.history_file if settings.history else None,
+        continues=options.continues,
     )
     with client:
         return show(backend, options, settings)
@@ -51,16 +52,17 @@ def show(backend: "Backend", options: Namespace, settings: Settings) -> int:
     from sparkdesk.config.paths import user_paths
     from sparkdesk.ui.app import SparkDeskApp
     from sparkdesk.ui.appearance import dress
-    from sparkdesk.ui.failure import Failure
+    from sparkdesk.ui.failure import Draft, Failure
     from sparkdesk.ui.settings.preferences import Preferences
     from sparkdesk.ui.supervisor import run_screen
     from sparkdesk.ui.termination import Termination
 
     paths = user_paths()
+    draft = Draft(attachments=generation_args.attachments(options))
 
     def make_app(after: Failure | None, is_new: bool) -> SparkDeskApp:
         preferences = Preferences(paths.settings_file, generation_args.instead_of_settings(options))
-        app = SparkDeskApp(backend, preferences, after=after, is_new=is_new)
+        app = SparkDeskApp(backend, preferences, draft=draft, after=after, is_new=is_new)
         dress(app, settings if after is None else generation_args.settings_file())
         return app
 

@@ -12,6 +12,12 @@ theme = "spark-dark"     # or "spark-light", or any theme of Textual's
 animations = true        # false: nothing glides or blinks
 live_figures = true      # whether the screen starts with the live figures beside the chat
 model_folders = []       # where other programs keep GGUF files, such as ["~/models"]
+preset = ""              # the preset that new chats start with; empty: none
+
+[presets.writer]         # any number of them, chosen by `chat --preset writer`
+system_prompt = "You write short stories."
+temperature = 1.0        # and top_k, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty, max_tokens
+thinking = false
 
 [keys]                   # other keys, by the names that F2 lists
 chat.reload = "f11,f12"
@@ -38,6 +44,22 @@ AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
+class Preset:
+    """What a chat may start with. None is what the model's makers recommend, or SparkDesk's default."""
+
+    system_prompt: str = ""
+    thinking: bool | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    repeat_penalty: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What holds where the command line says nothing."""
 
@@ -58,6 +80,9 @@ class Settings:
     draft_gpu_layers: int = ALL_LAYERS
     saved_states_mb: int | None = None
     """None is the engine's own choice."""
+    preset: str = ""
+    """Of new chats, by its name; empty is none."""
+    presets: Mapping[str, Preset] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
     """Keys of the screen by action, "f11,f12" by "chat.reload"; which actions there are, the screen knows."""
 
@@ -153,6 +178,55 @@ def _folders(value: object) -> tuple[str, ...]:
     return tuple(_word(each) for each in value) if isinstance(value, list) else _refuse()
 
 
+def _name_or_none(value: object) -> str:
+    return value if isinstance(value, str) else _refuse()
+
+
+def _number(value: object) -> float:
+    """TOML's true is Python's True, which is a number; its nan is one too."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e6 < value < 1e6:
+        raise ValueError
+    return float(value)
+
+
+def _share(value: object) -> float:
+    return _number(value) if 0 <= _number(value) <= 1 else _refuse()
+
+
+def _not_negative(value: object) -> float:
+    return _number(value) if _number(value) >= 0 else _refuse()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else _refuse()
+
+
+_PRESET: Mapping[str, Callable[[object], Any]] = {
+    "system_prompt": _text,
+    "thinking": _switch,
+    "temperature": _not_negative,
+    "top_k": _count,
+    "top_p": _share,
+    "min_p": _share,
+    "repeat_penalty": _not_negative,
+    "presence_penalty": _number,
+    "frequency_penalty": _number,
+    "max_tokens": _count,
+}
+
+
+def _presets(value: object) -> dict[str, Preset]:
+    if not isinstance(value, dict) or not all(isinstance(each, dict) for each in value.values()):
+        raise ValueError
+    return {name: _preset(given) for name, given in value.items()}
+
+
+def _preset(given: Mapping[str, object]) -> Preset:
+    if not given.keys() <= _PRESET.keys():
+        raise ValueError
+    return Preset(**{name: _PRESET[name](each) for name, each in given.items()})
+
+
 def flat_keys(value: object, depth: int = 0) -> dict[str, str]:
     """TOML makes a table of the dots in chat.reload; the names are whole again here. Raises ValueError."""
     flat: dict[str, str] = {}
@@ -173,32 +247,36 @@ class Setting:
     """One key of the file."""
 
     name: str
+    title: str
+    """What people call it."""
     meaning: str
     wanted: str
-    """What it may be."""
+    """What is allowed."""
     check: Callable[[object], Any]
     """What the program makes of a value of the file; ValueError when it cannot be."""
     usual: object
     """As the file would say it."""
     effect: str = ""
-    """When a change holds, where that is not at once."""
+    """When a change applies, where that is not at once."""
 
 
-_RELOAD = "holds from the next load on"
-_NEXT_START = "holds from the next start on"
+_RELOAD = "after reload"
+_NEXT_START = "after the next start"
 
 SETTINGS = (
     Setting(
         "threads",
-        "Threads that compute; 0 is the fastest number up to the physical cores.",
-        f"a whole number up to {MOST_THREADS:,}, 0 for automatic",
+        "Threads",
+        "CPU threads; 0: as many as are fastest, up to the physical cores.",
+        f"a whole number up to {MOST_THREADS:,}; 0 is automatic",
         _threads,
         0,
         _RELOAD,
     ),
     Setting(
         "gpu_layers",
-        "Layers of the target on the graphics card; auto is as many as there is room for.",
+        "Target layers on the GPU",
+        "How many layers of the target run on the GPU; auto: as many as fit.",
         '"auto" or a whole number of layers',
         _gpu_layers,
         AUTO,
@@ -206,7 +284,8 @@ SETTINGS = (
     ),
     Setting(
         "draft_gpu_layers",
-        "Layers of the draft on the graphics card; auto is all of them.",
+        "Draft layers on the GPU",
+        "How many layers of the draft run on the GPU; auto: all of them.",
         '"auto" or a whole number of layers',
         _gpu_layers,
         AUTO,
@@ -214,55 +293,93 @@ SETTINGS = (
     ),
     Setting(
         "saved_states_mb",
-        "Memory for conversations put aside while another one is answered; auto follows what is free.",
-        '"auto" or a whole number of megabytes, 0 for none',
+        "Saved conversations, MB",
+        "Memory for the KV caches of earlier conversations; auto: depends on what is free.",
+        '"auto" or a whole number of megabytes; 0 is none',
         _megabytes,
         AUTO,
         _RELOAD,
     ),
     Setting(
         "context_tokens",
-        "Tokens that prompt and reply share; 0 is as many as the model was trained with.",
-        f"a whole number of tokens up to {MOST_CONTEXT_TOKENS:,}, 0 for the model's own",
+        "Context length",
+        "Tokens that prompt and reply share; 0: as many as the model was trained with.",
+        f"a whole number of tokens up to {MOST_CONTEXT_TOKENS:,}; 0 is the model's own",
         _tokens,
         4096,
         _RELOAD,
     ),
     Setting(
-        "speculation", "Whether a conversation starts with speculation.", "true or false", _switch, True, _NEXT_START
+        "speculation",
+        "Speculation",
+        "Whether a chat starts with speculation on.",
+        "true or false",
+        _switch,
+        True,
+        _NEXT_START,
     ),
     Setting(
         "draft_length",
-        "Tokens to draft in a round; auto leaves it to the engine, which may park.",
+        "Draft length",
+        "Tokens to draft per round; auto: chosen round by round, and parked where drafting loses.",
         '"auto" or a whole number of 1 or more',
         _draft_length,
         AUTO,
         _NEXT_START,
     ),
-    Setting("history", "Whether conversations are kept on this machine.", "true or false", _switch, True, _NEXT_START),
-    Setting("theme", "The colours of the screen.", "the name of a theme", _word, "spark-dark"),
+    Setting(
+        "history",
+        "Keep conversations",
+        "Whether conversations are kept on this machine.",
+        "true or false",
+        _switch,
+        True,
+        _NEXT_START,
+    ),
+    Setting("theme", "Theme", "The colours of the screen.", "the name of a theme", _word, "spark-dark"),
     Setting(
         "animations",
-        "Whether things glide and the cursor blinks; without, the screen only changes where something happened.",
+        "Animations",
+        "Whether the screen animates and the cursor blinks.",
         "true or false",
         _switch,
         True,
     ),
     Setting(
         "live_figures",
-        "Whether the live figures are shown beside the chat.",
+        "Live figures",
+        "Whether live figures are shown beside the chat.",
         "true or false",
         _switch,
         True,
     ),
     Setting(
         "model_folders",
+        "Model folders",
         "Where other programs keep GGUF files.",
         'a list of folders such as ["~/models"]',
         _folders,
         [],
-        "holds when models are listed next",
+        "when models are listed next",
     ),
-    Setting("keys", "Keys of the screen.", 'a table such as chat.reload = "f12"', flat_keys, {}),
+    Setting(
+        "preset",
+        "Preset of new chats",
+        "The preset that new chats start with.",
+        "the name of a preset",
+        _name_or_none,
+        "",
+        _NEXT_START,
+    ),
+    Setting(
+        "presets",
+        "Presets",
+        "System prompts and sampling by name.",
+        f"tables such as [presets.writer] with any of {', '.join(_PRESET)}",
+        _presets,
+        {},
+        _NEXT_START,
+    ),
+    Setting("keys", "Keys", "Keys of the screen.", 'a table such as chat.reload = "f12"', flat_keys, {}),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -19,7 +19,7 @@ from sparkdesk.config.paths import user_paths
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui import commands, messages, themes
 from sparkdesk.ui.chat.screen import ChatScreen
-from sparkdesk.ui.failure import Failure, failure_of, restore_draft
+from sparkdesk.ui.failure import Draft, Failure, failure_of, restore_draft
 from sparkdesk.ui.protocol import Backend
 from sparkdesk.ui.routes import ROUTES, Route, route
 from sparkdesk.ui.session_log import Noted, now, report
@@ -47,6 +47,15 @@ class SparkDeskApp(App[None]):
             tooltip="Find what can be done by its name",
             id="desk.palette",
         ),
+        Binding(
+            "ctrl+b",
+            "continue_last",
+            "Continue last chat",
+            show=False,
+            priority=True,
+            tooltip="Open the chat that was active last",
+            id="desk.continue_last",
+        ),
         Binding("ctrl+q", "quit", "Quit", tooltip="Stop everything and leave", priority=True, id="desk.quit"),
     ]
 
@@ -55,16 +64,17 @@ class SparkDeskApp(App[None]):
         backend: Backend,
         preferences: Preferences | None = None,
         *,
+        draft: Draft | None = None,
         after: Failure | None = None,
         is_new: bool = False,
     ) -> None:
-        """`after` is the failure of the screen before this one, whose draft comes back; `is_new` begins another
-        conversation then."""
+        """`draft` stands at the prompt at first. `after` is the failure of the screen before this one, whose draft
+        comes back; `is_new` begins another conversation then."""
         super().__init__()
         self.backend = backend
         self.failure: Failure | None = None
         """Why the screen ended, when no one wanted it to. The backend is still open then."""
-        self._after, self._is_new = after, is_new
+        self._draft, self._after, self._is_new = draft or Draft(), after, is_new
         self.preferences = preferences or Preferences(user_paths().settings_file)
         self._is_closed = self._is_leaving = False
         self._noted: list[Noted] = list(after.noted) if after else []
@@ -99,10 +109,9 @@ class SparkDeskApp(App[None]):
             await self._start()
 
     async def _start(self) -> None:
-        if self._after is not None:
-            if self._is_new:
-                await asyncio.to_thread(self.backend.start_conversation)
-            restore_draft(self.chat, self._after.draft)
+        if self._is_new:
+            await asyncio.to_thread(self.backend.start_conversation)
+        restore_draft(self.chat, self._draft if self._after is None else self._after.draft)
         await self.chat.loader.load()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -155,6 +164,20 @@ class SparkDeskApp(App[None]):
     @on(messages.JobReported)
     def tell_chat_of_work(self, message: messages.JobReported) -> None:
         self.chat.view.job = message.text
+
+    async def action_continue_last(self) -> None:
+        """As `--continue` does at the start."""
+        await self.action_go_back()
+        try:
+            newest = await asyncio.to_thread(self.backend.history.newest, 2)
+        except SparkDeskError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        keys = [each.key for each in newest if each.key != self.backend.conversation.key]
+        if keys:
+            await self.chat.conversations.open(keys[0])
+        else:
+            self.notify("There is no earlier chat.", severity="warning")
 
     async def action_open_screen(self, name: str) -> None:
         """Go to a screen of the table, or back when it is the one in front. What is modal lies over the screen it is

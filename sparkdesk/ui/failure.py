@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from sparkdesk.chat.messages import Attachment
@@ -55,7 +54,7 @@ def _draft(screens: Sequence[Screen[Any]]) -> Draft:
 
 
 def restore_draft(chat: ChatScreen, draft: Draft) -> None:
-    with suppress(NoMatches):
+    if draft.text:
         chat.view.composer.prompt.show(draft.text)
     for each in draft.attachments:
         chat.view.composer.attach(each)

@@ -1,12 +1,17 @@
 """`sparkdesk chat` on a synthetic pair: what goes where, and what is refused."""
 
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from sparkdesk.bench.synthetic.pair import SyntheticPair, expected_text
+from sparkdesk.cli import app
+from sparkdesk.cli import chat as chat_command
+from sparkdesk.errors import UsageError
 from tests.cli.command_line import chat, numbers, sparkdesk
 from tests.conftest import TINY_SHAPE
 
@@ -149,3 +154,44 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, synthetic_pair: Synthetic
     done = sparkdesk("chat", "--target", str(broken), "--prompt", "a")
     assert (done.returncode, done.stdout) == (4, "")
     assert "broken.gguf" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "piped", "asked"),
+    [
+        (("--prompt", "Sum up:"), "some notes\n", "Sum up:\n\nsome notes\n"),
+        (("--prompt", "Hello"), "", "Hello"),
+        (("--prompt", "Hello"), " \n", "Hello"),
+        ((), "only piped", "only piped"),
+    ],
+)
+def test_what_is_piped_in_follows_the_prompt(
+    arguments: tuple[str, ...], piped: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a prompt, the pipe was once ignored."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as pipe:
+        pipe.write(piped)
+    with os.fdopen(reading) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        options = app.parser_for("chat").parse(["chat", "pair", *arguments])
+        assert chat_command._prompt(options) == asked
+
+
+def test_attached_files_go_with_the_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "notes.txt").write_text("some notes")
+    with open(os.devnull) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        options = app.parser_for("chat").parse(
+            ["chat", "pair", "--prompt", "Sum up", "--file", str(tmp_path / "notes.txt")]
+        )
+        prompt = chat_command._prompt(options)
+    assert isinstance(prompt, str) and prompt.endswith("Sum up") and "notes.txt:\n```\nsome notes\n```" in prompt
+
+
+def test_a_prompt_cannot_continue_a_chat(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = app.parser_for("chat").parse(["chat", "pair", "--prompt", "a", "--continue"])
+    with open(os.devnull) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with pytest.raises(UsageError, match="--continue is for the screen"):
+            chat_command._prompt(options)

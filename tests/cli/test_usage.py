@@ -32,8 +32,8 @@ def test_converting_has_help_that_names_the_types(part: str, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("dance",), "invalid choice: 'dance'"),
-        (("paths", "--loud"), "Unrecognized arguments: --loud"),
+        (("dance",), "'dance' is not a command"),
+        (("paths", "--loud"), "has no option --loud"),
         (("chat",), "Name a pair, or give --target"),
         (("chat", "a-pair", *FILES), "Leave out --target"),
         (("chat", *FILES, "--ctx", "-1"), "-1 is below 0"),
@@ -77,3 +77,51 @@ def test_a_missing_file_is_named(role: str, tmp_path: object, capsys: pytest.Cap
 def test_the_screen_needs_a_terminal(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 2
     assert "needs a terminal" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "meant"),
+    [
+        (("caht",), "'caht' is not a command", "Did you mean chat?"),
+        (("bulid", "qwen3-8b"), "'bulid' is not a command", "Did you mean build?"),
+        (("bench", "rnu"), "'rnu' is not a subcommand of sparkdesk bench", "Did you mean run?"),
+        (("history", "serch", "x"), "'serch' is not a subcommand", "Did you mean search?"),
+        (("chat", *FILES, "--temprature", "0.2"), "has no option --temprature", "Did you mean --temperature?"),
+        (("chat", *FILES, "--promt=hello"), "has no option --promt", "Did you mean --prompt?"),
+        (("bench", "run", "--jsn"), "sparkdesk bench run has no option --jsn", "Did you mean --json?"),
+        (("--traget", "x.gguf"), "sparkdesk has no option --traget", "Did you mean --target?"),
+        (("xyzzy",), "'xyzzy' is not a command", "There are demo, chat"),
+        (("paths", "--zzzzzz"), "has no option --zzzzzz", "See sparkdesk paths --help."),
+    ],
+)
+def test_a_typo_is_told_what_was_probably_meant(
+    arguments: tuple[str, ...], said: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    shown = capsys.readouterr().err
+    assert said in shown and meant in shown and "choose from" not in shown
+
+
+@pytest.mark.parametrize("name", ["build", "chat", "paths"])
+def test_the_value_of_an_option_is_not_a_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--pair build chat x` once parsed the arguments of `build`."""
+    assert run(["--pair", name]) != 0, "there is no such pair"
+    assert f"no pair called {name}" in capsys.readouterr().err
+    assert run([f"--pair={name}", "paths"]) == 2
+    assert "--pair before paths has no effect" in capsys.readouterr().err
+
+
+def test_what_stands_before_a_command_is_not_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--target", "some.gguf", "chat", "x"]) == 2
+    assert "--target before chat has no effect" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", ["run", "curve", "card"])
+def test_bench_takes_the_name_of_a_pair(part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", part, "no-such-pair"]) != 0
+    assert "no pair called no-such-pair" in capsys.readouterr().err
+
+
+def test_a_race_takes_the_name_of_a_pair(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "race", "Hello", "--pair", "no-such-pair"]) != 0
+    assert "no pair called no-such-pair" in capsys.readouterr().err

@@ -84,13 +84,13 @@ async def test_sending_and_new_lines_can_change_places() -> None:
 
 
 async def test_what_is_said_of_a_key_is_the_changed_one() -> None:
-    keymap = keys.checked({"chat.reload": "ctrl+b", "chat.stop": "f12", "prompt.send": "ctrl+d"}, KNOWN)
+    keymap = keys.checked({"chat.reload": "f11", "chat.stop": "f12", "prompt.send": "ctrl+d"}, KNOWN)
     desk = FakeBackend(Script(crash_after_rounds=3))
     async with at_open_desk(desk, keymap=keymap) as sitting:
         assert "Ctrl+D sends" in sitting.picture()
         sitting.prompt.show("a story")
         await sitting.pilot.press("ctrl+d")
-        await sitting.until(lambda: "Ctrl+B reloads" in sitting.banner)
+        await sitting.until(lambda: "F11 reloads" in sitting.banner)
         await sitting.pilot.press("f1")
-        assert "Ctrl+B" in sitting.picture()
+        assert "F11" in sitting.picture()
         assert "Ctrl+R" not in sitting.picture()

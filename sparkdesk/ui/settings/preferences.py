@@ -20,6 +20,9 @@ class Entry:
     """One line of the settings screen."""
 
     name: str
+    """In the settings file."""
+    title: str
+    """What people call it."""
     value: str
     """What holds, as it can be typed."""
     source: str
@@ -32,6 +35,10 @@ class Entry:
     """What the file says where the command line says something else."""
     key: Binding | None = None
     """The binding whose keys these are; None for a setting."""
+
+
+_TABLES = ("keys", "presets")
+"""Of the file: keys have lines of their own here, presets are written in the file."""
 
 
 class Preferences:
@@ -51,13 +58,14 @@ class Preferences:
 
     def entries(self) -> list[Entry]:
         """As of the last `read`."""
-        return [self._entry(setting) for setting in SETTINGS if setting.name != "keys"]
+        return [self._entry(setting) for setting in SETTINGS if setting.name not in _TABLES]
 
     def key_entries(self, bindings: Iterable[Binding]) -> list[Entry]:
         chosen = flat_keys(self._shown.get("keys", {}))
         return [
             Entry(
                 name=binding.id or "",
+                title=binding.description,
                 value=chosen.get(binding.id or "", binding.key),
                 source=FILE if binding.id in chosen else DEFAULT,
                 meaning=f"{binding.tooltip or binding.description}.",
@@ -97,6 +105,7 @@ class Preferences:
         value = self._given.get(name, in_file)
         return Entry(
             name=name,
+            title=setting.title,
             value=_typed(value),
             source=COMMAND_LINE if name in self._given else FILE if name in self._shown else DEFAULT,
             meaning=setting.meaning,

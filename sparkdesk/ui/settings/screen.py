@@ -111,7 +111,7 @@ class SettingsScreen(Screen[None]):
         try:
             is_kept = self._keep(entry, event.value)
         except ValueError:
-            self._warn(f"{entry.name} must be {entry.wanted}.")
+            self._warn(f"{entry.title} must be {entry.wanted}.")
             return
         if is_kept:
             self._end_editing()
@@ -135,7 +135,7 @@ class SettingsScreen(Screen[None]):
         self._show()
         self.explain()
         after = self._entries[entry.name]
-        self.notify(f"{entry.name} is {shown_value(after)}.", timeout=2)
+        self.notify(f"{entry.title}: {shown_value(after)}.", timeout=2)
         return True
 
     def _end_editing(self) -> None:

@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sparkdesk.config.settings import read_settings
+from sparkdesk.ui import keys as keys_module
 from sparkdesk.ui.appearance import NO_LIVE
 from sparkdesk.ui.chat.screen import ChatScreen
 from sparkdesk.ui.settings.preferences import Preferences
-from sparkdesk.ui.settings.rows import SettingRows
+from sparkdesk.ui.settings.rows import SettingRows, _line
 from sparkdesk.ui.settings.screen import SettingsScreen
 from sparkdesk.ui.settings.themes_dialog import ThemesScreen
 from tests.ui.fake_backend import FakeBackend, Script
@@ -45,7 +47,7 @@ def words(sitting: Sitting) -> str:
 
 
 def row(sitting: Sitting, name: str) -> str:
-    line = next(line for line in sitting.picture().splitlines() if f" {name} " in line[:20])
+    line = next(line for line in sitting.picture().splitlines() if f" {name} " in line + " ")
     return " ".join(line.rstrip("▁▂▃▄▅▆▇█ ").split())
 
 
@@ -57,28 +59,28 @@ async def write(sitting: Sitting, text: str) -> None:
 
 async def test_each_setting_says_what_holds_where_it_comes_from_and_what_it_means(path: Path) -> None:
     async with at_settings(path, context_tokens=512) as sitting:
-        assert row(sitting, "threads") == "• threads 2 file"
-        assert row(sitting, "context_tokens") == "- context_tokens 512 command line"
-        assert row(sitting, "draft_length") == "draft_length auto"
-        assert "0 is the fastest number up to the physical cores" in sitting.picture()
+        assert row(sitting, "threads") == "• Threads 2 threads file"
+        assert row(sitting, "context_tokens") == "- Context length 512 context_tokens command line"
+        assert row(sitting, "draft_length") == "Draft length auto draft_length"
+        assert "0: as many as are fastest, up to the physical cores" in words(sitting)
         await go_to(sitting, "context_tokens")
-        assert "the file says 4096" in sitting.picture()
+        assert "overrides the file, which has 4096" in words(sitting)
         await go_to(sitting, "chat.live")
-        assert "F12" in words(sitting) and "By default F3" in words(sitting)
+        assert "F12" in words(sitting) and "Default: F3" in words(sitting)
 
 
 async def test_a_value_is_changed_in_place_and_the_rest_of_the_file_stays(path: Path) -> None:
     async with at_settings(path) as sitting:
         await write(sitting, "8")
         assert path.read_text() == WRITTEN.replace("= 2 ", "= 8 ")
-        assert row(sitting, "threads") == "• threads 8 file"
-        assert "next load" in sitting.picture() and "Ctrl+R" in sitting.picture()
+        assert row(sitting, "threads") == "• Threads 8 threads file"
+        assert "Applies after reload (Ctrl+R)" in words(sitting)
 
 
 async def test_nonsense_is_refused_with_what_it_may_be_and_stays_to_be_mended(path: Path) -> None:
     async with at_settings(path) as sitting:
         await write(sitting, "many")
-        assert "threads must be a whole number, 0 for automatic" in sitting.picture()
+        assert "Threads must be a whole number up to" in sitting.picture()
         await sitting.pilot.press("ctrl+u", "3", "enter")
         assert read_settings(path).threads == 3
 
@@ -125,9 +127,9 @@ async def test_a_key_changes_at_once_and_a_conflict_is_refused_before_it_is_writ
         await write(sitting, "f4")
         assert "F4 to both chat.speculation and chat.live" in words(sitting)
         assert path.read_text() == WRITTEN
-        await sitting.pilot.press("ctrl+u", *"ctrl+b", "enter")
-        assert read_settings(path).keys == {"chat.live": "ctrl+b"}
-        await sitting.pilot.press("escape", "ctrl+b")
+        await sitting.pilot.press("ctrl+u", *"f11", "enter")
+        assert read_settings(path).keys == {"chat.live": "f11"}
+        await sitting.pilot.press("escape", "f11")
         assert sitting.app.has_class(NO_LIVE)
 
 
@@ -138,7 +140,7 @@ async def test_what_someone_wrote_meanwhile_is_not_overwritten(path: Path) -> No
         assert "threads was changed in" in words(sitting)
         assert read_settings(path).threads == 4
         await sitting.pilot.press("escape")
-        assert row(sitting, "threads") == "• threads 4 file"
+        assert row(sitting, "threads") == "• Threads 4 threads file"
 
 
 async def test_a_broken_file_is_told_and_left_alone(path: Path) -> None:
@@ -165,3 +167,18 @@ async def test_a_reply_goes_on_behind_it(path: Path) -> None:
         await sitting.until(desk.conversation.is_over.is_set)
         await sitting.pilot.press("escape")
         await sitting.until(lambda: "accepted length" in sitting.picture())
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_columns_never_touch_and_never_leave_the_line(width: int, path: Path) -> None:
+    """At 80 columns they once ran into each other."""
+    preferences = Preferences(path, {"context_tokens": 512})
+    preferences.read()
+    keys = preferences.key_entries(keys_module.everything().values())
+    long = replace(preferences.entries()[0], title="T" * 90, value="v" * 90)
+    for entry in (*preferences.entries(), *keys, long):
+        line = _line(entry, width).plain
+        assert len(line.rstrip()) <= max(width, 80), line
+        for text in (entry.title, entry.name):
+            shown = text[:14]
+            assert f" {shown}" in line, line

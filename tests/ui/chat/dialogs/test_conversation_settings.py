@@ -38,7 +38,7 @@ async def test_everything_is_on_one_page_and_holds_from_the_next_reply_on(size: 
     async with at_open_desk(size=size) as sitting:
         await open_settings(sitting)
         picture = sitting.picture()
-        for words in ("temperature", "top-k", "top-p", "min-p", "presence penalty", "seed", "most tokens", "Esc"):
+        for words in ("temperature", "top-k", "top-p", "min-p", "presence penalty", "seed", "max tokens", "Esc"):
             assert words in picture
         await sitting.pilot.press(*"Be brief.", "tab", "tab", "ctrl+a", "ctrl+k", *"0.2", "escape")
         await sitting.until(lambda: sitting.app.screen is sitting.chat)
