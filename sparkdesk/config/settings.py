@@ -205,13 +205,13 @@ _PRESET: Mapping[str, Callable[[object], Any]] = {
     "system_prompt": _text,
     "thinking": _switch,
     "temperature": _not_negative,
-    "top_k": _count,
+    "top_k": _tokens,
     "top_p": _share,
     "min_p": _share,
     "repeat_penalty": _not_negative,
     "presence_penalty": _number,
     "frequency_penalty": _number,
-    "max_tokens": _count,
+    "max_tokens": _tokens,
 }
 
 
