@@ -29,7 +29,7 @@ def of_screen(screen: Screen[Any]) -> Iterator[SystemCommand]:
     for each in ROUTES:
         yield SystemCommand(each.title, each.summary, partial(app.run_action, f"open_screen({each.name!r})"))
     yield SystemCommand(
-        "Continue last chat", "Open the chat in which something was said last", app.action_continue_last
+        "Continue last chat", "Open the chat in which something was said last", partial(app.run_action, "continue_last")
     )
     yield SystemCommand("Theme", "Change the colours", app.action_change_theme)
     yield SystemCommand("Quit", "Stop everything and leave", app.action_quit)
