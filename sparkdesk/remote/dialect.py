@@ -41,7 +41,7 @@ class ServedModel:
     @property
     def can_go_on(self) -> bool:
         """Whether it continues a reply that was begun."""
-        return self.server in (LLAMA_CPP, VLLM, SGLANG)
+        return self.server in (SPARKDESK, LLAMA_CPP, VLLM, SGLANG)
 
 
 def served_models(listed: Mapping[str, Any]) -> list[ServedModel]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from sparkdesk.chat.events import ReplyAdvanced, ReplyFinished
-from sparkdesk.chat_format.reasoning import THINK_TAGS, opening_tags
+from sparkdesk.chat_format.reasoning import THINK_TAGS, opening_tags, split_reply
 from sparkdesk.chat_format.text_stream import TextStream
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.stats import ReplyStats
@@ -21,7 +21,7 @@ class RemoteReply:
         self._said_speculating = is_speculating
         self._text = begun
         self._stream = TextStream()
-        self._is_thinking = False
+        self._is_thinking = split_reply(begun).is_reasoning
         self._stats = ReplyStats()
         self._timings = Timings()
         self._told_ahead = 0

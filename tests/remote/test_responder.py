@@ -4,6 +4,7 @@ import itertools
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,9 +22,10 @@ from sparkdesk.remote.event_stream import EventStream
 from sparkdesk.remote.figures import draft_counters
 from sparkdesk.remote.payload import chat_payload
 from sparkdesk.remote.responder import RemoteResponder
+from tests.chat_format.templates import QWEN3
 from tests.remote import dialects
 from tests.remote.dialects import DONE, STOP, Script, event, server, text
-from tests.server.scripted import ScriptedEngine
+from tests.server.scripted import MODEL, ScriptedEngine
 from tests.server.served import served
 
 
@@ -305,3 +307,37 @@ def test_our_own_server_tells_with_every_chunk_how_many_tokens_it_holds(engine: 
 def test_lists_of_models_are_read_as_far_as_they_go() -> None:
     (model,) = served_models({"data": [{"id": "x", "meta": {"n_ctx": "many"}, "max_model_len": None}]})
     assert (model.server, model.context_tokens) == (OTHER, 0)
+
+
+@pytest.mark.parametrize(
+    ("begun", "goes_on", "content"),
+    [
+        ("The capital is", " Madrid.", "The capital is Madrid."),
+        ("<think>\nHm", ", yes.\n</think>\n\nMadrid.", "<think>\nHm, yes.\n</think>\n\nMadrid."),
+    ],
+)
+def test_our_own_server_goes_on_with_a_reply(begun: str, goes_on: str, content: str) -> None:
+    engine = ScriptedEngine(lambda prompt, settings: goes_on, model=replace(MODEL, chat_template=QWEN3))
+    messages = (Message("user", "Capital?"), Message("assistant", begun, is_partial=True))
+    with served(engine) as there:
+        client = Server(there.url)
+        conversation = Conversation(RemoteResponder(client, client.models()[0]), messages=messages)
+        list(conversation.go_on())
+        client.close()
+    assert engine.prompts[-1].endswith(begun)
+    assert conversation.messages[-1].content == content
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("Hm.\n</think>\n\nYes.", "<think>\nHm.\n</think>\n\nYes."),
+        ("The tag </think> ends it.", "The tag </think> ends it."),
+        ("So:\n<think>\nx\n</think>\n", "So:\n<think>\nx\n</think>\n"),
+    ],
+)
+def test_a_server_that_leaves_out_the_opening_tag_is_understood(said: str, kept: str) -> None:
+    """A model whose prompt opens its reasoning, at a server without a reasoning parser."""
+    events, conversation = talk(Script(chunks=[text(said), STOP, DONE]))
+    assert conversation.messages[-1].content == kept
+    assert isinstance(events[-1], ReplyFinished) and events[-1].text == kept
