@@ -11,6 +11,7 @@ from sparkdesk.cli.color import Colors, paint_for
 from sparkdesk.config.paths import user_paths
 
 if TYPE_CHECKING:
+    from sparkdesk.config.settings import Settings
     from sparkdesk.doctor import Check
 
 _MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
@@ -25,13 +26,21 @@ def run(options: Namespace) -> int:
     from sparkdesk.doctor import FAIL, examine
     from sparkdesk.doctor.facts import gather
 
-    checks = examine(gather(user_paths()))
+    checks = examine(gather(user_paths(), screen_problem=_screen_problem))
     has_failed = any(check.verdict == FAIL for check in checks)
     if options.json:
         print(json.dumps({"ok": not has_failed, "checks": [asdict(check) for check in checks]}, indent=2))
     else:
         print(report(checks, paint_for(sys.stdout)))
     return int(has_failed)
+
+
+def _screen_problem(settings: "Settings") -> str:
+    try:
+        from sparkdesk.ui.appearance import settings_problem
+    except ImportError as error:  # doctor is what is left where something is not installed as it should be
+        return f"the screen cannot be shown: {error}"
+    return settings_problem(settings)
 
 
 def report(checks: Sequence["Check"], paint: Colors) -> str:

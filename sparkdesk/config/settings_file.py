@@ -34,7 +34,7 @@ def typed(name: str, text: str) -> object:
     setting, text = setting_named(name), text.strip()
     try:
         value: object = tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, KeyError):
+    except (ValueError, KeyError, RecursionError):
         value = text
     if isinstance(setting.usual, list) and isinstance(value, str):
         value = [folder.strip() for folder in value.split(",") if folder.strip()]
@@ -115,8 +115,6 @@ def _drop(table: Any, names: list[str]) -> None:
 
 
 def _rewrite(path: Path, place: _Place, shown: Values, check: Check | None) -> None:
-    import tomlkit
-
     path = path.resolve()  # a link to the file among one's dotfiles stays one
     for _ in range(_MOST_TRIES):
         text = read_text(path)
@@ -124,9 +122,7 @@ def _rewrite(path: Path, place: _Place, shown: Values, check: Check | None) -> N
         if place.look(now) != place.look(shown):
             what = f"{place.name} was changed in {path} meanwhile."
             raise ChangedMeanwhile(what, "Look at it, and change it if you will.")
-        document = tomlkit.parse(text or _BEGINNING)
-        place.edit(document)
-        changed = tomlkit.dumps(document)
+        changed = _edited(text or _BEGINNING, place, path)
         settings = settings_from(parsed(changed, path), path)  # nothing is written that would not be read
         if check is not None:
             check(settings)
@@ -134,6 +130,17 @@ def _rewrite(path: Path, place: _Place, shown: Values, check: Check | None) -> N
             _write(path, changed)
             return
     raise UsageError(f"{path} keeps changing.", "Is another program writing it?")
+
+
+def _edited(text: str, place: _Place, path: Path) -> str:
+    import tomlkit
+
+    try:
+        document = tomlkit.parse(text)
+        place.edit(document)
+        return tomlkit.dumps(document)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise UsageError(f"{path} is written in a way that cannot be changed here.", "Mend it in an editor.") from error
 
 
 def _write(path: Path, text: str) -> None:

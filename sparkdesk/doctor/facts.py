@@ -8,11 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sparkdesk import __version__
 from sparkdesk.build_flags import BuildMachine, this_machine
+from sparkdesk.config.home import widely_readable
 from sparkdesk.config.paths import Paths
 from sparkdesk.config.settings import Settings, read_settings
 from sparkdesk.doctor.install import Installation, Toolkits, find_installation
@@ -95,12 +97,18 @@ class Facts:
     threads_setting: int = 0
     missing_model_folders: tuple[str, ...] = ()
     leftover_bytes: int = 0
+    widely_readable: tuple[Path, ...] = ()
+    """Of our files and folders, those that other users may open."""
     installation: Installation = field(default_factory=Installation)
 
 
-def gather(paths: Paths) -> Facts:
-    """Look at this machine. Takes a moment: llama.cpp is asked in a process of its own."""
+def gather(paths: Paths, *, screen_problem: Callable[[Settings], str] = lambda settings: "") -> Facts:
+    """Look at this machine. Takes a moment: llama.cpp is asked in a process of its own.
+
+    `screen_problem` is what the screen says of settings that only it knows: themes and keys.
+    """
     settings, settings_problem = _settings(paths)
+    settings_problem = settings_problem or screen_problem(settings)
     cards = hardware.find_graphics_cards()
     partials = find_partials(find_places(paths.models, settings.model_folders))
     return Facts(
@@ -123,9 +131,10 @@ def gather(paths: Paths) -> Facts:
         hub=_hub_facts(hub_cache()),
         settings_problem=settings_problem,
         missing_model_folders=tuple(
-            folder for folder in settings.model_folders if not Path(folder).expanduser().is_dir()
+            folder for folder in settings.model_folders if not os.path.isdir(os.path.expanduser(folder))
         ),
         installation=find_installation(sys.executable, sys.prefix, shutil.which("python")),
+        widely_readable=widely_readable(paths),
         leftover_bytes=sum(each.size_bytes for each in partials if not each.is_in_use),
     )
 
@@ -163,10 +172,10 @@ def _settings(paths: Paths) -> tuple[Settings, str]:
 
 def _hub_facts(cache: Path) -> HubFacts:
     token = Path(os.environ.get("HF_TOKEN_PATH") or cache.parent / "token")
-    has_token = not os.environ.get("HF_TOKEN") and token.is_file()
+    has_token = not os.environ.get("HF_TOKEN") and os.path.isfile(token)
     return HubFacts(
         _folder_fact(cache),
-        is_readable=not cache.exists() or os.access(cache, os.R_OK | os.X_OK),
+        is_readable=not os.path.exists(cache) or os.access(cache, os.R_OK | os.X_OK),
         unreadable_token=token if has_token and not os.access(token, os.R_OK) else None,
         is_offline=os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"),
     )

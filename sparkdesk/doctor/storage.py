@@ -1,5 +1,6 @@
 """Folders, disk space, settings, and the cache and the token of the Hugging Face hub."""
 
+import shlex
 from collections.abc import Iterator
 
 from sparkdesk.doctor.check import FAIL, OK, WARN, Check, gigabytes
@@ -13,6 +14,7 @@ def storage(facts: Facts) -> Iterator[Check]:
     yield from map(_folder, facts.folders)
     yield _disk("disk", facts.folders[0], "Free some space, or set SPARKDESK_HOME to a larger disk.")
     yield _settings(facts)
+    yield from _privacy(facts)
     yield from _leftovers(facts)
     yield from _hub(facts.hub)
 
@@ -33,11 +35,20 @@ def _disk(name: str, folder: FolderFact, fix: str) -> Check:
 
 def _settings(facts: Facts) -> Check:
     if facts.settings_problem:
-        return Check("settings", FAIL, facts.settings_problem, "Mend the file; the README lists all settings.")
+        return Check("settings", FAIL, facts.settings_problem, "Mend the file; docs/settings.md lists all settings.")
     if facts.missing_model_folders:
         listed = ", ".join(facts.missing_model_folders)
         return Check("settings", WARN, f"of model_folders, these do not exist: {listed}", "Mend the settings file.")
     return Check("settings", OK, "the settings are in order")
+
+
+def _privacy(facts: Facts) -> Iterator[Check]:
+    """Mended by every other command; this one only looks."""
+    if facts.widely_readable:
+        listed = ", ".join(str(path) for path in facts.widely_readable[:3])
+        more = f" and {len(facts.widely_readable) - 3} more" if len(facts.widely_readable) > 3 else ""
+        paths = " ".join(shlex.quote(str(path)) for path in facts.widely_readable)
+        yield Check("privacy", WARN, f"other users of this machine may open {listed}{more}", f"chmod go-rwx {paths}")
 
 
 def _leftovers(facts: Facts) -> Iterator[Check]:
@@ -58,7 +69,8 @@ def _hub(hub: HubFacts) -> Iterator[Check]:
         text = f"the hub's cache {hub.cache.path} cannot be written to: nothing can be downloaded"
         yield Check("hub", WARN, text, own)
     elif hub.is_offline:
-        yield Check("hub", OK, "HF_HUB_OFFLINE is set: only what was downloaded before is found")
+        text = "offline by HF_HUB_OFFLINE: nothing can be downloaded, what is in the cache can be used"
+        yield Check("hub", WARN, text, "unset HF_HUB_OFFLINE, when downloads are wanted.")
     else:
         fix = "Free some space (sparkdesk list shows models), or set HF_HUB_CACHE to a larger disk."
-        yield _disk("hub", hub.cache, fix)
+        yield _disk("hub cache", hub.cache, fix)

@@ -4,6 +4,7 @@ from typing import Any
 
 from textual import constants
 from textual.app import App
+from textual.theme import BUILTIN_THEMES
 
 from sparkdesk.config.settings import Settings
 from sparkdesk.errors import UsageError
@@ -21,6 +22,18 @@ def check(app: App[Any], settings: Settings) -> dict[str, str]:
             f"The settings file asks for the theme {settings.theme!r}, which there is not.", f"There are {known}."
         )
     return keys.checked(settings.keys, keys.everything()) if settings.keys else {}
+
+
+def settings_problem(settings: Settings) -> str:
+    """What of the settings the screen would refuse, said without a screen; empty where it takes them all."""
+    known = {*BUILTIN_THEMES, themes.DARK.name, themes.LIGHT.name}
+    if settings.theme and settings.theme not in known:
+        return f"there is no theme {settings.theme!r}; there are {', '.join(sorted(known))}"
+    try:
+        keys.checked(settings.keys, keys.everything())
+    except UsageError as error:
+        return error.message
+    return ""
 
 
 def dress(app: App[Any], settings: Settings) -> None:

@@ -12,6 +12,7 @@ from sparkdesk.cli.app import run
 from sparkdesk.cli.color import Colors
 from sparkdesk.cli.doctor import report
 from sparkdesk.config.paths import HOME_VARIABLE, user_paths
+from sparkdesk.config.settings import read_settings
 from sparkdesk.doctor import FAIL, OK, WARN, Check, examine
 from sparkdesk.doctor.facts import DeviceFact, Facts, FolderFact, HubFacts, LlamaFacts, gather, probe_llama
 from sparkdesk.doctor.free_memory import room_of
@@ -19,6 +20,7 @@ from sparkdesk.doctor.install import Installation, Toolkits, find_installation, 
 from sparkdesk.fit import FreeMemory
 from sparkdesk.machine.cores import Cores
 from sparkdesk.machine.hardware import GraphicsCard, Memory, Processor
+from sparkdesk.ui.appearance import settings_problem
 from tests.cli.command_line import sparkdesk
 
 PROCESSOR_DEVICE = DeviceFact("CPU", "Some processor", "cpu", 8_000_000_000, 16_000_000_000)
@@ -108,9 +110,17 @@ def test_a_healthy_machine_has_nothing_to_mend() -> None:
         (replace(HEALTHY, missing_model_folders=("~/m",)), "settings", WARN, "~/m", "Mend"),
         (replace(HEALTHY, leftover_bytes=10**9), "leftovers", WARN, "1.0 GB", "sparkdesk remove --unfinished"),
         (replace(HEALTHY, hub=replace(HUB, unreadable_token=Path("/t"))), "hub", WARN, "/t", "hf auth login"),
+        (replace(HEALTHY, hub=replace(HUB, is_offline=True)), "hub", WARN, "HF_HUB_OFFLINE", "unset"),
+        (replace(HEALTHY, widely_readable=(Path("/h h"),)), "privacy", WARN, "/h h", "chmod go-rwx '/h h'"),
         (replace(HEALTHY, hub=replace(HUB, is_readable=False)), "hub", WARN, "cannot be read", "HF_HUB_CACHE"),
         (replace(HEALTHY, hub=HubFacts(FolderFact(Path("/h"), False, 10**12))), "hub", WARN, "written to", "chown"),
-        (replace(HEALTHY, hub=HubFacts(FolderFact(Path("/h"), True, 10**9))), "hub", WARN, "1.0 GB", "HF_HUB_CACHE"),
+        (
+            replace(HEALTHY, hub=HubFacts(FolderFact(Path("/h"), True, 10**9))),
+            "hub cache",
+            WARN,
+            "1.0 GB",
+            "HF_HUB_CACHE",
+        ),
         (
             replace(HEALTHY, cards=(CARD, CARD), llama=replace(LLAMA, supports_gpu=True, devices=(GPU_DEVICE,))),
             "graphics",
@@ -152,7 +162,6 @@ WITH_AMX_KERNELS = replace(LLAMA, system_info="AMX_INT8 = 1")
         (replace(HEALTHY, no_color=True), "colours", "monochrome"),
         (replace(HEALTHY, memory=Memory(0, 0)), "memory", "does not say"),
         (replace(HEALTHY, memory=Memory(8 * 10**9, 6 * 10**9, is_limited=True)), "memory", "this container"),
-        (replace(HEALTHY, hub=replace(HUB, is_offline=True)), "hub", "HF_HUB_OFFLINE"),
         (
             replace(HEALTHY, cards=(CARD,), llama=replace(GPU_BUILD, devices=(SPARK_DEVICE,))),
             "graphics",
@@ -271,6 +280,23 @@ def test_wrong_settings_and_tokens_are_found(tmp_path: Path, monkeypatch: pytest
     assert facts.hub.is_offline and facts.hub.is_readable and facts.hub.unreadable_token is None
     paths.settings_file.write_text(f'model_folders = ["{tmp_path}", "{tmp_path}/none"]')
     assert gather(paths).missing_model_folders == (f"{tmp_path}/none",)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('theme = "spark-drak"', "no theme 'spark-drak'"),
+        ('[keys]\nchat.relaod = "f11"', "chat.relaod"),
+        ('[keys]\nchat.reload = "no such key"', "no such key"),
+        ('theme = "nord"\n[keys]\nchat.reload = "f11"', ""),
+    ],
+)
+def test_settings_that_only_the_screen_knows_are_checked_too(tmp_path: Path, written: str, said: str) -> None:
+    """The doctor passed a theme that there is not, and the screen would not open."""
+    path = tmp_path / "settings.toml"
+    path.write_text(written)
+    found = settings_problem(read_settings(path))
+    assert said in found and bool(found) == bool(said)
 
 
 @pytest.mark.native

@@ -1,6 +1,7 @@
 """The weights of one GGUF file, and its vocabulary."""
 
 import ctypes
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ class Model:
         params.progress_callback = report
         complaints.take()
         self.path = path
-        self.pointer: Any = C.llama_model_load_from_file(str(path).encode(), params)
+        self.pointer: Any = C.llama_model_load_from_file(os.fsencode(path), params)
         if not self.pointer:
             raise _load_failure(path, complaints.take())
         self._vocabulary: Any = C.llama_model_get_vocab(self.pointer)
