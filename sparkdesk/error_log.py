@@ -1,6 +1,7 @@
 """The log of errors nobody expected: where each happened and its class, never its text, which could hold part of a
 conversation."""
 
+import os
 import platform
 import time
 import traceback
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sparkdesk import __version__
+from sparkdesk.atomic_file import PRIVATE_FILE, make_private_folder
 
 NAME = "errors.log"
 _MAX_BYTES = 1_000_000
@@ -15,10 +17,11 @@ _MAX_BYTES = 1_000_000
 
 def write_log(error: BaseException, folder: Path) -> Path:
     """Appends an entry to the log in `folder`, and returns the log's path. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
     path = folder / NAME
     is_full = path.exists() and path.stat().st_size > _MAX_BYTES
-    with path.open("w" if is_full else "a", encoding="utf-8") as file:
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if is_full else os.O_APPEND)
+    with open(os.open(path, flags, PRIVATE_FILE), "w", encoding="utf-8") as file:
         file.write(_entry(error))
     return path
 

@@ -13,7 +13,7 @@ from sparkdesk.cli import app
 from sparkdesk.config.settings import Settings, settings_from
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md")
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md")
 README = PAGES[0].read_text("utf-8")
 ALL = "\n".join(page.read_text("utf-8") for page in PAGES)
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", ALL, re.DOTALL)
