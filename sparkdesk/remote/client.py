@@ -54,11 +54,11 @@ class Server:
         return draft_counters(response.text) if response.status_code == 200 else None
 
     def chat(self, payload: Mapping[str, Any], *, is_over: Callable[[], bool]) -> Generator[dict[str, Any], None, None]:
-        """The chunks of a streamed reply. Raises EngineError; EngineCrashed where the stream is cut in the middle.
+        """The chunks of a streamed reply. Raises EngineError; EngineCrashed where the connection is cut in the middle.
 
         Asked after every chunk, `is_over` ends it; so does closing the iterator.
         """
-        stream, has_any = EventStream(), False
+        stream, has_any, is_finished = EventStream(), False, False
         with (
             self._translated(),
             self._http.stream("POST", f"{self.url}/v1/chat/completions", json=dict(payload)) as response,
@@ -66,17 +66,25 @@ class Server:
             if response.status_code != 200:
                 response.read()
                 self._refuse_errors(response)
-            for data in response.iter_raw():
+            for data in response.iter_bytes():  # a proxy may have compressed them
                 for event in stream.feed(data):
                     has_any = True
-                    yield self._chunk(event)
+                    chunk = self._chunk(event)
+                    is_finished = is_finished or _is_last(chunk)
+                    yield chunk
                 if stream.is_done or is_over():
                     return
+                if stream.waiting_characters > _MOST_ANSWER:
+                    raise EngineError(f"{self.url} sent a line without an end.", "Is it an OpenAI API?")
             for event in stream.finish():
                 has_any = True
-                yield self._chunk(event)
+                chunk = self._chunk(event)
+                is_finished = is_finished or _is_last(chunk)
+                yield chunk
         if not has_any:
             raise self._no_api()
+        if not is_finished:
+            raise EngineError(f"{self.url} ended the reply before it was complete.", "Continue goes on with it.")
 
     def close(self) -> None:
         self._http.close()
@@ -141,6 +149,15 @@ class Server:
 
     def _no_api(self) -> EngineError:
         return EngineError(f"{self.url} is no OpenAI-compatible API.", "Check the address and its port.")
+
+
+def _is_last(chunk: Mapping[str, Any]) -> bool:
+    """Whether it says why the reply ends."""
+    choices = chunk.get("choices")
+    return any(
+        isinstance(choice, Mapping) and isinstance(choice.get("finish_reason"), str)
+        for choice in (choices if isinstance(choices, list) else ())
+    )
 
 
 def _base(url: str) -> str:

@@ -15,6 +15,11 @@ class EventStream:
         self.is_done = False
         """Whether the stream said so itself."""
 
+    @property
+    def waiting_characters(self) -> int:
+        """Of a line whose end has not come, and of an event's lines before it."""
+        return len(self._line) + sum(map(len, self._data))
+
     def feed(self, data: bytes) -> list[str]:
         """The data of the events that `data` completes."""
         return self._take(self._decoder.decode(data))

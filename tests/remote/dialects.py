@@ -2,6 +2,7 @@
 
 import json
 import threading
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ class Script:
     """One a request; the last again and again."""
     cut: bool = False
     """Close the connection without an end."""
+    encoding: str = ""
+    """gzip or deflate: the reply's bytes as a proxy packs them, each chunk flushed."""
     refuse_longer_than: int = 0
     """Messages; 0 is none."""
     hold: threading.Event = field(default_factory=threading.Event)
@@ -79,10 +82,15 @@ def server(script: Script) -> Iterator[str]:
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
             self.send_header("Transfer-Encoding", "chunked")
+            if script.encoding:
+                self.send_header("Content-Encoding", script.encoding)
             self.end_headers()
+            packer = zlib.compressobj(wbits=31 if script.encoding == "gzip" else 15)
             for number, chunk in enumerate(script.chunks):
                 if script.holds and number == len(script.chunks) - 1:
                     script.hold.wait(20)
+                if script.encoding:
+                    chunk = packer.compress(chunk) + packer.flush(zlib.Z_SYNC_FLUSH)
                 self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
                 self.wfile.flush()
             if script.cut:

@@ -160,6 +160,41 @@ def test_a_reply_goes_on_only_where_the_server_can() -> None:
         assert strict.messages == conversation.messages
 
 
+@pytest.mark.parametrize(
+    "models", [dialects.LLAMA_CPP, dialects.VLLM, {"data": [{"id": "t", "owned_by": "sparkdesk"}]}]
+)
+def test_a_reply_cut_by_the_server_is_gone_on_with(models: object) -> None:
+    """Without a finish_reason and [DONE] it was once kept as whole."""
+    script = Script(models=models, chunks=[text("One,"), text(" two")])
+    with server(script) as url:
+        there = Server(url)
+        conversation = Conversation(RemoteResponder(there, there.models()[0]))
+        *_, end = conversation.reply("Count")
+        assert isinstance(end, ReplyBroken) and end.text == "One, two" and not end.needs_reload
+        script.chunks = [text(", three"), STOP]
+        *_, end = conversation.go_on()
+        assert isinstance(end, ReplyFinished) and end.text == "One, two, three" and end.stop_reason == "end"
+        assert not conversation.messages[-1].is_partial
+        there.close()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_a_compressed_stream_is_read(encoding: str, is_cut: bool) -> None:
+    """A proxy in between packs what its client says it can unpack."""
+    chunks = [text("One, "), text("größer"), text(", three")]
+    events, conversation = talk(Script(encoding=encoding, chunks=chunks if is_cut else [*chunks, STOP, DONE]))
+    assert isinstance(events[-1], ReplyBroken if is_cut else ReplyFinished)
+    assert conversation.messages[-1].content == "One, größer, three" == shown(events)
+    assert sum(isinstance(each, ReplyAdvanced) for each in events) >= 3
+
+
+def test_a_line_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparkdesk.remote.client._MOST_ANSWER", 1000)
+    events, _ = talk(Script(chunks=[text("One"), b"data: " + b"x" * 2000, STOP, DONE]))
+    assert isinstance(events[-1], ReplyBroken) and "without an end" in events[-1].cause
+
+
 def test_half_of_the_turns_are_left_out_until_the_server_takes_it() -> None:
     turns = tuple(Message(role, f"{number}") for number in range(8) for role in ("user", "assistant"))
     script = Script(chunks=[text("Hi"), STOP, DONE], refuse_longer_than=5)
@@ -199,6 +234,14 @@ def test_stopping_waits_for_nobody() -> None:
         (Script(chunks=[text("One")], cut=True), "closed the connection before its answer was complete"),
         (Script(chunks=[text("One"), event(error={"message": "out of memory"})]), "out of memory"),
         (Script(chunks=[text("One"), b"data: {nonsense\n\n"]), "makes no sense"),
+        (Script(chunks=[text("One")]), "ended the reply before it was complete"),
+        (Script(chunks=[text("One"), event(choices=[], usage={"completion_tokens": 1})]), "before it was complete"),
+        (Script(chunks=[text("One"), event(choices=[{"delta": {}, "finish_reason": None}])]), "before it was complete"),
+        (
+            Script(models=dialects.VLLM, chunks=[text("On"), b'data: {"choices": [{"delta": {"content": "e"}}]}']),
+            "before it",
+        ),
+        (Script(models=dialects.OTHER, chunks=[text("One")]), "before it was complete"),
     ],
 )
 def test_what_came_before_the_trouble_is_kept(script: Script, cause: str) -> None:
