@@ -12,12 +12,12 @@ from sparkdesk.cli import values
 from sparkdesk.cli.console import say
 from sparkdesk.config.paths import user_paths
 from sparkdesk.errors import ModelLoadError, UsageError
-from sparkdesk.export.commands import ENGINES, LLAMA_SERVER, Served
+from sparkdesk.export.commands import ENGINES, LLAMA_SERVER, Deployment
 
 if TYPE_CHECKING:
     from sparkdesk.library import Pair
 
-_USUAL_BLOCK = 7
+_BLOCK_SIZE = "dflash.block_size"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -28,20 +28,31 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--draft-length", type=values.whole_number(least=1), default=0, metavar="K", help="per round")
     parser.add_argument("--ctx", type=values.whole_number(least=0), default=0, metavar="N", help="context tokens")
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine only")
-    parser.add_argument("--port", type=values.whole_number(least=1, most=65535), default=8080, help="default: 8080")
+    parser.add_argument(
+        "--port",
+        type=values.whole_number(least=1, most=65535),
+        default=0,
+        metavar="N",
+        help="default: the engine's own",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object: engine, words, notes")
     parser.epilog = "Run what it prints where that engine is installed. Then: sparkdesk connect URL."
 
 
 def run(options: Namespace) -> int:
-    served = _files(options) if options.engine == LLAMA_SERVER else _originals(options)
-    most = served.block_size
-    if options.draft_length > most:
+    pair = _files(options) if options.engine == LLAMA_SERVER else _originals(options)
+    most = pair.block_size
+    if not most and not options.draft_length:
+        raise UsageError(
+            f"How many tokens the draft {pair.draft} proposes at once is not known here.",
+            "Give --draft-length K; the draft's config.json says it as block_size.",
+        )
+    if most and options.draft_length > most:
         raise UsageError(f"This draft proposes at most {most} tokens at once.", f"Give --draft-length {most} or less.")
     wanted = {"draft_length": options.draft_length, "context_tokens": options.ctx}
-    command = ENGINES[options.engine](replace(served, host=options.host, port=options.port, **wanted))
+    command = ENGINES[options.engine](replace(pair, host=options.host, port=options.port, **wanted))
     if options.json:
-        print(json.dumps({"engine": options.engine, "words": command.words, "notes": command.notes}, indent=2))
+        print(json.dumps({"engine": options.engine, "words": command.arguments, "notes": command.notes}, indent=2))
         return 0
     print(command.line)
     for note in command.notes:
@@ -49,7 +60,7 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _files(options: Namespace) -> Served:
+def _files(options: Namespace) -> Deployment:
     """GGUF files on this disk."""
     target, draft = options.target, options.draft
     if options.name is not None:
@@ -67,12 +78,12 @@ def _files(options: Namespace) -> Served:
     from sparkdesk.gguf.header import read_gguf
 
     header, target_header = read_gguf(Path(draft)), read_gguf(Path(target))
-    block_size = header.whole_number("dflash.block_size", _USUAL_BLOCK)
+    block_size = header.whole_number(_BLOCK_SIZE, 0)
     files = (str(Path(each).expanduser().absolute()) for each in (target, draft))
-    return Served(next(files), next(files), block_size, is_gemma=target_header.architecture.startswith("gemma"))
+    return Deployment(next(files), next(files), block_size, is_gemma=target_header.architecture.startswith("gemma"))
 
 
-def _originals(options: Namespace) -> Served:
+def _originals(options: Namespace) -> Deployment:
     """Repositories of checkpoints, or folders of them."""
     target, draft = options.target, options.draft
     if options.name is not None:
@@ -86,9 +97,40 @@ def _originals(options: Namespace) -> Served:
                 f"{options.engine} wants the {role}'s original checkpoint, and {source} is a GGUF file.",
                 "Name the repository that it was made from.",
             )
+    block_size = _block_size(draft, _library_pair(options.name) if options.name is not None else None)
+    return Deployment(target, draft, block_size, is_gemma="gemma" in target.lower())
+
+
+def _block_size(draft: str, pair: "Pair | None") -> int:
+    """As the draft's own files say it, else its name; 0 where neither does."""
+    if pair is not None and pair.draft is not None and pair.draft.header is not None:
+        stated = pair.draft.header.whole_number(_BLOCK_SIZE, 0)
+        if stated:
+            return stated
+    stated = _in_config(draft)
     named = re.search(r"block(\d+)", draft)
-    block_size = int(named[1]) if named else _USUAL_BLOCK
-    return Served(target, draft, block_size, is_gemma="gemma" in target.lower())
+    return stated or (int(named[1]) if named else 0)
+
+
+def _in_config(draft: str) -> int:
+    """Of a checkpoint's folder, or of what the hub's cache has of it."""
+    from sparkdesk.hub.cache import HubCache
+    from sparkdesk.library.model_dirs import hub_cache
+
+    folder = Path(draft).expanduser()
+    if not folder.is_dir():
+        cache = HubCache(hub_cache())
+        repository = cache.newest(draft)
+        if repository is None:
+            return 0
+        folder = cache.snapshot(repository)
+    try:
+        config = json.loads(read_regular_text(folder / "config.json"))
+        sections = [config, config.get("dflash_config") or {}]
+        stated = next((section["block_size"] for section in sections if "block_size" in section), 0)
+    except (OSError, ValueError, RecursionError, AttributeError, TypeError):
+        return 0
+    return stated if type(stated) is int and stated > 0 else 0
 
 
 def _known_originals(name: str) -> tuple[str, str]:

@@ -10,6 +10,8 @@ from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.cli.app import run
 from sparkdesk.config.paths import HOME_VARIABLE
 
+SGLANG_BLOCK = "--speculative-dspark-block-size"
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,9 +46,36 @@ def test_sglang_has_options_of_its_own(capsys: pytest.CaptureFixture[str]) -> No
 def test_llama_server_takes_our_files(synthetic_pair: SyntheticPair, capsys: pytest.CaptureFixture[str]) -> None:
     files = ("--target", str(synthetic_pair.target), "--draft", str(synthetic_pair.draft))
     words, _ = printed(capsys, "llama-server", *files)
-    assert words[words.index("-m") + 1] == str(synthetic_pair.target)
+    assert words[words.index("--model") + 1] == str(synthetic_pair.target)
     assert words[words.index("--spec-type") + 1] == "draft-dspark"
-    assert words[words.index("--spec-draft-n-max") + 1] == "7"
+    assert words[words.index("--spec-draft-model") + 1] == str(synthetic_pair.draft)
+    assert words[words.index("--spec-draft-n-max") + 1] == "7" and "--port" not in words
+
+
+@pytest.mark.parametrize("config", [{"block_size": 5}, {"dflash_config": {"block_size": 5}}])
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_the_block_size_is_that_of_the_drafts_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], config: dict[str, object], engine: str
+) -> None:
+    draft = tmp_path / "my-draft"
+    draft.mkdir()
+    (draft / "config.json").write_text(json.dumps(config))
+    words, _ = printed(capsys, engine, "--target", str(tmp_path), "--draft", str(draft))
+    assert '"num_speculative_tokens":5' in words[4] if engine == "vllm" else words[words.index(SGLANG_BLOCK) + 1] == "5"
+    assert run(["export", engine, "--target", str(tmp_path), "--draft", str(draft), "--draft-length", "6"]) == 2
+
+
+@pytest.mark.parametrize(
+    "config", [None, "[]", "{", '{"block_size": "5"}', '{"block_size": -1}', '{"dflash_config": 5}']
+)
+def test_a_block_size_is_never_guessed(tmp_path: Path, capsys: pytest.CaptureFixture[str], config: str | None) -> None:
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    files = ("--target", "Owner/target", "--draft", str(tmp_path))
+    assert run(["export", "vllm", *files]) == 2
+    assert "--draft-length" in capsys.readouterr().err
+    words, _ = printed(capsys, "vllm", *files, "--draft-length", "3")
+    assert '"num_speculative_tokens":3' in words[4]
 
 
 def test_a_name_with_spaces_survives_the_shell(capsys: pytest.CaptureFixture[str]) -> None:
