@@ -106,7 +106,7 @@ class Dispatcher:
     def leave(self, job: Job) -> None:
         """Nobody waits for this job any more."""
         if self._queue.remove(job.client, job):
-            self.metrics.outcomes["stopped"] += 1
+            self.metrics.outcomes.labels("stopped").inc()
         job.stop(ApiError(499, "The client is gone.", code="gone"))
 
     async def run(self) -> None:
@@ -203,7 +203,7 @@ class Dispatcher:
 
     async def _run_job(self, job: Job) -> None:
         began_s = monotonic()
-        self.metrics.waited.add(began_s - job.arrived_s)
+        self.metrics.waited.observe(began_s - job.arrived_s)
         self._running = job
         try:
             result = await self._in_thread(lambda: run_job(self.engine, job))

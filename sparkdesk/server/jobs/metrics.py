@@ -1,12 +1,18 @@
 """What the server has done so far, as Prometheus reads it. Figures only: no text, no names of clients."""
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from sparkdesk.server.jobs.worker import JobResult
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_NAMESPACE = "sparkdesk"
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,99 +25,59 @@ class Gauges:
     is_ready: bool
     reloads: int
 
-
-@dataclass
-class Histogram:
-    """How long something took."""
-
-    counts: Counter[float] = field(default_factory=Counter)
-    count: int = 0
-    total_s: float = 0.0
-
-    def add(self, seconds: float) -> None:
-        self.count += 1
-        self.total_s += seconds
-        self.counts.update(bound for bound in _BUCKETS_S if seconds <= bound)
-
-    def lines(self, name: str, what: str) -> list[str]:
-        buckets = [f'{name}_bucket{{le="{bound:g}"}} {self.counts[bound]}' for bound in _BUCKETS_S]
-        rest = [
-            f'{name}_bucket{{le="+Inf"}} {self.count}',
-            f"{name}_sum {self.total_s:.6f}",
-            f"{name}_count {self.count}",
-        ]
-        return [f"# HELP {name} {what}", f"# TYPE {name} histogram", *buckets, *rest]
+    def collect(self) -> Iterator[Metric]:
+        for name, what, value in (
+            ("requests_waiting", "Requests in the queue.", self.waiting),
+            ("requests_waiting_most", "Most that may wait.", self.capacity),
+            ("requests_running", "Replies in the making.", self.is_answering),
+            ("engine_up", "1 while the model is loaded.", self.is_ready),
+        ):
+            yield GaugeMetricFamily(f"{_NAMESPACE}_{name}", what, value=float(value))
+        yield CounterMetricFamily(f"{_NAMESPACE}_engine_reloads", "Loads after the engine died.", value=self.reloads)
 
 
-@dataclass
 class Metrics:
-    """Written and read in the event loop only."""
+    """Written and read in the event loop only. Each server has its own."""
 
-    requests: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """By path and status."""
-    outcomes: Counter[str] = field(default_factory=Counter)
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    prompt_s: float = 0.0
-    generated_tokens: int = 0
-    generated_s: float = 0.0
-    rounds: int = 0
-    verified: int = 0
-    accepted: int = 0
-    waited: Histogram = field(default_factory=Histogram)
-    took: Histogram = field(default_factory=Histogram)
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = self._counter("requests", "Requests by path and status.", "path", "status")
+        self.outcomes = self._counter("replies", "Replies by how they ended.", "outcome")
+        self._prompt = self._counter("prompt_tokens", "Tokens of prompts.")
+        self._cached = self._counter("prompt_tokens_cached", "Those found in the KV cache.")
+        self._prompt_s = self._counter("prompt_seconds", "Time spent reading prompts.")
+        self._generated = self._counter("generated_tokens", "Tokens generated.")
+        self._generated_s = self._counter("generated_seconds", "Time spent generating.")
+        self._rounds = self._counter("rounds", "Passes of the target after the prompt.")
+        self._verified = self._counter("draft_tokens_verified", "Drafted tokens looked at.")
+        self._accepted = self._counter("draft_tokens_accepted", "Drafted tokens accepted.")
+        self.waited = self._histogram("queue_seconds", "Time from arrival to the engine.")
+        self.took = self._histogram("reply_seconds", "Time from the engine's start to the end of a reply.")
 
-    def finished(self, finished: JobResult, *, seconds: float) -> None:
-        self.outcomes[finished.outcome] += 1
-        self.took.add(seconds)
-        figures = finished.figures
+    def finished(self, result: JobResult, *, seconds: float) -> None:
+        self.outcomes.labels(result.outcome).inc()
+        self.took.observe(seconds)
+        figures = result.figures
         if figures is None:
             return
         stats = figures.stats
-        self.prompt_tokens += figures.prompt_tokens
-        self.cached_tokens += figures.cached_tokens
-        self.prompt_s += figures.prefill_ms / 1e3
-        self.generated_tokens += stats.generated
-        self.generated_s += stats.decode_ms / 1e3
-        self.rounds += stats.rounds
-        self.verified += stats.verified
-        self.accepted += stats.accepted
+        self._prompt.inc(figures.prompt_tokens)
+        self._cached.inc(figures.cached_tokens)
+        self._prompt_s.inc(figures.prefill_ms / 1e3)
+        self._generated.inc(stats.generated)
+        self._generated_s.inc(stats.decode_ms / 1e3)
+        self._rounds.inc(stats.rounds)
+        self._verified.inc(stats.verified)
+        self._accepted.inc(stats.accepted)
 
     def text(self, gauges: Gauges) -> str:
-        lines = [
-            *_family("requests_total", "counter", "Requests by path and status.", _by_request(self.requests)),
-            *_family("replies_total", "counter", "Replies by how they ended.", _by_outcome(self.outcomes)),
-            *_single("prompt_tokens_total", "counter", "Tokens of prompts.", self.prompt_tokens),
-            *_single("prompt_tokens_cached_total", "counter", "Those found in the KV cache.", self.cached_tokens),
-            *_single("prompt_seconds_total", "counter", "Time spent reading prompts.", round(self.prompt_s, 6)),
-            *_single("generated_tokens_total", "counter", "Tokens generated.", self.generated_tokens),
-            *_single("generated_seconds_total", "counter", "Time spent generating.", round(self.generated_s, 6)),
-            *_single("rounds_total", "counter", "Passes of the target after the prompt.", self.rounds),
-            *_single("draft_tokens_verified_total", "counter", "Drafted tokens looked at.", self.verified),
-            *_single("draft_tokens_accepted_total", "counter", "Drafted tokens accepted.", self.accepted),
-            *_single("requests_waiting", "gauge", "Requests in the queue.", gauges.waiting),
-            *_single("requests_waiting_most", "gauge", "Most that may wait.", gauges.capacity),
-            *_single("requests_running", "gauge", "Replies in the making.", int(gauges.is_answering)),
-            *_single("engine_up", "gauge", "1 while the model is loaded.", int(gauges.is_ready)),
-            *_single("engine_reloads_total", "counter", "Loads after the engine died.", gauges.reloads),
-            *self.waited.lines("sparkdesk_queue_seconds", "Time from arrival to the engine."),
-            *self.took.lines("sparkdesk_reply_seconds", "Time from the engine's start to the end of a reply."),
-        ]
-        return "\n".join(lines) + "\n"
+        registry = CollectorRegistry()
+        registry.register(self._registry)
+        registry.register(gauges)
+        return generate_latest(registry).decode()
 
+    def _counter(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(name, what, labels, namespace=_NAMESPACE, registry=self._registry)
 
-def _single(name: str, kind: str, what: str, value: float) -> list[str]:
-    return _family(name, kind, what, [f" {value}"])
-
-
-def _family(name: str, kind: str, what: str, values: list[str]) -> list[str]:
-    full = f"sparkdesk_{name}"
-    return [f"# HELP {full} {what}", f"# TYPE {full} {kind}", *(f"{full}{value}" for value in values)]
-
-
-def _by_request(counts: Counter[tuple[str, int]]) -> list[str]:
-    return [f'{{path="{path}",status="{status}"}} {count}' for (path, status), count in sorted(counts.items())]
-
-
-def _by_outcome(counts: Counter[str]) -> list[str]:
-    return [f'{{outcome="{outcome}"}} {count}' for outcome, count in sorted(counts.items())]
+    def _histogram(self, name: str, what: str) -> Histogram:
+        return Histogram(name, what, namespace=_NAMESPACE, registry=self._registry, buckets=_BUCKETS_S)

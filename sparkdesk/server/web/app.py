@@ -121,7 +121,7 @@ def build_app(
     known = frozenset({CHAT, TEXT, MODELS, HEALTH, METRICS})
 
     def count(path: str, status: int) -> None:
-        dispatcher.metrics.requests[path if path in known else "other", status] += 1
+        dispatcher.metrics.requests.labels(path if path in known else "other", str(status)).inc()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -273,15 +273,15 @@ def test_metrics_add_up(http: httpx.Client) -> None:
     assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = response.text.splitlines()
     for line in (
-        'sparkdesk_requests_total{path="/v1/chat/completions",status="200"} 3',
-        'sparkdesk_requests_total{path="/v1/chat/completions",status="400"} 1',
-        'sparkdesk_replies_total{outcome="stop"} 3',
-        "sparkdesk_generated_tokens_total 39",
-        "sparkdesk_draft_tokens_accepted_total 18",
-        "sparkdesk_requests_waiting 0",
-        "sparkdesk_requests_running 0",
-        "sparkdesk_engine_up 1",
-        'sparkdesk_reply_seconds_bucket{le="+Inf"} 3',
+        'sparkdesk_requests_total{path="/v1/chat/completions",status="200"} 3.0',
+        'sparkdesk_requests_total{path="/v1/chat/completions",status="400"} 1.0',
+        'sparkdesk_replies_total{outcome="stop"} 3.0',
+        "sparkdesk_generated_tokens_total 39.0",
+        "sparkdesk_draft_tokens_accepted_total 18.0",
+        "sparkdesk_requests_waiting 0.0",
+        "sparkdesk_requests_running 0.0",
+        "sparkdesk_engine_up 1.0",
+        'sparkdesk_reply_seconds_bucket{le="+Inf"} 3.0',
     ):
         assert line in lines, line
 
