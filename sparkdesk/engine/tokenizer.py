@@ -30,6 +30,8 @@ _UNKNOWN, _CONTROL, _USER_DEFINED = 2, 3, 4
 _TYPES_KEY = b"tokenizer.ggml.token_type"
 _END_KEYS = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")
 _ARRAY, _INT32 = 9, 5
+_MOST_HEADER_BYTES = 256_000_000
+"""A file may have no such key, and tens of gigabytes behind its header."""
 
 
 class VocabularyPart(Protocol):
@@ -118,7 +120,7 @@ def read_token_types(path: Path, count: int) -> NDArray[np.int32] | None:
     needle = struct.pack("<Q", len(_TYPES_KEY)) + _TYPES_KEY + struct.pack("<IIQ", _ARRAY, _INT32, count)
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            start = data.find(needle) + len(needle)
+            start = data.find(needle, 0, _MOST_HEADER_BYTES) + len(needle)
             if start < len(needle) or start + 4 * count > len(data):
                 return None
             return np.frombuffer(data[start : start + 4 * count], "<i4").astype(np.int32)

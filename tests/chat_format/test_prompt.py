@@ -50,6 +50,17 @@ def test_control_tokens_within_a_message_are_marked_as_text(
         assert text.count(piece) == expected.count(piece)
 
 
+def test_control_tokens_within_tools_and_values_are_marked_as_text() -> None:
+    tool = {"type": "function", "function": {"name": "f", "description": TYPED, "parameters": {"enum": [TYPED]}}}
+    text = render_prompt(
+        model(QWEN3 + "{{ note }}{{ tools | tojson(ensure_ascii=true) }}"),
+        [user("x")],
+        tools=[tool],
+        values={"note": TYPED},
+    ).text
+    assert text.count(MARKED) == 5 and TYPED not in text
+
+
 def test_a_templates_tests_of_contents_still_work() -> None:
     """Qwen3 looks for </think> in old answers: the mark must not come between, where that is no control token."""
     messages = [user("x"), {"role": "assistant", "content": "<think>\nhm\n</think>\n\nyes"}, user(TYPED)]

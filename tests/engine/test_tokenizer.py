@@ -3,12 +3,14 @@
 import json
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tokenizers import AddedToken, normalizers
 
 from sparkdesk.engine.special_text import LITERAL, PieceFinder, as_text
+from sparkdesk.engine.tokenizer import read_token_types
 from tests.converters.tokenizer import TEXT, train_tokenizer
 from tests.engine.vocabularies import OpenedVocabulary, opened
 
@@ -84,3 +86,11 @@ def test_without_special_tokens_all_of_them_are_text(case: OpenedVocabulary) -> 
 def test_a_finder_takes_the_longest_of_several_pieces() -> None:
     assert list(PieceFinder(["<a>", "<a><b>", "[x"]).find("..<a><b>[x<a>")) == [(2, 8), (8, 10), (10, 13)]
     assert list(PieceFinder([]).find("<a>")) == []
+
+
+def test_a_file_without_types_is_read_as_llama_cpp_reads_it(case: OpenedVocabulary, tmp_path: Path) -> None:
+    (tmp_path / "other.gguf").write_bytes(b"GGUF" + bytes(100))
+    assert read_token_types(tmp_path / "other.gguf", 640) is None
+    assert read_token_types(tmp_path / "none.gguf", 640) is None
+    types = read_token_types(case.raw.path, case.raw.vocabulary_size)
+    assert types is not None and len(types) == 640 and read_token_types(case.raw.path, 639) is None
