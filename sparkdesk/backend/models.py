@@ -69,7 +69,7 @@ class LocalModels:
         room = self._free_room()
         beside = f"{size_in_words(room.host_bytes)} of memory" if room.host_bytes else ""
         if room.has_gpu and not room.is_shared:
-            return f"{size_in_words(room.gpu_bytes)} on the card, {beside}".rstrip(", ")
+            return f"{size_in_words(room.gpu_bytes)} on the GPU, {beside}".rstrip(", ")
         return beside
 
     def fit(self, target: "Model", draft: "Model | None") -> "Plan | None":
@@ -125,7 +125,7 @@ class LocalModels:
 
         name = repository_of(partial.path, partial.place)
         if not name:
-            raise UsageError("This is no download, so there is nothing to go on with.", "Build the pair again.")
+            raise UsageError("This is not a download, so it cannot be resumed.", "Build the pair again.")
         hub = Hub()
         source = yield from find_begun(Lookup(hub), name, partial.path.name)
         yield from fetch_models(hub, {MODEL: source})
@@ -169,7 +169,7 @@ class LocalModels:
         from sparkdesk.loading.smoke_test import refuse_divergence, trying
 
         if not self._has_room_beside(built.target, built.draft):
-            return "It was not tried: there is no room for it beside the pair that is loaded."
+            return "It was not tested: there is no room for it beside the loaded pair."
         pair = own_pair(built.target, built.draft)
         found = yield from trying(background_engine(self._paths.machine_file), pair, self._how())
         refuse_divergence(found)
@@ -250,7 +250,7 @@ class LocalModels:
         models = what.models if isinstance(what, Pair) else (what,)
         taken = {path.resolve() for path in (loaded.files.target, loaded.files.draft) if path is not None}
         if any(file.resolve() in taken for model in models for file in model.files):
-            raise EngineError("It is loaded now, so it stays.", "Open another pair first.")
+            raise EngineError("It is loaded, so it cannot be removed now.", "Open another pair first.")
 
 
 def background_engine(machine_file: Path) -> "EngineClient":

@@ -1,4 +1,4 @@
-"""What the shelf holds: pairs of the catalogue and how far they are here, orders, and what came of them."""
+"""The models screen's values: pairs of the catalogue and whether they are downloaded, jobs, and their results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sparkdesk.catalog.entry import ModelEntry, PairEntry
     from sparkdesk.library.model import Library
 
-READY, DOWNLOADED, BEGUN, ABSENT = "ready", "downloaded", "begun", "not here"
+READY, DOWNLOADED, INCOMPLETE, ABSENT = "ready", "downloaded", "incomplete", "not downloaded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Listed:
 
     entry: PairEntry
     state: str
-    """READY to open, DOWNLOADED but not built, BEGUN, or ABSENT."""
+    """READY to open, DOWNLOADED but not built, INCOMPLETE, or ABSENT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def state_of(entry: PairEntry, library: Library) -> str:
     found = [_parts(model, library) for model in (entry.target, entry.draft)]
     if all(is_here for is_here, _ in found):
         return DOWNLOADED
-    return BEGUN if any(is_here or is_begun for is_here, is_begun in found) else ABSENT
+    return INCOMPLETE if any(is_here or is_begun for is_here, is_begun in found) else ABSENT
 
 
 def _parts(model: ModelEntry, library: Library) -> tuple[bool, bool]:

@@ -113,11 +113,11 @@ class Forecast:
 
     def advice(self) -> str:
         if self.is_whole:
-            return f"There is room for {self.best}, too." if self._has_larger() else ""
+            return f"{self.best} would fit, too." if self._has_larger() else ""
         other = self.smaller or self._whole_on_card()
         if other is None:
             return self.chosen.plan.advice
-        how = "would fit" if not self.fits else "would lie on the card as a whole"
+        how = "would fit" if not self.fits else "would fit entirely on the GPU"
         shorter = self.chosen.plan.shorter_context
         context = f", or a context of {shorter:,} tokens" if shorter else ""
         return f"{other.quantization} {how} ({in_gb(other.size_bytes)}){context}."

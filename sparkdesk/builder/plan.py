@@ -54,7 +54,7 @@ def plan_pair(lookup: Lookup, catalog: Catalog, request: BuildRequest) -> Genera
     plan = Plan(request.name, target, draft, target_type, (request.draft_type or DRAFT_TYPE).upper(), _notes(entry))
     for model, type_ in ((plan.target, plan.target_type), (plan.draft, plan.draft_type)):
         if model.kind == CHECKPOINT and type_ not in OUTPUT_TYPES:
-            raise UsageError(f"{type_} is not a type that can be made here.", f"Types: {', '.join(OUTPUT_TYPES)}.")
+            raise UsageError(f"{type_} is not a type SparkDesk can convert to.", f"Types: {', '.join(OUTPUT_TYPES)}.")
     return plan
 
 

@@ -21,13 +21,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--target", metavar="SRC", help="Owner/Repository[:QUANT], a GGUF file or a checkpoint folder")
     parser.add_argument("--draft", metavar="SRC", help="the same for its draft")
     parser.add_argument(
-        "--quant", default="", metavar="QUANT", help="quantization of the target; default: Q4_K_M, or what fits"
+        "--quant",
+        default="",
+        metavar="QUANT",
+        help="quantization of the target; default: Q4_K_M, or the largest that fits",
     )
-    parser.add_argument("--draft-quant", default="", metavar="QUANT", help="of the draft; default: Q8_0")
-    parser.add_argument("--no-test", action="store_true", help="do not load the pair and let it answer")
+    parser.add_argument("--draft-quant", default="", metavar="QUANT", help="quantization of the draft; default: Q8_0")
+    parser.add_argument("--no-test", action="store_true", help="do not load the pair and test it with a prompt")
     estimating.add_dry_run(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.epilog = "Finished steps are recognised and not done again; a cut download goes on where it was cut."
+    parser.epilog = "Finished steps are not repeated; an interrupted download resumes."
     generation_args.add_loading(parser)
 
 
@@ -42,7 +45,7 @@ def run(options: Namespace) -> int:
         if not options.no_test and not built.is_tested:
             _test(built, options)
     except KeyboardInterrupt:
-        say("Stopped. What was finished is kept: the same command goes on from there.")
+        say("Stopped. Finished steps are kept; run the same command to resume.")
         raise
     from sparkdesk.builder.build import keep
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_dry_run(parser: ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="say what it takes and whether it fits, and end")
+    parser.add_argument("--dry-run", action="store_true", help="only show what it needs and whether it fits")
 
 
 def choose_selection(hub: "Hub", find: "Find", options: Namespace) -> "tuple[Selection, Forecast | None]":

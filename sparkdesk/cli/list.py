@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _WIDTH = 80
 _NAME, _ABOUT, _SIZE, _USED = 35, 15, 9, 11
 _EMPTY = """\
-There are no models here yet.
+No models are installed yet.
   sparkdesk demo              tries Spark Tiny, which comes with SparkDesk
   sparkdesk build qwen3-4b    downloads a pair and makes it ready to chat
   sparkdesk convert --help    makes GGUF files from checkpoints
@@ -29,7 +29,7 @@ Have GGUF files already? Name their folder in {settings}:
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.epilog = (
-        "Looks into SparkDesk's own folder, the cache of the Hugging Face hub, LM Studio's folder, and model_folders "
+        "Looks in SparkDesk's own folder, the cache of the Hugging Face hub, LM Studio's folder, and model_folders "
         "of the settings file. Reads headers only."
     )
 
@@ -68,7 +68,7 @@ def report(library: "Library", *, paint: Colors, now_s: float, settings_file: Pa
             yield _row(model.name, _about(model), model.size_bytes, day_in_words(model.last_used_s, now_s), model)
             yield from _notes(model, library, paint)
     yield from _unusable(library, paint)
-    yield from _unfinished(library, paint)
+    yield from _incomplete(library, paint)
     yield ""
     yield f"{size_in_words(sum(model.size_bytes for model in library.models))} in {len(library.models)} models"
 
@@ -109,13 +109,13 @@ def _about(model: "Model") -> str:
 
 def _notes(model: "Model", library: "Library", paint: Colors) -> Iterator[str]:
     if model.same_as is not None:
-        yield from (paint.odd(line) for line in _indented(f"the same bytes lie in {model.same_as}"))
+        yield from (paint.odd(line) for line in _indented(f"duplicate of {model.same_as}"))
     fitting = [pair.target.name for pair in library.pairs_with(model) if pair.draft == model and pair.target]
     if fitting:
         more = f" and {len(fitting) - 1} more" if len(fitting) > 1 else ""
         yield paint.dim(f"    fits {shortened(fitting[0], 50)}{more}")
     elif model.role == "draft":
-        yield paint.dim("    fits no target here")
+        yield paint.dim("    fits no installed target")
 
 
 def _unusable(library: "Library", paint: Colors) -> Iterator[str]:
@@ -128,15 +128,15 @@ def _unusable(library: "Library", paint: Colors) -> Iterator[str]:
         yield from (paint.bad(line) for line in _indented(reason))
 
 
-def _unfinished(library: "Library", paint: Colors) -> Iterator[str]:
+def _incomplete(library: "Library", paint: Colors) -> Iterator[str]:
     if not library.partials:
         return
-    yield paint.dim("Unfinished")
+    yield paint.dim("Incomplete")
     for each in library.partials:
-        state = "being written" if each.is_in_use else "left over"
+        state = "in progress" if each.is_in_use else "interrupted"
         yield f"  {shortened(each.path.name, 44):<46}{size_in_words(each.size_bytes):>12}  {state}"
     if any(not each.is_in_use for each in library.partials):
-        yield paint.dim("    sparkdesk remove --unfinished clears what is left over")
+        yield paint.dim("    sparkdesk remove --incomplete deletes what was interrupted")
 
 
 def _indented(text: str) -> list[str]:

@@ -24,12 +24,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         "name", metavar="NAME|REPO", help="a pair such as qwen3-8b, Owner/Repository[:QUANT], or a path"
     )
     parser.add_argument(
-        "--quant", default="", metavar="QUANT", help="quantization of the target; default: Q4_K_M, or what fits"
+        "--quant",
+        default="",
+        metavar="QUANT",
+        help="quantization of the target; default: Q4_K_M, or the largest that fits",
     )
     estimating.add_dry_run(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.epilog = (
-        "Files go to the cache that hf uses too (HF_HOME, HF_HUB_CACHE). A download that was cut goes on when the same "
+        "Files go to the cache that hf uses too (HF_HOME, HF_HUB_CACHE). An interrupted download resumes when the same "
         "command is given again; hf auth login or HF_TOKEN opens gated models."
     )
 
@@ -45,7 +48,7 @@ def run(options: Namespace) -> int:
         models, forecast = _found(hub, entry, options)
         pulled = () if options.dry_run else _fetched(hub, entry, models)
     except KeyboardInterrupt:
-        say("Stopped. What was downloaded is kept: the same command goes on from there.")
+        say("Stopped. What was downloaded is kept; run the same command to resume.")
         raise
     if any(each.source.kind == CHECKPOINT and each.role != MODEL for each in pulled):
         say(f"Convert and try it: sparkdesk build {options.name}")

@@ -1,4 +1,4 @@
-"""`sparkdesk remove`: a pair, a model or what was left unfinished, after saying what else would lose it."""
+"""`sparkdesk remove`: a pair, a model or incomplete downloads, after saying what else needs them."""
 
 import json
 import sys
@@ -18,7 +18,9 @@ _YES = ("y", "yes")
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME|FILE", help="a pair or model as `sparkdesk list` shows it")
-    parser.add_argument("--unfinished", action="store_true", help="what conversions and downloads left behind")
+    parser.add_argument(
+        "--incomplete", "--unfinished", action="store_true", help="all interrupted downloads and conversions"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--json", action="store_true", help="print one JSON object; needs --yes")
 
@@ -29,11 +31,11 @@ def run(options: Namespace) -> int:
     from sparkdesk.library import read_library
     from sparkdesk.library.removal import plan_removal, plan_sweep, remove
 
-    if bool(options.name) == options.unfinished:
-        raise UsageError("Name what to remove, or give --unfinished.", "See: sparkdesk list.")
+    if bool(options.name) == options.incomplete:
+        raise UsageError("Name what to remove, or give --incomplete.", "See: sparkdesk list.")
     paths = user_paths()
     library = read_library(paths, read_settings(paths.settings_file))
-    removal = plan_sweep(library) if options.unfinished else plan_removal(library, options.name)
+    removal = plan_sweep(library) if options.incomplete else plan_removal(library, options.name)
     is_empty = not (removal.files or removal.folders)
     is_wanted = is_empty or options.yes or _asked(removal, is_json=options.json)
     if is_wanted:
@@ -52,14 +54,14 @@ def in_words(removal: "Removal") -> Iterator[str]:
     if removal.losers:
         yield f"Without it these pairs no longer work: {', '.join(removal.losers)}."
     for path in removal.kept:
-        yield f"{path} stays: remove it by that name if nothing else needs it."
+        yield f"{path} is kept; remove it by its path if nothing else needs it."
 
 
 def _asked(removal: "Removal", *, is_json: bool) -> bool:
     for line in in_words(removal):
         say(line)
     if is_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("Nothing was removed: this is no terminal to ask in.", "Give --yes to remove it.")
+        raise UsageError("Nothing was removed: not a terminal, so it cannot ask.", "Use --yes.")
     print("Remove? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in _YES
 
@@ -77,7 +79,7 @@ def _report(removal: "Removal", *, is_json: bool, is_empty: bool, is_done: bool)
             )
         )
     elif is_empty:
-        say("There is nothing to remove.")
+        say("Nothing to remove.")
     elif is_done:
         lost = f" These pairs no longer work: {', '.join(removal.losers)}." if removal.losers else ""
         say(f"Removed {removal.what}: {size_in_words(removal.freed_bytes)} freed.{lost}")

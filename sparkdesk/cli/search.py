@@ -29,7 +29,9 @@ _MOST_LOOKED_AT = 10
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("text", metavar="TEXT", help="part of a name, such as qwen3-8b; empty finds everything")
-    parser.add_argument("--fit", action="store_true", help="ask for sizes too, and say what fits into memory here")
+    parser.add_argument(
+        "--fit", action="store_true", help="also fetch sizes, and show what fits into this machine's memory"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.epilog = "Finds GGUF files of Qwen3 and Gemma 4, DSpark and DFlash drafts, and pairs of the catalogue."
 

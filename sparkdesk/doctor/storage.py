@@ -54,7 +54,7 @@ def _privacy(facts: Facts) -> Iterator[Check]:
 def _leftovers(facts: Facts) -> Iterator[Check]:
     if facts.leftover_bytes:
         text = f"conversions and downloads that broke off left {gigabytes(facts.leftover_bytes)}"
-        yield Check("leftovers", WARN, text, "sparkdesk remove --unfinished")
+        yield Check("leftovers", WARN, text, "sparkdesk remove --incomplete")
 
 
 def _hub(hub: HubFacts) -> Iterator[Check]:

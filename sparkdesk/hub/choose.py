@@ -66,7 +66,7 @@ def choose_gguf(repository: Repository, quantization: str = "", *, is_draft: boo
                 return choice
     if len(choices) == 1 and not quantization:
         return choices[0]
-    missing = f"{repository.name} has no {quantization.upper()}." if quantization else "Several files would do."
+    missing = f"{repository.name} has no {quantization.upper()}." if quantization else "Several files match."
     raise UsageError(missing, f"Choose with --quant: {offered(choices)}.")
 
 
@@ -78,7 +78,7 @@ def checkpoint_files(repository: Repository) -> tuple[HubFile, ...]:
         weights = [file for file in weights if file.path != "model.safetensors"]
     if "config.json" not in top or not weights:
         raise NotOnHub(
-            f"{repository.name} is no checkpoint: it has no config.json with model.safetensors beside it.",
+            f"{repository.name} is not a checkpoint: it has no config.json with model.safetensors beside it.",
             "Name a repository of GGUF files, or of safetensors.",
         )
     small = [file for path, file in top.items() if _CHECKPOINT.fullmatch(path)]

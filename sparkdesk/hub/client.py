@@ -115,15 +115,17 @@ class Hub:
             self._transport.ask("GET", self._address(repository, file), headers=headers) as answer,
         ):
             if answer.status == _RANGE_REFUSED and start:
-                raise RangeRefused(f"The hub does not go on with {file.name}; it is begun again.", "Try again later.")
+                raise RangeRefused(f"The hub cannot resume {file.name}; the download starts over.", "Try again later.")
             self._check(answer.status, answer.headers, repository.name, file.path)
             begins = _start(answer.headers) if answer.status == _PARTIAL_CONTENT else 0
             if begins not in (0, start):
-                raise RangeRefused(f"The hub sent another part of {file.name}; it is begun again.", "Try again later.")
+                raise RangeRefused(
+                    f"The hub sent the wrong part of {file.name}; the download starts over.", "Try again later."
+                )
             announced = answer.headers.get("Content-Length", "")
             if not answer.is_packed and _LENGTH.fullmatch(announced) and begins + int(announced) != file.size_bytes:
                 raise HubUnreachable(
-                    f"What came is not {file.name}: {begins + int(announced):,} bytes instead of {file.size_bytes:,}.",
+                    f"{file.name} has {begins + int(announced):,} bytes instead of the announced {file.size_bytes:,}.",
                     "A network's login page or a proxy may answer instead of the hub; try again later.",
                 )
             yield Body(begins, answer.body)
@@ -194,7 +196,7 @@ class Hub:
         try:
             yield
         except Stalled:
-            raise explain.unreachable(self.endpoint, reason="its answer does not get on") from None
+            raise explain.unreachable(self.endpoint, reason="the answer has stalled") from None
         except NoSense as error:
             raise DownloadError(
                 f"{self.endpoint} does not answer like a hub: {error}.",
@@ -203,7 +205,7 @@ class Hub:
         except httpx2.TransportError as error:
             raise explain.unreachable(self.endpoint, reason=_reason(error)) from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise DownloadError(f"The answer of {self.endpoint} makes no sense: {_reason(error)}.") from None
+            raise DownloadError(f"The answer of {self.endpoint} is invalid: {_reason(error)}.") from None
         except UnicodeError:
             raise DownloadError(
                 f"{self.endpoint} cannot be asked: the address or the access token has characters it may not have.",

@@ -43,7 +43,7 @@ def explain(refusal: Refusal, *, repository: str, page: str, has_token: bool, fi
 def unreachable(endpoint: str, *, reason: str) -> HubUnreachable:
     return HubUnreachable(
         f"{endpoint} cannot be reached: {reason}.",
-        "Check the network and, if they are set, HF_ENDPOINT and HTTPS_PROXY. What came through is kept.",
+        "Check the network and, if they are set, HF_ENDPOINT and HTTPS_PROXY. What was downloaded is kept.",
     )
 
 
@@ -54,10 +54,10 @@ def offline(what: str) -> HubUnreachable:
 
 
 def _gated(repository: str, *, page: str, has_token: bool) -> AccessRefused:
-    accept = f"Read and accept the licence at {page}"
-    login = "your account must have been given access" if has_token else "then log in: hf auth login"
+    accept = f"Accept the licence on its page, {page}"
+    login = "your account must have been granted access" if has_token else "then log in: hf auth login"
     return AccessRefused(
-        f"{repository} is gated: its makers give it only to accounts that accepted their licence.",
+        f"{repository} is gated.",
         f"{accept}; {login}.",
     )
 
@@ -70,16 +70,16 @@ def _missing(repository: str, *, has_token: bool) -> NotOnHub:
 def _busy(refusal: Refusal) -> HubBusy:
     if refusal.status == _TOO_MANY_REQUESTS:
         return HubBusy(
-            "The hub wants fewer requests from this address.",
+            "The hub is limiting requests from this address.",
             "Try again in a few minutes; what was downloaded is kept. Being logged in raises the limit: hf auth login.",
             refusal.wait_s,
         )
     return HubBusy(
-        f"The hub is in trouble (it answers {refusal.status}).",
+        f"The hub has an internal problem (status {refusal.status}).",
         "Try again later; what was downloaded is kept.",
         refusal.wait_s,
     )
 
 
 def _new_token() -> str:
-    return "Log in again with hf auth login, or set HF_TOKEN anew; without either, open models still download."
+    return "Log in again with hf auth login, or set a new HF_TOKEN. Public models need neither."

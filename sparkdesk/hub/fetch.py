@@ -106,8 +106,8 @@ class _Download:
         if not self._digest.is_right:
             self._partial.unlink(missing_ok=True)
             raise BrokenDownload(
-                f"{self._file.path} of {self._repository.name} arrived twice with other bytes than the hub announces.",
-                "A proxy or mirror may change it (see HF_ENDPOINT, HTTPS_PROXY); try again later.",
+                f"{self._file.path} of {self._repository.name} was downloaded twice, both times with a wrong checksum.",
+                "A proxy or mirror may be altering it (see HF_ENDPOINT, HTTPS_PROXY); try again later.",
             )
         os.replace(self._partial, self._blob)
 
@@ -160,7 +160,7 @@ class _Download:
 
 
 def _again(file: HubFile, *, had_some: bool) -> str:
-    whose = "what was there of it before" if had_some else "what came"
+    whose = "the part downloaded earlier" if had_some else "the download"
     return f"{file.name}: {whose} does not match its checksum. Downloading it once more from the start."
 
 
@@ -171,7 +171,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise DiskFull(
-                f"The disk of {folder} is full.", "Free some space and run the same command: it goes on from here."
+                f"The disk of {folder} is full.", "Free some space and run the same command to resume."
             ) from error
         raise DownloadError(
             f"{error.filename or folder} cannot be written: {error.strerror or error}.",

@@ -119,7 +119,7 @@ def _header(head: bytearray, file: HubFile) -> GgufFile | None:
     try:
         return read_head(bytes(head), Path(file.name), file.size_bytes) if head else None
     except ModelLoadError as error:
-        raise BrokenDownload(f"{file.path} on the hub is no GGUF file.", "Name another file.") from error
+        raise BrokenDownload(f"{file.path} on the hub is not a GGUF file.", "Name another file.") from error
 
 
 def _of_whole_file(path: Path) -> GgufFile | None:

@@ -65,7 +65,9 @@ def find_model(
     if isinstance(source, LocalSource):
         return _local(source.path)
     if source.quantization and quantization and source.quantization.upper() != quantization.upper():
-        raise UsageError(f"{given} asks for {source.quantization}, and --quant for {quantization}.", "Say it once.")
+        raise UsageError(
+            f"{given} asks for {source.quantization}, and --quant for {quantization}.", "Give it only once."
+        )
     repository = yield from lookup.repository(source.repository)
     if source.file:
         return _named_file(source, FileSelection(repository, repository.files))
@@ -81,7 +83,9 @@ def find_model(
 
 def _local(path: Path) -> ModelSource:
     if path.is_dir() and not (path / "config.json").is_file():
-        raise UsageError(f"{path} holds no config.json, so it is no checkpoint.", "Name a GGUF file or a checkpoint.")
+        raise UsageError(
+            f"{path} holds no config.json, so it is not a checkpoint.", "Name a GGUF file or a checkpoint."
+        )
     if path.is_dir():
         return ModelSource(CHECKPOINT, None, path)
     return ModelSource(GGUF, None, path, quantization_of(path.name) or _written_quantization(path))
@@ -100,6 +104,6 @@ def _named_file(source: HubSource, all_files: FileSelection) -> ModelSource:
     if not files:
         raise NotOnHub(
             f"{source.repository} has no file {source.file}.",
-            f"Leave the file away to have one chosen: {source.repository}.",
+            f"Leave out the file to have one chosen: {source.repository}.",
         )
     return ModelSource(GGUF, FileSelection(all_files.repository, files), quantization=quantization_of(source.file))

@@ -17,8 +17,8 @@ def find_begun(lookup: Lookup, repository: str, partial_name: str) -> Generator[
     file = next((file for file in found.files if file.digest == digest), None)
     if file is None:
         raise NotOnHub(
-            f"{repository} has changed since: the file that was begun is not in it any more.",
-            "Remove what was begun, and download the model again.",
+            f"{repository} has changed: the file of this download is no longer in it.",
+            "Remove the incomplete download, then download the model again.",
         )
     if not file.path.lower().endswith(".gguf"):
         return ModelSource(CHECKPOINT, FileSelection(found, checkpoint_files(found)))

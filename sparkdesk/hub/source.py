@@ -36,7 +36,7 @@ def read_source(given: str) -> LocalSource | HubSource:
     repository, file = "/".join(parts[:2]), "/".join(parts[2:])
     if not _NAME.fullmatch(repository) or (file and not file.endswith(".gguf")):
         raise UsageError(
-            f"{given!r} is neither a path here nor a repository's name.", "Names look like this: Qwen/Qwen3-8B-GGUF."
+            f"{given!r} is neither an existing path nor a repository name.", "Names look like this: Qwen/Qwen3-8B-GGUF."
         )
     return HubSource(repository, quantization, file)
 

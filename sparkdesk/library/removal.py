@@ -57,7 +57,9 @@ def plan_removal(library: Library, name: str) -> Removal:
 
 def plan_sweep(library: Library) -> Removal:
     """Of everything unfinished that nobody has written to lately."""
-    return _of_partials([each for each in library.partials if not each.is_in_use], "what was left unfinished")
+    return _of_partials(
+        [each for each in library.partials if not each.is_in_use], "incomplete downloads and conversions"
+    )
 
 
 def remove(removal: Removal) -> None:

@@ -94,7 +94,7 @@ def test_the_usual_quantization_is_taken_where_it_fits(client: HubClient, planni
     assert forecast is not None and forecast.fits and wanted.target_type == "Q4_K_M"
     (sentence,) = said
     assert sentence.startswith("Q4_K_M: ") and "to download" in sentence and "for 512 tokens" in sentence
-    assert "There is room for Q8_0, too." in sentence
+    assert "Q8_0 would fit, too." in sentence
     assert [each.quantization for each in forecast.options] == ["Q8_0", "Q4_K_M", "Q3_K_M"]
 
 
@@ -216,7 +216,7 @@ def test_a_cut_look_goes_on(client: HubClient, hub: Hub, tmp_path: Path) -> None
 def test_a_file_that_is_no_gguf_is_refused_before_gigabytes_come(client: HubClient, hub: Hub) -> None:
     hub.add("Maker/Wrong-GGUF", {"Wrong-Q4_K_M.gguf": b"<html>" * 1000})
     _, source = told(find_model(Lookup(client), "Maker/Wrong-GGUF"))
-    with pytest.raises(BrokenDownload, match="no GGUF"):
+    with pytest.raises(BrokenDownload, match="not a GGUF"):
         told(estimate(client, Selection(source, None, "Q4_K_M"), room=PLENTY, context_tokens=512))
 
 

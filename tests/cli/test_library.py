@@ -75,10 +75,10 @@ def test_leftovers_are_cleared(paths: Paths, capsys: pytest.CaptureFixture[str])
     left.write_bytes(b"1")
     os.utime(left, (1, 1))
     run(["list"])
-    assert "left over" in capsys.readouterr().out
+    assert "interrupted" in capsys.readouterr().out
     assert run(["remove", "--unfinished", "--yes"]) == 0 and not left.exists()
     assert run(["remove", "--unfinished"]) == 0
-    assert "nothing to remove" in capsys.readouterr().err
+    assert "Nothing to remove" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [(), ("T", "--unfinished")])

@@ -108,7 +108,7 @@ def test_a_healthy_machine_has_nothing_to_mend() -> None:
         (replace(HEALTHY, folders=(FolderFact(Path("/x"), False, 10**12),)), "folder", FAIL, "/x", "chown"),
         (replace(HEALTHY, settings_problem="x is wrong"), "settings", FAIL, "x is wrong", "Mend"),
         (replace(HEALTHY, missing_model_folders=("~/m",)), "settings", WARN, "~/m", "Mend"),
-        (replace(HEALTHY, leftover_bytes=10**9), "leftovers", WARN, "1.0 GB", "sparkdesk remove --unfinished"),
+        (replace(HEALTHY, leftover_bytes=10**9), "leftovers", WARN, "1.0 GB", "sparkdesk remove --incomplete"),
         (replace(HEALTHY, hub=replace(HUB, unreadable_token=Path("/t"))), "hub", WARN, "/t", "hf auth login"),
         (replace(HEALTHY, hub=replace(HUB, is_offline=True)), "hub", WARN, "HF_HUB_OFFLINE", "unset"),
         (replace(HEALTHY, widely_readable=(Path("/h h"),)), "privacy", WARN, "/h h", "chmod go-rwx '/h h'"),

@@ -134,7 +134,7 @@ class FakeShelf:
         return Contents(self.script.library, listed, self.script.catalogue_problem)
 
     def free(self) -> str:
-        return "12.0 GB on the card, 16.0 GB of memory"
+        return "12.0 GB on the GPU, 16.0 GB of memory"
 
     def fit(self, target: Model, draft: Model | None) -> Plan | None:
         beside = _draft() if draft is not None else None
@@ -183,7 +183,9 @@ class FakeShelf:
                 return Removal(what.path.name, files=(what.path,), freed_bytes=what.size_bytes)
             case None:
                 left = [each for each in self.script.library.partials if not each.is_in_use]
-                return Removal("what was left unfinished", files=tuple(each.path for each in left), freed_bytes=1)
+                return Removal(
+                    "incomplete downloads and conversions", files=tuple(each.path for each in left), freed_bytes=1
+                )
 
     def remove(self, removal: Removal) -> None:
         self.removed.append(removal)

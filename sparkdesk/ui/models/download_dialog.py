@@ -15,6 +15,7 @@ from textual.worker import Worker, WorkerState, get_current_worker
 from sparkdesk.builder.catalog_state import BuildJob
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Progress
+from sparkdesk.safe_text import safe_line
 from sparkdesk.sizes import size_in_words
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.models.messages import AskAdvanced, Asked, Refused
@@ -29,27 +30,30 @@ if TYPE_CHECKING:
 
 _ANY = "-"
 """The row that stands for whatever there is."""
-_UNKNOWN = "What it takes is not known before the download."
+_UNKNOWN = "Its memory needs are only known after the download."
 
 
 class DownloadScreen(ModalScreen[BuildJob | None]):
     """Answers with the order to be carried out; with None where the user left it at that."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Close", show=False, tooltip="Leave it", id="get.close"),
+        Binding("r", "retry", "Retry", show=False, tooltip="Ask the hub again", id="get.retry"),
+        Binding("escape", "leave", "Close", show=False, tooltip="Close without downloading", id="get.close"),
     ]
 
     def __init__(self, shelf: ModelManager, order: BuildJob, *, title: str, needs_target: bool = False) -> None:
         super().__init__()
         self._shelf, self._order, self._heading, self._needs_target = shelf, order, title, needs_target
         self.forecast: Forecast | None = None
+        self.is_refused = False
+        """The last question was not answered, and may be asked again."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static(self._heading, classes="title", markup=False)
+            yield Static(safe_line(self._heading), classes="title", markup=False)
             if self._needs_target:
                 yield Static(
-                    "Its target: a repository, a GGUF file or a checkpoint folder. Enter asks.", classes="lead"
+                    "Its target: a repository, GGUF file or checkpoint folder. Enter looks it up.", classes="lead"
                 )
                 yield Input(self._order.target, placeholder="Owner/Model")
             yield Static("", id="said", markup=False)
@@ -68,7 +72,14 @@ class DownloadScreen(ModalScreen[BuildJob | None]):
             self._order = replace(self._order, target=event.value.strip())
             self._begin()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.is_refused if action == "retry" else super().check_action(action, parameters)
+
+    def action_retry(self) -> None:
+        self._begin()
+
     def _begin(self) -> None:
+        self.is_refused = False
         self._say("Asking the hub …")
         self.ask(self._order)
 
@@ -101,7 +112,7 @@ class DownloadScreen(ModalScreen[BuildJob | None]):
         options.display = True
         if forecast is None:
             self._say(_UNKNOWN)
-            options.show((Row(_ANY, (f"Get {self._order.name}",), Bundled("")),))
+            options.show((Row(_ANY, (f"Download {self._order.name}",), Bundled("")),))
         else:
             download = size_in_words(forecast.download_bytes)
             self._say(f"{download} to download in {forecast.chosen.quantization}." if forecast.download_bytes else "")
@@ -112,7 +123,9 @@ class DownloadScreen(ModalScreen[BuildJob | None]):
 
     @on(Refused)
     def refuse(self, message: Refused) -> None:
-        self.query_one("#said", Static).update(f"✗ {message.cause} {message.hint}")
+        retry = "Enter retries" if self.query(Input) else f"{key_name(self, 'get.retry')} retries"
+        self.query_one("#said", Static).update(f"✗ {safe_line(message.cause)} {safe_line(message.hint)}  {retry}.")
+        self.is_refused = True
         self.query_one("#said").add_class("-bad")
         for field in self.query(Input):
             field.focus()
@@ -144,7 +157,7 @@ class DownloadScreen(ModalScreen[BuildJob | None]):
     def _say(self, text: str) -> None:
         said = self.query_one("#said", Static)
         said.remove_class("-bad")
-        said.update(text)
+        said.update(safe_line(text))
 
 
 def _offers(forecast: "Forecast") -> Iterator[Line]:
@@ -162,5 +175,5 @@ def _offers(forecast: "Forecast") -> Iterator[Line]:
 def _fit(forecast: "Forecast", option: "Option") -> str:
     if not option.plan.fits:
         return "too large"
-    words = "fits" if not option.plan.advice else f"{option.plan.gpu_layers} layers on the card"
-    return f"{words}, the usual one" if option == forecast.chosen else words
+    words = "fits" if not option.plan.advice else f"{option.plan.gpu_layers} layers on the GPU"
+    return f"{words} (default)" if option == forecast.chosen else words

@@ -48,23 +48,23 @@ def facts_of(row: Row, library: Library, *, plan: Plan | None, forecast: Forecas
             yield from _of_partial(partial)
         case Bundled(name):
             yield Fact("", name)
-            yield Fact("", "A very small pair that comes with SparkDesk: it needs no download and is there in seconds.")
+            yield Fact("", "A very small pair that comes with SparkDesk. No download; ready in seconds.")
 
 
 def fit_in_words(plan: Plan) -> str:
-    """ "fits with 8,192 tokens of context; 36 of 37 layers on the card"."""
+    """ "fits with 8,192 tokens of context; 36 of 37 layers on the GPU"."""
     context = f"{plan.context_tokens:,} tokens of context"
     takes = size_in_words(plan.need.total_bytes)
     if not plan.fits:
         free = size_in_words(max(plan.room.host_bytes, plan.room.gpu_bytes))
-        shorter = f" With {plan.shorter_context:,} tokens it would." if plan.shorter_context else ""
-        return f"does not fit with {context}: it takes {takes}, and {free} are free.{shorter}"
+        shorter = f" It would with {plan.shorter_context:,} tokens." if plan.shorter_context else ""
+        return f"does not fit with {context}: needs {takes}, {free} free.{shorter}"
     if not plan.room.has_gpu:
         return f"fits with {context}, in {takes} of memory"
     if not plan.advice:
-        return f"fits with {context}; all of it on the card, in {takes}"
-    shorter = f"; with {plan.shorter_context:,} tokens all of them" if plan.shorter_context else ""
-    return f"fits with {context}; {plan.gpu_layers} layers on the card{shorter}"
+        return f"fits with {context}, entirely on the GPU, in {takes}"
+    shorter = f"; all of them with {plan.shorter_context:,} tokens" if plan.shorter_context else ""
+    return f"fits with {context}; {plan.gpu_layers} layers on the GPU{shorter}"
 
 
 def _trouble(row: Row) -> Iterator[Fact]:
@@ -91,11 +91,11 @@ def _of_model(model: Model, plan: Plan | None, library: Library) -> Iterator[Fac
         yield from _about(model)
     fitting = [pair.target.name for pair in library.pairs_with(model) if pair.draft == model and pair.target]
     if model.role == "draft" and model.is_usable:
-        yield Fact("fits", ", ".join(dict.fromkeys(fitting)) or "no target here")
+        yield Fact("fits", ", ".join(dict.fromkeys(fitting)) or "no installed target")
     elif model.role == "target" and model.is_usable and not library.pairs_with(model):
-        yield Fact("draft", "none here fits it: it can chat without speculation")
+        yield Fact("draft", "none installed; chats without speculation")
     if model.same_as is not None:
-        yield Fact("twice", f"the same bytes lie in {model.same_as}")
+        yield Fact("duplicate", f"of {model.same_as}")
     for file in model.files:
         yield Fact("file", str(file))
 
@@ -135,7 +135,7 @@ def _of_entry(listed: Listed, forecast: Forecast | None) -> Iterator[Fact]:
     if forecast is not None:
         yield Fact("fit", forecast.in_words(), is_bad=not forecast.fits)
     elif listed.state != READY:
-        yield Fact("get", "Enter asks the hub what it takes, and lets you choose the quantization.")
+        yield Fact("get", "Enter asks the hub for sizes and lets you choose the quantization.")
     yield Fact("name", f"{entry.name} · {_KINDS[entry.kind == RELEASED]}")
     for role, model in (("target", entry.target), ("draft", entry.draft)):
         yield Fact(role, " · ".join(filter(None, (_source(model), model.licence and f"licence {model.licence}"))))
@@ -155,11 +155,11 @@ def _of_hit(hit: Hit, forecast: Forecast | None) -> Iterator[Fact]:
     if forecast is not None:
         yield Fact("fit", forecast.in_words(), is_bad=not forecast.fits)
     if hit.role == DRAFT_HIT:
-        yield Fact("draft", "Enter builds a pair with it and its target.")
+        yield Fact("draft", "Enter builds a pair from it and its target.")
     else:
-        yield Fact("target", "Enter asks what it takes, and downloads it.")
+        yield Fact("target", "Enter shows what it needs, then downloads it.")
     if hit.model.is_gated:
-        yield Fact("gated", "Its makers give it only to accounts that accepted their licence: hf auth login.")
+        yield Fact("gated", "Accept the licence on its page on the hub, then run: hf auth login.")
     base = [tag.rpartition(":")[2] for tag in hit.model.tags if tag.startswith("base_model:")]
     if base:
         yield Fact("made from", ", ".join(dict.fromkeys(base)))
@@ -171,10 +171,10 @@ def _of_hit(hit: Hit, forecast: Forecast | None) -> Iterator[Fact]:
 def _of_partial(partial: Partial) -> Iterator[Fact]:
     yield Fact("", name_of(partial))
     if partial.is_in_use:
-        yield Fact("state", "somebody is writing to it just now")
+        yield Fact("state", "in progress: another program is writing to it")
     elif partial.path.name.endswith(PARTIAL_SUFFIX):
-        yield Fact("state", "a download that was cut: Enter goes on with it, Del clears it")
+        yield Fact("state", "an interrupted download: Enter resumes it, Del removes it")
     else:
-        yield Fact("state", "left over from a conversion: Del clears it; building the pair again starts it anew")
+        yield Fact("state", "left by an interrupted conversion: Del removes it; building the pair again starts over")
     yield Fact("size", size_in_words(partial.size_bytes))
     yield Fact("file", str(partial.path))

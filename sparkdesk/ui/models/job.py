@@ -4,19 +4,20 @@ from dataclasses import dataclass, replace
 
 from sparkdesk.builder.catalog_state import BuildJob, JobResult
 from sparkdesk.events import Notice, Progress, Report
+from sparkdesk.safe_text import safe_line
 
-STEPS = ("look", "download", "convert", "quantize", "try")
+STEPS = ("check", "download", "convert", "quantize", "test")
 _STEP_OF = {
-    "Looking": "look",
-    "Asking": "look",
+    "Looking": "check",
+    "Asking": "check",
     "Waiting": "download",
     "Downloading": "download",
     "Checking": "download",
     "Converting": "convert",
     "Quantizing": "quantize",
-    "Loading": "try",
-    "Warming": "try",
-    "Trying": "try",
+    "Loading": "test",
+    "Warming": "test",
+    "Trying": "test",
 }
 RUNNING, DONE, FAILED, STOPPED = "running", "done", "failed", "stopped"
 _MOST_NOTICES = 12
@@ -47,16 +48,16 @@ class Work:
 
     def after(self, event: Report) -> "Work":
         if isinstance(event, Notice):
-            return replace(self, notices=(*self.notices, event.text)[-_MOST_NOTICES:])
+            return replace(self, notices=(*self.notices, safe_line(event.text))[-_MOST_NOTICES:])
         step = _STEP_OF.get(event.step.partition(" ")[0], self.step)
         steps = self.steps if not step or step in self.steps[-1:] else (*self.steps, step)
-        return replace(self, steps=steps, progress=event)
+        return replace(self, steps=steps, progress=replace(event, step=safe_line(event.step)))
 
     def done(self, got: JobResult) -> "Work":
         return replace(self, state=DONE, got=got, progress=None)
 
     def failed(self, cause: str, hint: str) -> "Work":
-        return replace(self, state=FAILED, cause=cause, hint=hint)
+        return replace(self, state=FAILED, cause=safe_line(cause), hint=safe_line(hint))
 
     def stopped(self) -> "Work":
         return replace(self, state=STOPPED)
@@ -72,4 +73,4 @@ class Work:
         if not self.is_running:
             return ""
         percent = f" {100 * self.fraction:.0f} %" if self.fraction is not None else " …"
-        return f"{self.order.name}: {self.step or 'begin'}{percent}"
+        return f"{self.order.name}: {self.step or 'starting'}{percent}"

@@ -37,10 +37,12 @@ def _lines(work: Work, width: int, keys: str) -> Iterator[Content]:
         return
     if work.state == FAILED:
         yield Content.assemble(("✗ ", "$error"), (f"{name}: {work.cause}", "bold"), f" {work.hint}")
-        yield Content.styled("What came so far is kept.  " + keys, "$spark-quiet")
+        yield Content.styled("What was downloaded is kept.  " + keys, "$spark-quiet")
         return
     if work.state == STOPPED:
-        yield Content.assemble(("■ ", "$warning"), (f"{name}: stopped. What came so far is kept.", "bold"), f"  {keys}")
+        yield Content.assemble(
+            ("■ ", "$warning"), (f"{name}: stopped. What was downloaded is kept.", "bold"), f"  {keys}"
+        )
         return
     yield Content.assemble(("▸ ", "$primary"), (f"{name}  ", "bold"), (f"{keys}   ", "$spark-quiet"), *_steps(work))
     if work.progress is None:
@@ -48,7 +50,7 @@ def _lines(work: Work, width: int, keys: str) -> Iterator[Content]:
         return
     yield _bar(work.progress, work.progress.step.removeprefix("Downloading "), width, _amounts(work.progress, width))
     if work.progress.whole is not None:
-        yield _bar(work.progress.whole, "In all", width, _amounts(work.progress.whole, _ROOM_FOR_LONG))
+        yield _bar(work.progress.whole, "Total", width, _amounts(work.progress.whole, _ROOM_FOR_LONG))
     elif work.notices:
         yield Content.styled("  " + shortened(work.notices[-1], width - 2), "$spark-quiet")
 

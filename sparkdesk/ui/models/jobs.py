@@ -26,9 +26,9 @@ Start = Callable[[], Journey[JobResult]]
 
 class WorkingScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "stop_work", "Stop", tooltip="Stop the download; what came is kept", id="models.stop"),
-        Binding("c", "again", "Go on", show=False, tooltip="Go on with what was stopped or failed", id="models.again"),
-        Binding("o", "open_got", "Open it", show=False, tooltip="Open the pair that is ready", id="models.open"),
+        Binding("s", "stop_work", "Stop", tooltip="Stop the download; what was downloaded is kept", id="models.stop"),
+        Binding("c", "again", "Resume", show=False, tooltip="Resume what was stopped or failed", id="models.again"),
+        Binding("o", "open_got", "Open", show=False, tooltip="Open the pair that is ready", id="models.open"),
     ]
 
     job: reactive[Work | None] = reactive(None)
@@ -55,7 +55,7 @@ class WorkingScreen(Screen[None]):
         if self.job is not None and self.job.is_running:
             if order.name != self.job.order.name and all(order.name != waiting.name for waiting, _ in self._waiting):
                 self._waiting.append((order, start))
-            self.notify(f"{order.name} comes when {self.job.order.name} is through.", markup=False)
+            self.notify(f"{order.name} is queued after {self.job.order.name}.", markup=False)
             self._tell()
             return
         self._begun = (order, start)
@@ -145,5 +145,5 @@ class WorkingScreen(Screen[None]):
             return f"{key_name(self, 'models.stop')} stops{waiting}"
         if self.job.state == DONE:
             opens = self.job.got is not None and bool(self.job.got.opens)
-            return f"{key_name(self, 'models.open')} opens it" if opens else ""
-        return f"{key_name(self, 'models.again')} goes on"
+            return f"{key_name(self, 'models.open')} opens the pair" if opens else ""
+        return f"{key_name(self, 'models.again')} resumes"

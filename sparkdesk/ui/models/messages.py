@@ -67,6 +67,8 @@ class Refused(Message):
 
     cause: str
     hint: str
+    retry: str = ""
+    """Which key asks again; empty where none does."""
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """What is known of the chosen model, in lines with a label before each."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from textwrap import wrap
 
 from textual import events
@@ -9,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.models.facts import Fact
 
 _LABEL = 10
@@ -26,7 +28,7 @@ class ModelDetails(VerticalScroll):
         yield Static()
 
     def show(self, facts: Iterable[Fact]) -> None:
-        self._facts = tuple(facts)
+        self._facts = tuple(replace(fact, text=safe_line(fact.text)) for fact in facts)
         self._redraw()
 
     def on_resize(self, event: events.Resize) -> None:

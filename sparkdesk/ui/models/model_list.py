@@ -1,6 +1,7 @@
 """A list of models: rows in columns, headings between them, and the row that is chosen."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -9,6 +10,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from sparkdesk.safe_text import safe_line
 from sparkdesk.sizes import shortened
 from sparkdesk.ui.models.rows import Heading, Line, Remark, Row
 
@@ -39,7 +41,7 @@ class ModelList(OptionList):
         return next((line for line in self._listed if isinstance(line, Row) and line.key == key), None)
 
     def show(self, lines: Iterable[Line]) -> None:
-        self._listed = tuple(lines)
+        self._listed = tuple(_safe(line) for line in lines)
         self._redraw()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -61,6 +63,15 @@ class ModelList(OptionList):
         """The row of that key, or else the first one."""
         same = self.row(key)
         self.highlighted = self._listed.index(same) if same is not None else next(iter(rows), None)
+
+
+def _safe(line: Line) -> Line:
+    """Names come from files and from the hub."""
+    match line:
+        case Remark(text):
+            return Remark(safe_line(text))
+        case Row() | Heading():
+            return replace(line, cells=tuple(safe_line(cell) for cell in line.cells))
 
 
 def _option(line: Line, widths: Sequence[int]) -> Option:

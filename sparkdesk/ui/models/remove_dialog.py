@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from sparkdesk.library.removal import Removal
+from sparkdesk.safe_text import safe_line
 from sparkdesk.sizes import size_in_words
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.shared.choice import Choice
@@ -30,13 +31,13 @@ class RemoveScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog"):
-            yield Static(f"Remove {self._removal.what}?", classes="title", markup=False)
+            yield Static(f"Remove {safe_line(self._removal.what)}?", classes="title", markup=False)
             yield Static(Content("\n").join(_lines(self._removal)))
             yield Choice(
-                f"{key_name(self, 'remove.yes')} removes it, {size_in_words(self._removal.freed_bytes)} freed",
+                f"{key_name(self, 'remove.yes')} removes it and frees {size_in_words(self._removal.freed_bytes)}",
                 "answer(True)",
             )
-            yield Choice(f"{key_name(self, 'remove.no')} keeps it", "answer(False)")
+            yield Choice(f"{key_name(self, 'remove.no')} cancels", "answer(False)")
 
     def action_answer(self, is_yes: bool) -> None:
         self.dismiss(is_yes)
@@ -45,12 +46,14 @@ class RemoveScreen(ModalScreen[bool]):
 def _lines(removal: Removal) -> Iterator[Content]:
     paths = (*removal.folders, *removal.files)
     for path in paths[:_MOST_PATHS]:
-        yield Content.styled(str(path), "$spark-quiet")
+        yield Content.styled(safe_line(str(path)), "$spark-quiet")
     if len(paths) > _MOST_PATHS:
         yield Content.styled(f"and {len(paths) - _MOST_PATHS} more files", "$spark-quiet")
     for owner in removal.outside:
         yield Content.styled(f"This is in {owner}.", "$warning")
     if removal.losers:
-        yield Content.styled(f"Without it these pairs no longer work: {', '.join(removal.losers)}.", "$error")
+        yield Content.styled(
+            f"Without it these pairs no longer work: {safe_line(', '.join(removal.losers))}.", "$error"
+        )
     for path in removal.kept:
-        yield Content(f"{path} stays: it lies elsewhere and can be removed by itself.")
+        yield Content(f"{safe_line(str(path))} is kept: it is in another folder and can be removed separately.")

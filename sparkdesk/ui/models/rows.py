@@ -15,8 +15,8 @@ from sparkdesk.sizes import day_in_words, parameters_in_words, size_in_words
 if TYPE_CHECKING:
     from sparkdesk.builder.estimate import Forecast
 
-HERE, CATALOGUE, SEARCH, UNFINISHED = "here", "catalogue", "search", "unfinished"
-SECTIONS = {HERE: "Here", CATALOGUE: "Catalogue", SEARCH: "Search", UNFINISHED: "Unfinished"}
+INSTALLED, CATALOGUE, SEARCH, INCOMPLETE = "installed", "catalogue", "search", "incomplete"
+SECTIONS = {INSTALLED: "Installed", CATALOGUE: "Catalogue", SEARCH: "Search", INCOMPLETE: "Incomplete"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Remark:
 Line = Row | Heading | Remark
 
 
-def rows_here(contents: Contents, *, bundled: str, now_s: float) -> Iterator[Line]:
+def rows_installed(contents: Contents, *, bundled: str, now_s: float) -> Iterator[Line]:
     library = contents.library
     built = [pair for pair in library.pairs if pair.is_built]
     yield Heading(("Pairs", "quantization", "size", "used", ""))
@@ -64,7 +64,7 @@ def rows_here(contents: Contents, *, bundled: str, now_s: float) -> Iterator[Lin
     for pair in sorted(built, key=lambda pair: -pair.last_used_s):
         yield _pair(pair, bundled=bundled, now_s=now_s)
     if not any(not is_bundled(pair, bundled) for pair in built):
-        yield Remark("No pair of your own yet: Right shows the catalogue, Enter there gets one.")
+        yield Remark("No pairs of your own yet. Press → for the catalogue, then Enter to download one.")
     yield from _models("Targets", TARGET, library, now_s)
     yield from _models("Drafts", DRAFT, library, now_s)
     unusable = [model for model in library.models if not model.is_usable]
@@ -76,7 +76,7 @@ def rows_here(contents: Contents, *, bundled: str, now_s: float) -> Iterator[Lin
 
 
 def rows_of_catalogue(contents: Contents, asked: dict[str, Forecast | None]) -> Iterator[Line]:
-    yield Heading(("Pair", "licences", "to download", "state"))
+    yield Heading(("Pair", "licences", "size", "state"))
     for listed in contents.catalogue:
         entry, forecast = listed.entry, asked.get(listed.entry.name)
         size = size_in_words(forecast.download_bytes) if forecast is not None and forecast.download_bytes else ""
@@ -86,10 +86,12 @@ def rows_of_catalogue(contents: Contents, asked: dict[str, Forecast | None]) -> 
 
 def rows_of_hits(hits: Sequence[Hit] | None, text: str) -> Iterator[Line]:
     if hits is None:
-        yield Remark("Write a part of a name above, such as qwen3-8b, and press Enter. What can be run here is shown.")
+        yield Remark(
+            "Type part of a name above, such as qwen3-8b, and press Enter. Only models SparkDesk can run are listed."
+        )
         return
     if not hits:
-        yield Remark(f"The hub has nothing called “{text}” that SparkDesk can run.")
+        yield Remark(f"No matches for “{text}” among the models SparkDesk can run.")
         return
     yield Heading(("Repository", "", "downloads", ""))
     for hit in hits:
@@ -98,13 +100,13 @@ def rows_of_hits(hits: Sequence[Hit] | None, text: str) -> Iterator[Line]:
         yield Row(f"hit {hit.model.name}", cells, hit)
 
 
-def rows_unfinished(library: Library) -> Iterator[Line]:
+def rows_incomplete(library: Library) -> Iterator[Line]:
     if not library.partials:
-        yield Remark("Nothing is unfinished. What is cut or cancelled is listed here, to be gone on with or cleared.")
+        yield Remark("No incomplete downloads. Interrupted ones appear here, to be resumed or removed.")
         return
     yield Heading(("File", "", "size", "state"))
     for partial in library.partials:
-        state = "being written" if partial.is_in_use else "left over"
+        state = "in progress" if partial.is_in_use else "interrupted"
         yield Row(f"partial {partial.path}", (name_of(partial), "", size_in_words(partial.size_bytes), state), partial)
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
@@ -17,8 +17,10 @@ from sparkdesk.errors import SparkDeskError
 from sparkdesk.hub.search import DRAFT as DRAFT_HIT
 from sparkdesk.hub.search import Hit
 from sparkdesk.library.model import Model, Pair, Partial
+from sparkdesk.safe_text import safe_line
 from sparkdesk.sizes import size_in_words
 from sparkdesk.ui import messages
+from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.models import messages as reports
 from sparkdesk.ui.models.facts import facts_of
 from sparkdesk.ui.models.job_panel import JobPanel
@@ -27,18 +29,18 @@ from sparkdesk.ui.models.model_details import ModelDetails
 from sparkdesk.ui.models.model_list import ModelList
 from sparkdesk.ui.models.protocol import ModelManager
 from sparkdesk.ui.models.rows import (
-    HERE,
+    INCOMPLETE,
+    INSTALLED,
     SEARCH,
     SECTIONS,
-    UNFINISHED,
     Line,
     Row,
     opened_by,
     path_of,
-    rows_here,
+    rows_incomplete,
+    rows_installed,
     rows_of_catalogue,
     rows_of_hits,
-    rows_unfinished,
 )
 from sparkdesk.ui.models.sections import Sections
 from sparkdesk.ui.shared.background import BUG_HINT, unexpected
@@ -63,15 +65,23 @@ class ModelsScreen(WorkingScreen):
             for number, (key, name) in enumerate(SECTIONS.items(), 1)
         ),
         Binding("slash", "search", "Search", tooltip="Search the hub", id="models.search"),
-        Binding("g", "get", "Get", show=False, tooltip="Get it in a quantization of your choice", id="models.get"),
-        Binding("delete,d", "remove", "Remove", tooltip="Remove it, after a question", id="models.remove"),
-        Binding("a", "clear", "Clear all", tooltip="Remove everything left over", id="models.clear"),
+        Binding(
+            "g", "get", "Download", show=False, tooltip="Download it in a quantization of your choice", id="models.get"
+        ),
+        Binding("delete,d", "remove", "Remove", tooltip="Remove it (asks first)", id="models.remove"),
+        Binding("a", "clear", "Remove all", tooltip="Remove all interrupted downloads (asks first)", id="models.clear"),
         Binding("y", "copy_path", "Copy path", tooltip="Copy the path of its file or folder", id="models.copy"),
-        Binding("r", "read", "Look again", show=False, tooltip="Read the lists again", id="models.read"),
-        Binding("escape", "app.go_back", "Chat", tooltip="Back to the chat; a build goes on", id="models.back"),
+        Binding("r", "read", "Refresh", show=False, tooltip="Read the lists again", id="models.read"),
+        Binding(
+            "escape",
+            "leave",
+            "Chat",
+            tooltip="Leave the search field, or go back to the chat; builds continue",
+            id="models.back",
+        ),
     ]
 
-    section: reactive[str] = reactive(HERE, init=False)
+    section: reactive[str] = reactive(INSTALLED, init=False)
 
     def __init__(self, shelf: ModelManager) -> None:
         super().__init__(shelf)
@@ -86,7 +96,7 @@ class ModelsScreen(WorkingScreen):
             yield Static("✦ Models", classes="title")
             yield Sections(SECTIONS)
             yield Static("", id="free")
-        yield Input(placeholder="A part of a name, such as qwen3-8b; Enter searches the hub", id="text")
+        yield Input(placeholder="Part of a name, such as qwen3-8b; Enter searches the hub", id="text")
         with Container(id="shelf"):
             yield ModelList()
             yield ModelDetails()
@@ -116,6 +126,13 @@ class ModelsScreen(WorkingScreen):
             self.query_one(ModelList).focus()
         self.refresh_bindings()
 
+    async def action_leave(self) -> None:
+        """Out of the field first: from the list, all keys work again."""
+        if self.query_one("#text").has_focus:
+            self.query_one(ModelList).focus()
+        else:
+            await self.app.run_action("go_back")
+
     @on(Sections.Asked)
     def show_section(self, message: Sections.Asked) -> None:
         self.section = message.key
@@ -136,7 +153,8 @@ class ModelsScreen(WorkingScreen):
         try:
             self.post_message(reports.ContentsRead(self.shelf.contents(), self.shelf.free()))
         except SparkDeskError as error:
-            self.post_message(reports.Refused(error.message, error.hint))
+            retry = f"{key_name(self, 'models.read')} retries"
+            self.post_message(reports.Refused(error.message, error.hint, retry=retry))
 
     @on(reports.ContentsRead)
     def take_contents(self, message: reports.ContentsRead) -> None:
@@ -145,7 +163,7 @@ class ModelsScreen(WorkingScreen):
         self.query_one("#free", Static).update(f"{message.free} free" if message.free else "")
         self.show_list()
         if message.contents.problem:
-            self.query_one(Banner).warn(message.contents.problem, "The catalogue without it is shown.", "")
+            self.query_one(Banner).warn(message.contents.problem, "Showing the built-in catalogue only.", "")
 
     def show_list(self) -> None:
         self.query_one(ModelList).show(self._lines())
@@ -155,15 +173,15 @@ class ModelsScreen(WorkingScreen):
         if self.contents is None:
             return ()
         match self.section:
-            case "here":
-                return rows_here(self.contents, bundled=self.shelf.bundled, now_s=time.time())
+            case "installed":
+                return rows_installed(self.contents, bundled=self.shelf.bundled, now_s=time.time())
             case "catalogue":
                 return rows_of_catalogue(self.contents, self.asked)
             case "search":
                 text, hits = self._hits if self._hits is not None else ("", None)
                 return rows_of_hits(hits, text)
             case _:
-                return rows_unfinished(self.contents.library)
+                return rows_incomplete(self.contents.library)
 
     # The chosen row
 
@@ -212,7 +230,7 @@ class ModelsScreen(WorkingScreen):
                 return item is not None and path_of(item) is not None
             case "clear":
                 has_any = self.contents is not None and bool(self.contents.library.partials)
-                return self.section == UNFINISHED and has_any
+                return self.section == INCOMPLETE and has_any
         return super().check_action(action, parameters)
 
     @on(OptionList.OptionSelected)
@@ -228,7 +246,7 @@ class ModelsScreen(WorkingScreen):
         elif isinstance(row.item, Partial):
             self.resume(row.item, row.cells[0])
         else:
-            self.query_one(Banner).warn(row.trouble or "A draft alone cannot chat.", _way_out(row), "")
+            self.query_one(Banner).warn(row.trouble or "A draft cannot chat on its own.", _way_out(row), "")
 
     def action_get(self) -> None:
         from sparkdesk.ui.models.download_dialog import DownloadScreen
@@ -249,6 +267,11 @@ class ModelsScreen(WorkingScreen):
 
         self.app.push_screen(screen, answer)
 
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "down" and self.query_one("#text").has_focus:
+            self.query_one(ModelList).focus()
+            event.stop()
+
     @on(Input.Submitted, "#text")
     def begin_search(self, event: Input.Submitted) -> None:
         self.query_one(Banner).tell("Searching the hub …")
@@ -260,7 +283,7 @@ class ModelsScreen(WorkingScreen):
         try:
             hits = hear(self.shelf.search(text), lambda event: None, lambda: worker.is_cancelled)
         except SparkDeskError as error:
-            self.post_message(reports.Refused(error.message, error.hint))
+            self.post_message(reports.Refused(error.message, error.hint, retry="Enter in the search field retries"))
         else:
             if hits is not None:
                 self.post_message(reports.HitsFound(text, hits))
@@ -278,7 +301,7 @@ class ModelsScreen(WorkingScreen):
         path = path_of(self.chosen.item) if self.chosen is not None else None
         if path is not None:
             self.app.copy_to_clipboard(str(path))
-            self.notify(f"Copied {path}", timeout=3, markup=False)
+            self.notify(f"Copied {safe_line(str(path))}", timeout=3, markup=False)
 
     # Removing
 
@@ -303,7 +326,7 @@ class ModelsScreen(WorkingScreen):
 
         removal = message.removal
         if not (removal.files or removal.folders):
-            self.query_one(Banner).tell("There is nothing to remove: what is being written stays.")
+            self.query_one(Banner).tell("Nothing to remove: downloads in progress are kept.")
             return
 
         def answer(is_yes: bool | None) -> None:
@@ -330,7 +353,7 @@ class ModelsScreen(WorkingScreen):
 
     @on(reports.Refused)
     def refuse(self, message: reports.Refused) -> None:
-        self.query_one(Banner).warn(message.cause, message.hint, "")
+        self.query_one(Banner).warn(message.cause, message.hint, message.retry)
 
     @on(Worker.StateChanged)
     def show_surprise(self, event: Worker.StateChanged) -> None:
@@ -354,10 +377,10 @@ def _to_load(row: Row) -> tuple[Model | None, Model | None]:
 
 def _order(item: Listed | Hit) -> tuple[BuildJob, str]:
     if isinstance(item, Listed):
-        return BuildJob(item.entry.name), f"Get {item.entry.title}: target and draft"
+        return BuildJob(item.entry.name), f"Download {item.entry.title}: target and draft"
     name = item.model.name
     if item.role != DRAFT_HIT:
-        return BuildJob(name, is_pair=False), f"Get {name}"
+        return BuildJob(name, is_pair=False), f"Download {name}"
     base = (tag.rpartition(":")[2] for tag in item.model.tags if tag.startswith("base_model:"))
     return BuildJob(_pair_name(name), draft=name, target=next(base, "")), f"Build a pair with {name}"
 

@@ -3,14 +3,16 @@
 from textual.content import Content
 from textual.widgets import Static
 
+from sparkdesk.safe_text import safe_line
+
 
 class Banner(Static):
     """Hidden until there is something to say."""
 
     def warn(self, cause: str, hint: str, key: str) -> None:
-        parts: list[str | tuple[str, str]] = [("✗ ", "bold $error"), (cause, "bold")]
+        parts: list[str | tuple[str, str]] = [("✗ ", "bold $error"), (safe_line(cause), "bold")]
         if hint:
-            parts.append(f" {hint}")
+            parts.append(f" {safe_line(hint)}")
         if key:
             parts.append(("  " + key, "bold $primary"))
         self.update(Content.assemble(*parts))
@@ -18,7 +20,7 @@ class Banner(Static):
 
     def tell(self, text: str) -> None:
         """Something is under way."""
-        self.update(Content.assemble(("▸ ", "bold $primary"), text))
+        self.update(Content.assemble(("▸ ", "bold $primary"), safe_line(text)))
         self.display = True
 
     def follow(self, step: Content) -> None:

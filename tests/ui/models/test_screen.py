@@ -10,11 +10,15 @@ from sparkdesk.builder.catalog_state import BuildJob
 from sparkdesk.errors import AccessRefused, DiskFull, EngineError, HubUnreachable
 from sparkdesk.fit import FreeMemory
 from sparkdesk.library.model import Library
+from sparkdesk.safe_text import safe_line
 from sparkdesk.sizes import size_in_words
 from sparkdesk.ui.chat.screen import ChatScreen
 from sparkdesk.ui.models.download_dialog import DownloadScreen
+from sparkdesk.ui.models.facts import Fact
+from sparkdesk.ui.models.model_details import _lines
 from sparkdesk.ui.models.model_list import ModelList
 from sparkdesk.ui.models.remove_dialog import RemoveScreen
+from sparkdesk.ui.models.rows import Bundled, Remark, Row
 from sparkdesk.ui.models.screen import ModelsScreen
 from sparkdesk.ui.models.sections import Sections
 from sparkdesk.ui.shared.banner import Banner
@@ -106,7 +110,7 @@ async def test_the_chosen_pair_is_described_and_whether_it_fits(size: tuple[int,
 async def test_a_small_card_takes_some_of_the_layers() -> None:
     async with at_models(ShelfScript(room=FreeMemory(32 * GB, 6 * GB))) as sitting:
         await choose(sitting, "pair /m/qwen3-8b")
-        await sitting.until(lambda: "layers on the card" in " ".join(sitting.picture().split()))
+        await sitting.until(lambda: "layers on the GPU" in " ".join(sitting.picture().split()))
 
 
 async def test_what_does_not_fit_is_told_with_what_would() -> None:
@@ -118,11 +122,11 @@ async def test_what_does_not_fit_is_told_with_what_would() -> None:
 async def test_a_machine_without_pairs_says_what_to_do_next() -> None:
     async with at_models(ShelfScript(library=Library())) as sitting:
         shown = sitting.picture()
-        assert "Spark Tiny" in shown and "No pair of your own yet" in shown and "catalogue" in shown
+        assert "Spark Tiny" in shown and "No pairs of your own yet" in shown and "catalogue" in shown
         await sitting.pilot.press("4")
-        assert "Nothing is unfinished" in sitting.picture()
+        assert "No incomplete downloads" in sitting.picture()
         await sitting.pilot.press("3")
-        assert "Write a part of a name" in sitting.picture()
+        assert "Type part of a name" in sitting.picture()
 
 
 async def test_sections_turn_by_arrow_by_number_and_by_mouse() -> None:
@@ -130,9 +134,9 @@ async def test_sections_turn_by_arrow_by_number_and_by_mouse() -> None:
         await sitting.pilot.press("right")
         assert models(sitting).section == "catalogue"
         await sitting.pilot.press("left", "left")
-        assert models(sitting).section == "unfinished"
+        assert models(sitting).section == "incomplete"
         await sitting.pilot.press("1")
-        assert models(sitting).section == "here"
+        assert models(sitting).section == "installed"
         await sitting.pilot.click(models(sitting).query_one(Sections).children[1])
         assert models(sitting).section == "catalogue"
 
@@ -160,7 +164,7 @@ async def test_a_draft_alone_cannot_be_opened_and_says_so() -> None:
     async with at_models() as sitting:
         await choose(sitting, "model /m/Qwen3-8B-DSpark-Q8_0.gguf")
         await sitting.pilot.press("enter")
-        assert "A draft alone cannot chat." in trouble(sitting) and not sitting.backend.switches
+        assert "A draft cannot chat on its own." in trouble(sitting) and not sitting.backend.switches
 
 
 # Getting
@@ -171,7 +175,7 @@ async def test_a_pair_is_got_in_a_quantization_of_choice() -> None:
         await sitting.pilot.press("2")
         await choose(sitting, "entry qwen3-4b")
         await sitting.pilot.press("enter")
-        await sitting.until(lambda: "the usual one" in sitting.picture())
+        await sitting.until(lambda: "(default)" in sitting.picture())
         shown = sitting.picture()
         assert "9.7 GB to download" in shown and "Q8_0" in shown and size_in_words(_needed("Q8_0")) in shown
         await sitting.pilot.press("up", "enter")
@@ -193,13 +197,13 @@ async def test_a_build_shows_each_file_all_files_rate_and_steps(size: tuple[int,
     async with at_models(ShelfScript(is_gated=True), size=size) as sitting:
         await order(sitting)
         shelf(sitting).let(5)
-        await sitting.until(lambda: "In all" in sitting.picture())
+        await sitting.until(lambda: "Total" in sitting.picture())
         shown = sitting.picture().replace("\u00a0", " ")
-        for words in ("qwen3-4b", "▸ download", "· convert", "· try", "48 MB/s", "left", "s stops"):
+        for words in ("qwen3-4b", "▸ download", "· convert", "· test", "48 MB/s", "left", "s stops"):
             assert words in shown
         shelf(sitting).let(100)
         await sitting.until(lambda: "qwen3-4b is ready." in sitting.picture())
-        assert "o opens it" in sitting.picture()
+        assert "o opens the pair" in sitting.picture()
         await sitting.pilot.press("o")
         await sitting.until(lambda: sitting.backend.switches == ["qwen3-4b"])
 
@@ -223,7 +227,7 @@ async def test_a_stopped_build_is_closed_and_goes_on() -> None:
         shelf(sitting).let(4)
         await sitting.until(lambda: "download" in sitting.picture())
         await sitting.pilot.press("s")
-        await sitting.until(lambda: "stopped. What came so far is kept." in sitting.picture())
+        await sitting.until(lambda: "stopped. What was downloaded is kept." in sitting.picture())
         assert shelf(sitting).closed == 1
         shelf(sitting).let(200)
         await sitting.pilot.press("c")
@@ -253,9 +257,9 @@ async def test_a_second_order_waits_for_the_first() -> None:
 async def test_a_failed_build_says_why_and_goes_on_when_asked(error: DiskFull) -> None:
     async with at_models(ShelfScript(get_error=error), size=NARROW) as sitting:
         await order(sitting)
-        await sitting.until(lambda: "goes on" in sitting.picture())
+        await sitting.until(lambda: "resumes" in sitting.picture())
         shown = " ".join(sitting.picture().split())
-        assert error.message[:40] in shown and error.hint[:10] in shown and "What came so far is kept." in shown
+        assert error.message[:40] in shown and error.hint[:10] in shown and "What was downloaded is kept." in shown
         await sitting.pilot.press("c")
         await sitting.until(lambda: "qwen3-4b is ready." in sitting.picture())
 
@@ -277,7 +281,7 @@ async def test_a_gated_repository_names_the_licence_page_and_the_login() -> None
 async def test_an_interrupted_download_is_gone_on_with() -> None:
     async with at_models() as sitting:
         await sitting.pilot.press("4")
-        assert "Qwen/Qwen3-4B-GGUF" in sitting.picture() and "left over" in sitting.picture()
+        assert "Qwen/Qwen3-4B-GGUF" in sitting.picture() and "interrupted" in sitting.picture()
         await choose(sitting, f"partial {CUT.path}")
         await sitting.pilot.press("enter")
         await sitting.until(lambda: "is downloaded." in sitting.picture())
@@ -293,7 +297,7 @@ async def test_the_hub_is_searched_and_a_find_is_got_alone() -> None:
         await sitting.until(lambda: "54,096" in sitting.picture())
         assert "checkpoint" in sitting.picture() and "google/gated" not in sitting.picture()
         await sitting.pilot.press("enter")
-        await sitting.until(lambda: "the usual one" in sitting.picture())
+        await sitting.until(lambda: "(default)" in sitting.picture())
         await sitting.pilot.press("enter")
         await sitting.until(lambda: shelf(sitting).orders)
         assert shelf(sitting).orders == [BuildJob("Qwen/Qwen3-8B-GGUF", is_pair=False, quantization="Q4_K_M")]
@@ -304,7 +308,7 @@ async def test_a_draft_that_was_found_is_built_with_the_target_it_was_made_for()
         await sitting.pilot.press("slash", *"dspark", "enter")
         await sitting.until(lambda: "checkpoint" in sitting.picture())
         await sitting.pilot.press("enter")
-        await sitting.until(lambda: "the usual one" in sitting.picture())
+        await sitting.until(lambda: "(default)" in sitting.picture())
         assert "Qwen/Qwen3-8B" in sitting.picture()
         await sitting.pilot.press("enter")
         await sitting.until(lambda: shelf(sitting).orders)
@@ -320,7 +324,7 @@ async def test_a_search_that_fails_or_finds_nothing_says_so() -> None:
         assert "Check the network." in trouble(sitting)
         script.search_error = None
         await sitting.pilot.press(*"zzz", "enter")
-        await sitting.until(lambda: "The hub has nothing called" in sitting.picture())
+        await sitting.until(lambda: "No matches for" in sitting.picture())
 
 
 # Removing
@@ -332,7 +336,7 @@ async def test_removing_says_what_goes_and_what_else_would_lose_it() -> None:
         await sitting.pilot.press("delete")
         await sitting.until(lambda: isinstance(sitting.app.screen, RemoveScreen))
         shown = " ".join(sitting.picture().split())
-        for words in (str(TARGET_8B.path), "no longer work: qwen3-8b", "other programs share", "5.0 GB freed"):
+        for words in (str(TARGET_8B.path), "no longer work: qwen3-8b", "other programs share", "frees 5.0 GB"):
             assert words in shown
         await sitting.pilot.press("escape")
         await sitting.pilot.pause()
@@ -359,7 +363,7 @@ async def test_everything_left_over_is_cleared_at_once() -> None:
         await sitting.pilot.press("4", "a")
         await sitting.until(lambda: isinstance(sitting.app.screen, RemoveScreen))
         await sitting.pilot.press("y")
-        await sitting.until(lambda: "Nothing is unfinished" in sitting.picture())
+        await sitting.until(lambda: "No incomplete downloads" in sitting.picture())
         assert shelf(sitting).removed[0].files == (CUT.path, LEFT.path)
 
 
@@ -402,4 +406,44 @@ async def test_the_list_is_read_again_when_one_comes_back() -> None:
         script = shelf(sitting).script
         script.library = replace(script.library, pairs=())
         await sitting.pilot.press("f7")
-        await sitting.until(lambda: "No pair of your own yet" in sitting.picture())
+        await sitting.until(lambda: "No pairs of your own yet" in sitting.picture())
+
+
+# The search field, retrying, and what the hub's texts hold
+
+
+async def test_escape_leaves_the_search_field_before_the_screen() -> None:
+    """Before: the field kept the arrows and the numbers, and Escape left for the chat."""
+    async with at_models() as sitting:
+        await sitting.pilot.press("3")
+        assert models(sitting).query_one("#text").has_focus
+        await sitting.pilot.press("escape")
+        assert models(sitting).query_one(ModelList).has_focus and sitting.app.screen is models(sitting)
+        await sitting.pilot.press("right")
+        assert models(sitting).section == "incomplete"
+        await sitting.pilot.press("left", "slash", "down")
+        assert models(sitting).query_one(ModelList).has_focus
+        await sitting.pilot.press("escape")
+        await sitting.until(lambda: isinstance(sitting.app.screen, ChatScreen))
+
+
+async def test_a_hub_out_of_reach_is_asked_again_by_a_key() -> None:
+    script = ShelfScript(ask_error=HubUnreachable("The hub cannot be reached.", "Check the network."))
+    async with at_models(script) as sitting:
+        await sitting.pilot.press("2")
+        await choose(sitting, "entry qwen3-4b")
+        await sitting.pilot.press("enter")
+        await sitting.until(lambda: "r retries" in sitting.picture())
+        script.ask_error = None
+        await sitting.pilot.press("r")
+        await sitting.until(lambda: "(default)" in sitting.picture())
+
+
+async def test_control_characters_of_names_are_drawn_as_symbols() -> None:
+    evil = "model \x1b]0;owned\x07\x9b2J\u202e"
+    listed = ModelList()
+    listed.show([Row("a", (evil, "\x1b[31m"), Bundled(evil)), Remark(evil)])
+    drawn = " ".join(str(listed.get_option_at_index(at).prompt) for at in range(2))
+    details = "".join(str(line) for line in _lines(Fact("", safe_line(evil)), 80, is_title=True))
+    assert "␛]0;owned␇<U+009B>2J<U+202E>" in drawn
+    assert not set("\x1b\x07\x9b\u202e") & set(drawn + details)
