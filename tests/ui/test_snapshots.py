@@ -118,7 +118,7 @@ async def test_models(size: tuple[int, int]) -> None:
         await sitting.pilot.press("f7")
         await sitting.until(lambda: "never" in sitting.picture())
         await sitting.pilot.press("2")  # the catalogue: what is here has been used so and so many months ago
-        await sitting.until(lambda: "to download" in sitting.picture())
+        await sitting.until(lambda: "not downloaded" in sitting.picture())
         await assert_snapshot(sitting, "models")
 
 
