@@ -14,6 +14,7 @@ from sparkdesk.chat.tree import MessageTree
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import HistoryError
 from sparkdesk.ui.chat.dialogs.export import ExportScreen
+from sparkdesk.ui.chat.sidebar_messages import ConversationPicked, DeleteAsked, NewAsked
 from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.chat.widgets.conversation_list import ConversationList
 from sparkdesk.ui.chat.widgets.sidebar import Sidebar
@@ -192,6 +193,46 @@ async def test_opening_another_in_mid_reply_stops_the_reply_and_keeps_it() -> No
         await sitting.until(lambda: said(sitting) == ["one"])
         assert sitting.chat.stage is Stage.READY
         assert titles(sitting) == ["two", "one"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("delete", "open"),
+        ("open", "delete"),
+        ("delete", "delete", "open"),
+        ("delete", "new"),
+        ("new", "open", "delete"),
+        ("switch", "delete", "open"),
+        ("switch", "open", "delete"),
+        ("delete", "switch"),
+    ],
+    ids="-".join,
+)
+async def test_all_that_is_asked_for_in_mid_reply_is_done_after_it(asked: tuple[str, ...]) -> None:
+    """The last wish took the place of those before it: a conversation that was deleted stayed."""
+    backend = FakeBackend()
+    async with at_open_desk(backend) as sitting:
+        await have_talked(sitting, "one", "two")
+        keys = {each.title: each.key for each in backend.history.newest()}
+        backend.script.is_gated = True
+        await sitting.say("two again")
+        backend.conversation.let(5)
+        await sitting.until(lambda: sitting.transcript.newest.text)
+        await come(sitting)
+        conversations = sitting.chat.conversations
+        for each in asked:
+            assert sitting.chat.stage is Stage.REPLYING, "the reply ends only when this lets go of the loop"
+            if each == "switch":
+                await conversations.switch_model("Another")
+            else:
+                wish = {"delete": DeleteAsked(keys["two"], "two"), "open": ConversationPicked(keys["one"])}
+                await conversations.handle(wish.get(each, NewAsked()))
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+        await sitting.until(lambda: titles(sitting) == ["one"])
+        wanted = ["one"] if "open" in asked else []
+        await sitting.until(lambda: said(sitting) == wanted)
+        assert backend.switches == ["Another"] * asked.count("switch")
 
 
 async def test_a_new_conversation_from_the_list() -> None:

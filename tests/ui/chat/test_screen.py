@@ -1,5 +1,6 @@
 """Journeys at the chat screen: send, stream, stop, write on, begin anew."""
 
+import pytest
 from textual import events
 
 from sparkdesk.errors import ContextFull
@@ -64,6 +65,31 @@ async def test_escape_stops_a_reply_and_keeps_what_came() -> None:
         reply = sitting.transcript.newest
         assert reply.text and STORY.startswith(reply.text)
         assert "■ stopped" in sitting.picture()
+
+
+@pytest.mark.parametrize("rounds_before", [0, 4])
+async def test_escape_is_heard_at_once_while_the_round_goes_on(
+    rounds_before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round may take seconds, and reading a long prompt minutes."""
+    backend = FakeBackend(Script(is_gated=True))
+    async with at_open_desk(backend) as sitting:
+        await sitting.say("a story")
+        if rounds_before:
+            backend.conversation.let(rounds_before)
+        await sitting.until(lambda: bool(sitting.transcript.newest.text) == bool(rounds_before))
+        stop = backend.conversation.stop
+        with monkeypatch.context() as slow:
+            slow.setattr(backend.conversation, "stop", lambda: None)
+            await sitting.pilot.press("escape")
+            assert "stopping …" in sitting.picture()
+        before = sitting.transcript.newest.text
+        backend.conversation.let(2)
+        await sitting.until(lambda: sitting.transcript.newest.text != before)
+        assert "stopping …" in sitting.picture(), "what still comes does not say otherwise"
+        stop()
+        await sitting.until(lambda: "■ stopped" in sitting.picture())
+        assert "stopping …" not in sitting.picture()
 
 
 async def test_new_conversation_in_mid_reply_stops_first_and_then_forgets() -> None:
