@@ -213,9 +213,9 @@ async def test_a_whole_build_from_the_screen(shelf: LocalModels, monkeypatch: py
         assert "Q8_0" in sitting.picture() and "19 MB to download" in sitting.picture()
         sitting.app.screen.query_one(ModelList).choose("Q8_0")
         await sitting.pilot.press("enter")
-        await sitting.until(lambda: screen.job is not None and not screen.job.is_running, seconds=200)
-        assert screen.job is not None and screen.job.got is not None, screen.job
-        assert "Tested: " in screen.job.got.sentence and screen.job.steps[-1] == "test"
+        await sitting.until(lambda: screen.jobs.job is not None and not screen.jobs.job.is_running, seconds=200)
+        assert screen.jobs.job is not None and screen.jobs.job.got is not None, screen.jobs.job
+        assert "Tested: " in screen.jobs.job.got.sentence and screen.jobs.job.steps[-1] == "test"
         await sitting.pilot.press("o")
         await sitting.until(lambda: desk.switches == ["tiny"])
 

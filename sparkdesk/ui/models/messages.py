@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from sparkdesk.builder.catalog_state import Contents, JobResult
+    from sparkdesk.builder.catalog_state import Contents
     from sparkdesk.builder.estimate import Forecast
     from sparkdesk.events import Report
     from sparkdesk.fit import Plan
@@ -72,14 +72,5 @@ class Refused(Message):
 
 
 @dataclass
-class JobAdvanced(Message):
-    event: Report
-
-
-@dataclass
 class JobEnded(Message):
-    """By `got`, or by a cause; by neither where it was stopped."""
-
-    got: JobResult | None = None
-    cause: str = ""
-    hint: str = ""
+    """A download or a build is over, however it ended; what is here has changed."""

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.reactive import reactive
+from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static
 from textual.worker import Worker, WorkerState, get_current_worker
 
@@ -24,7 +25,7 @@ from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.models import messages as reports
 from sparkdesk.ui.models.facts import facts_of
 from sparkdesk.ui.models.job_panel import JobPanel
-from sparkdesk.ui.models.jobs import WorkingScreen
+from sparkdesk.ui.models.jobs import JobQueue
 from sparkdesk.ui.models.model_details import ModelDetails
 from sparkdesk.ui.models.model_list import ModelList
 from sparkdesk.ui.models.protocol import ModelManager
@@ -54,10 +55,13 @@ if TYPE_CHECKING:
     from sparkdesk.library.removal import Removal
 
 
-class ModelsScreen(WorkingScreen):
+class ModelsScreen(Screen[None]):
     CSS_PATH = "models.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "stop_work", "Stop", tooltip="Stop the download; what was downloaded is kept", id="models.stop"),
+        Binding("c", "again", "Resume", show=False, tooltip="Resume what was stopped or failed", id="models.again"),
+        Binding("o", "open_got", "Open", show=False, tooltip="Open the pair that is ready", id="models.open"),
         Binding("left", "turn(-1)", "Section before", show=False, tooltip="Show the section before", id="models.left"),
         Binding("right", "turn(1)", "Section", tooltip="Show the next section", id="models.right"),
         *(
@@ -84,7 +88,12 @@ class ModelsScreen(WorkingScreen):
     section: reactive[str] = reactive(INSTALLED, init=False)
 
     def __init__(self, shelf: ModelManager) -> None:
-        super().__init__(shelf)
+        super().__init__()
+        self.shelf = shelf
+        self._job_panel = JobPanel()
+        self.jobs = JobQueue(self._job_panel, shelf)
+        self.action_stop_work, self.action_again = self.jobs.stop, self.jobs.again
+        self.action_open_got = self.jobs.open_result
         self.contents: Contents | None = None
         self._hits: tuple[str, list[Hit]] | None = None
         self._plans: dict[str, Plan | None] = {}
@@ -101,7 +110,7 @@ class ModelsScreen(WorkingScreen):
             yield ModelList()
             yield ModelDetails()
         yield Banner()
-        yield JobPanel().data_bind(ModelsScreen.job, keys=ModelsScreen.job_keys)
+        yield self._job_panel
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -231,7 +240,7 @@ class ModelsScreen(WorkingScreen):
             case "clear":
                 has_any = self.contents is not None and bool(self.contents.library.partials)
                 return self.section == INCOMPLETE and has_any
-        return super().check_action(action, parameters)
+        return self.jobs.allows(action)
 
     @on(OptionList.OptionSelected)
     def choose(self) -> None:
@@ -244,7 +253,7 @@ class ModelsScreen(WorkingScreen):
         elif isinstance(row.item, Listed | Hit):
             self.action_get()
         elif isinstance(row.item, Partial):
-            self.resume(row.item, row.cells[0])
+            self.jobs.resume(row.item, row.cells[0])
         else:
             self.query_one(Banner).warn(row.trouble or "A draft cannot chat on its own.", _way_out(row), "")
 
@@ -263,7 +272,7 @@ class ModelsScreen(WorkingScreen):
                 self.asked[order.name] = screen.forecast
                 self.show_list()
             if chosen is not None:
-                self.carry_out(chosen)
+                self.jobs.add(chosen)
 
         self.app.push_screen(screen, answer)
 
@@ -358,10 +367,12 @@ class ModelsScreen(WorkingScreen):
     @on(Worker.StateChanged)
     def show_surprise(self, event: Worker.StateChanged) -> None:
         error = event.worker.error
-        if event.state is WorkerState.ERROR and error is not None and event.worker.group != "work":
+        if event.state is WorkerState.ERROR and error is not None:
             self.query_one(Banner).warn(unexpected(error), BUG_HINT, "")
 
-    def after_work(self) -> None:
+    @on(reports.JobEnded)
+    def after_job(self) -> None:
+        """What is here has changed."""
         self.action_read()
 
 
