@@ -13,8 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from sparkdesk.ui import keys
-from sparkdesk.ui.key_groups import group_of, grouped
-from sparkdesk.ui.keys import in_words, keys_of
+from sparkdesk.ui.keys import group_of, grouped, in_words, keys_of
 from sparkdesk.ui.symbols import SYMBOLS, Symbol
 
 _KEYS, _WORDS = 20, 51

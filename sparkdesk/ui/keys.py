@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from functools import cache
 
 from textual.binding import Binding
@@ -20,6 +20,19 @@ from sparkdesk.errors import UsageError
 
 APP_GROUP = "desk"
 """Its keys work everywhere, and so must differ from all others."""
+GROUPS = {
+    "desk": "Everywhere",
+    "chat": "Chat",
+    "prompt": "Writing",
+    "message": "A selected message",
+    "conversations": "Conversations",
+    "conversation": "This conversation",
+    "models": "Models",
+    "bench": "Bench",
+    "settings": "Settings",
+    "fields": "A field of a form",
+}
+"""Others follow, under their own names."""
 _PACKAGE = "sparkdesk.ui"
 _AT_THE_PROMPT = (APP_GROUP, "chat", "prompt")
 """Groups whose keys must work while one writes; those of the others are used elsewhere."""
@@ -176,3 +189,24 @@ def holders() -> Iterator[type[DOMNode]]:
                 waiting.append(holder)
                 if holder.__module__.startswith(f"{_PACKAGE}."):
                     yield holder
+
+
+def grouped(bindings: Mapping[str, Binding], here: Set[str] = frozenset()) -> list[tuple[str, list[Binding]]]:
+    """By the first half of the id: what can be used here, then everywhere, then elsewhere."""
+    groups: dict[str, list[Binding]] = {}
+    for key_id, binding in bindings.items():
+        groups.setdefault(group_of(key_id), []).append(binding)
+    order = list(GROUPS)
+
+    def place(group: str) -> tuple[bool, bool, int]:
+        return (
+            group not in here,
+            group != APP_GROUP,
+            order.index(group) if group in order else len(order),
+        )
+
+    return [(GROUPS.get(group, group.title()), groups[group]) for group in sorted(groups, key=place) if group != "help"]
+
+
+def group_of(key_id: str | None) -> str:
+    return (key_id or "").partition(".")[0]

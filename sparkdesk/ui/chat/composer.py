@@ -19,7 +19,7 @@ from sparkdesk.chat.summary import Count
 from sparkdesk.errors import ContextFull, SparkDeskError
 from sparkdesk.ui.chat.protocol import ChatBackend
 from sparkdesk.ui.chat.state import Stage
-from sparkdesk.ui.chat.token_count import TROUBLE, count_line
+from sparkdesk.ui.chat.status_lines import TROUBLE, count_line
 from sparkdesk.ui.chat.widgets.attachment_chips import AttachmentChips, ChipRemoved
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.shared.background import in_background

@@ -1,14 +1,16 @@
-"""The words for how a reply ended. Pure text."""
+"""The quiet lines: how a reply goes and ended, and what sending a message would take. Pure text."""
 
 from collections.abc import Sequence
 
 from sparkdesk.chat.events import ReplyFinished
 from sparkdesk.chat.messages import Message
+from sparkdesk.chat.summary import Count
 from sparkdesk.chat.trace import RoundMark
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui.chat.live_stats import LiveFigures
 from sparkdesk.ui.shared import numbers
 
+QUIET, ATTENTION, TROUBLE = "$spark-quiet", "$warning", "$error"
 _REASONS = {
     "cancelled": "■ stopped",
     "length": "■ cut off at the token limit",
@@ -46,3 +48,20 @@ def broken_line(stats: ReplyStats | None, *, parked_rounds: int) -> str:
     if stats is None:
         return "broken off before the first word"
     return f"broken off · {numbers.reply_line(stats, parked_rounds=parked_rounds)}"
+
+
+def count_line(count: Count, *, has_words: bool) -> tuple[str, str]:
+    """The words, and how loud they are. Without a message there is only the context to speak of."""
+    context = f"{numbers.grouped(count.prompt_tokens)} of {numbers.grouped(count.context_tokens)} in context"
+    if count.prompt_tokens >= count.context_tokens:
+        held = numbers.grouped(count.context_tokens)
+        return f"too long: {numbers.tokens(count.prompt_tokens)}, and the context holds {held}", TROUBLE
+    parts = [numbers.tokens(count.text_tokens), context] if has_words else [context]
+    if count.left_out:
+        parts.append(f"{oldest(count.left_out)} will not be read")
+        return " · ".join(parts), ATTENTION
+    return " · ".join(parts), QUIET
+
+
+def oldest(left_out: int) -> str:
+    return "the oldest message" if left_out == 1 else f"the {left_out} oldest messages"

@@ -14,8 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui import keys
 from sparkdesk.ui.appearance import check, dress
-from sparkdesk.ui.key_groups import grouped
-from sparkdesk.ui.keys import key_name
+from sparkdesk.ui.keys import grouped, key_name
 from sparkdesk.ui.settings.preferences import Entry, Preferences
 from sparkdesk.ui.settings.rows import SettingRows, about, shown_value
 from sparkdesk.ui.shared.key_bar import KeyBar

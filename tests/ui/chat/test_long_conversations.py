@@ -7,7 +7,7 @@ from sparkdesk.chat.trace import DRAFTED, RoundMark, Stretch
 from sparkdesk.ui.chat.message_layout import MessageLayout
 from sparkdesk.ui.chat.message_lines import ReplyEntry, UserEntry
 from sparkdesk.ui.chat.widgets.message_list import MessageList
-from sparkdesk.ui.chat.widgets.scroll_position import ScrollPosition
+from sparkdesk.ui.chat.widgets.transcript import ScrollPosition
 from tests.ui.fake_backend import STORY, FakeBackend, Script
 from tests.ui.sitting import NARROW, Sitting, at_open_desk
 

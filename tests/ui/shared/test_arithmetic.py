@@ -18,7 +18,7 @@ from sparkdesk.ui.chat.widgets.loading_view import remaining_s
 from sparkdesk.ui.shared import bars, numbers
 from sparkdesk.ui.shared.event_queue import ReplyQueue, calm_progress, until
 from sparkdesk.ui.shared.frame_pacer import Pace
-from sparkdesk.ui.shared.prompt_history import PromptHistory
+from sparkdesk.ui.shared.prompt import PromptHistory
 
 SPECULATING = Round((1, 2, 3), (True, True, False), 3, 3, 2, draft_ms=1, verify_ms=3, plain_ms_per_token=2)
 PLAIN = Round((1,), (False,), verify_ms=3, plain_ms_per_token=2)

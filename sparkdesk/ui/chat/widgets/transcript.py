@@ -14,12 +14,32 @@ from sparkdesk.chat.messages import Attachment, Branch, Message
 from sparkdesk.chat.trace import RoundMark, Stretch
 from sparkdesk.ui.chat.messages import NewestWanted, PlaceChanged
 from sparkdesk.ui.chat.widgets.empty import EmptyConversation
-from sparkdesk.ui.chat.widgets.scroll_position import ScrollPosition
+from sparkdesk.ui.keys import key_name
+from sparkdesk.ui.shared import numbers
 
 if TYPE_CHECKING:
     from sparkdesk.engine.model_info import ModelInfo
     from sparkdesk.ui.chat.message_lines import Entry, ReplyEntry
     from sparkdesk.ui.chat.widgets.message_list import MessageList
+
+
+class ScrollPosition(Static):
+    """Where in a conversation one is, while that is not its end."""
+
+    def tell(self, place: PlaceChanged) -> None:
+        self.display = not place.is_at_end
+        if place.is_at_end:
+            return
+        earlier = f"↑ {numbers.grouped(place.earlier)} earlier message{'s' * (place.earlier != 1)}"
+        parts = (
+            earlier if place.earlier else "",
+            f"↓ {numbers.grouped(place.later)} later" if place.later else "↓ more of this message",
+            f"{key_name(self, 'chat.newest')} goes to the newest",
+        )
+        self.update(" · ".join(part for part in parts if part))
+
+    def on_click(self) -> None:
+        self.post_message(NewestWanted())
 
 
 class Transcript(Vertical):

@@ -4,7 +4,7 @@ from sparkdesk.chat.messages import Message
 from sparkdesk.chat.summary import Count
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui.chat.live_stats import LiveStats, Totals
-from sparkdesk.ui.chat.token_count import ATTENTION, QUIET, TROUBLE, count_line
+from sparkdesk.ui.chat.status_lines import ATTENTION, QUIET, TROUBLE, count_line
 
 
 def test_what_a_message_takes_is_said_quietly() -> None:
