@@ -10,7 +10,6 @@ from sparkdesk.chat.events import PrefillAdvanced, ReplyAdvanced, ReplyFinished
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.trace import PLAIN, Stretch
 from sparkdesk.chat_format.chat_format import detect_chat_format
-from sparkdesk.chat_format.prompt import turn_end_tokens
 from sparkdesk.chat_format.text_stream import TextStream
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.stats import ReplyStats
@@ -100,7 +99,5 @@ def _generate(
     generation, model = settings.generation(), engine.model
     if settings.is_raw or model is None:
         return engine.generate(prompt, generation, settings.ignores_end)
-    if not settings.ignores_end:
-        generation = replace(generation, stop_tokens=turn_end_tokens(model, engine.tokenize))
     writes_control = detect_chat_format(model.chat_template).writes_control
     return engine.generate(prompt, generation, settings.ignores_end, writes_control)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
+from sparkdesk.chat_format.prompt import turn_end_tokens
 from sparkdesk.config.paths import user_paths
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings, SpeculationSettings
@@ -44,9 +45,10 @@ def open_pair(
         if isinstance(event, Loaded):
             _check_length(event.model, speculation)
             mark_used(user_paths().last_used_file, [path for path in (files.target, files.draft) if path is not None])
+            engine.end_replies_at(turn_end_tokens(event.model, engine.tokenize))
             if event.model.memory_note:
                 yield Notice(event.model.memory_note)
-            return event.model
+            return engine.model or event.model
         yield _told(event)
     raise AssertionError("loading ends with Loaded")
 

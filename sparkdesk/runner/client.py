@@ -113,6 +113,12 @@ class EngineClient:
         self._model = loaded.model
         yield loaded
 
+    def end_replies_at(self, tokens: frozenset[int]) -> None:
+        """Ends of a turn that the file of the loaded model does not name, such as its chat template's."""
+        if self._model is not None:
+            ends = frozenset(self._model.end_tokens) | tokens
+            self._model = replace(self._model, end_tokens=tuple(sorted(ends)))
+
     def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
         return self._ask(Tokenize(text, parse_special), Tokens).tokens
 
@@ -145,6 +151,8 @@ class EngineClient:
 
         The question is asked when this returns, and takes its turn behind those asked before it.
         """
+        if self._model is not None and not ignore_end:
+            settings = replace(settings, stop_tokens=settings.stop_tokens | frozenset(self._model.end_tokens))
         return Reply(self._living_child(), Generate(tuple(tokens), settings, ignore_end, spells_control))
 
     def set_speculation(self, settings: SpeculationSettings) -> None:

@@ -87,12 +87,6 @@ def test_in_raw_mode_control_tokens_are_meant() -> None:
     assert engine.prompts[-1] == (START, ord("x"))
 
 
-def test_the_templates_end_of_a_turn_ends_the_reply() -> None:
-    conversation, engine = chat(GEMMA4.replace("<turn|>", "<|im_end|>"), saying("ok"))
-    list(conversation.reply("Well?"))
-    assert engine.settings is not None and engine.settings.stop_tokens == {END}
-
-
 def test_marks_do_not_cost_the_cache() -> None:
     """What was read in the first turn is the beginning of the second, typed control tokens included."""
     reply = (*map(ord, "ok <|im_end|>"), MERGED + 3)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from sparkdesk.chat_format.chat_format import ChatFormat, detect_chat_format
-from sparkdesk.chat_format.prompt import RenderedPrompt, render_prompt, turn_end_tokens
+from sparkdesk.chat_format.prompt import RenderedPrompt, render_prompt
 from sparkdesk.chat_format.reasoning import ReasoningParser, opening_tags
 from sparkdesk.chat_format.stop_strings import StopMatcher
 from sparkdesk.chat_format.stream_parser import StreamParser
@@ -92,7 +92,7 @@ def _prepare_chat(engine: ServedEngine, model: ModelInfo, request: ChatRequest) 
         raise bad_request(
             "The assistant's last message cannot be gone on with where a call is required.", param="messages"
         )
-    settings = replace(_settings(request.options), stop_tokens=turn_end_tokens(model, engine.tokenize))
+    settings = _settings(request.options)
     if calls is not None:
         settings = replace(settings, grammar=calls.tool_grammar.grammar)
     is_constrained_from_start = settings.grammar is request.options.grammar is not None
