@@ -112,6 +112,10 @@ class LocalBackend:
         return steps.result
 
     @property
+    def is_stalled(self) -> bool:
+        return self._engine.client.is_stalled
+
+    @property
     def is_measuring(self) -> bool:
         return self._engine.is_reserved
 

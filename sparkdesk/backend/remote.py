@@ -32,6 +32,7 @@ class RemoteBackend:
 
     examples = GENERAL_EXAMPLES
     is_measuring = False
+    is_stalled = False
     loaded = None
     """Nothing lies in this machine's memory."""
 

@@ -80,6 +80,9 @@ class SharedEngine:
     def cancel(self) -> None:
         self.client.cancel()
 
+    def close(self) -> None:
+        self.client.close()
+
     def _check_turn(self) -> None:
         if self._owner not in (None, threading.get_ident()):
             raise EngineBusy(*_MEASURING)

@@ -7,7 +7,15 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Protocol
 
-from sparkdesk.chat.events import ContextTrimmed, PrefillAdvanced, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
+from sparkdesk.chat.events import (
+    UNHEARD_SECONDS,
+    ContextTrimmed,
+    PrefillAdvanced,
+    ReplyAdvanced,
+    ReplyBroken,
+    ReplyEvent,
+    ReplyFinished,
+)
 from sparkdesk.chat.history.kept import title_of
 from sparkdesk.chat.messages import Attachment, Branch, Message
 from sparkdesk.chat.responder import PromptEvent, Responder
@@ -159,12 +167,30 @@ class Conversation:
         return self._run(lambda: Turn.going_on(self._tree, self.settings, last))
 
     def stop(self) -> None:
-        """End the reply in the making after its current round; its iterator still ends with ReplyFinished."""
+        """End the reply in the making after its current round; its iterator still ends with ReplyFinished.
+
+        Said again, when that has had no effect for a while, it ends whoever replies: an engine that hangs heeds nothing
+        else. The iterator then ends with ReplyBroken.
+        """
         with self._changed:
             if self._turn is None:
                 return
-            self._turn.is_stopped = True
-        self._speaker.cancel()
+            now_s, stopped_at_s = self._clock(), self._turn.stopped_at_s
+            if stopped_at_s is None:
+                self._turn.stopped_at_s = now_s
+        if stopped_at_s is not None and now_s - stopped_at_s >= UNHEARD_SECONDS:
+            self._speaker.abandon()
+        else:
+            self._speaker.cancel()
+
+    def abandon(self) -> None:
+        """End the reply in the making at once, and whoever replies with it."""
+        with self._changed:
+            if self._turn is None:
+                return
+            if self._turn.stopped_at_s is None:
+                self._turn.stopped_at_s = self._clock()
+        self._speaker.abandon()
 
     def rest(self, timeout_seconds: float) -> None:
         """Stop the reply in the making, and wait until it is kept; not longer than that."""
@@ -222,7 +248,7 @@ class Conversation:
             # Whoever stops a reply, or leaves, is the cause; what the engine says of it is only how it came about.
             was_wanted = turn.is_stopped or isinstance(error, EngineClosed)
             self._keep_or_take_back(turn, note=_NOTES["cancelled"] if was_wanted else error.message)
-            yield self._broken(error, turn.text)
+            yield _left(turn.text) if isinstance(error, EngineClosed) else self._broken(error, turn.text)
         except BaseException:  # closed early, or Ctrl+C, or a template that fails
             self._keep_or_take_back(turn, note=_NOTES["cancelled"])
             raise
@@ -295,6 +321,11 @@ class Conversation:
             hint = "Start a new conversation, or load the model with a longer context (--ctx)."
         is_gone = isinstance(error, EngineCrashed) or not self._speaker.is_alive
         return ReplyBroken(text, error.message, hint, needs_reload=is_gone)
+
+
+def _left(text: str) -> ReplyBroken:
+    """Of an engine that was ended because somebody wanted that."""
+    return ReplyBroken(text, "Stopped, and the engine was ended.", "Load the model again to go on.", needs_reload=True)
 
 
 def _worth_sending(text: str) -> str:

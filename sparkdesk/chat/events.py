@@ -6,6 +6,9 @@ from sparkdesk.chat.trace import Stretch
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.stats import ReplyStats
 
+UNHEARD_SECONDS = 0.7
+"""A reply that was stopped so long ago and goes on may be ended by force; pressing a key twice is quicker."""
+
 
 @dataclass(frozen=True, slots=True)
 class ContextTrimmed:

@@ -46,7 +46,7 @@ class LocalResponder:
             raise
         finally:
             said, tokens = reply.text[len(prompt.reply_prefix) :], reply.whole_tokens
-            model = loaded_model(self._engine) if tokens is not None else None
+            model = self._engine.model if tokens is not None else None  # none where the engine was ended meanwhile
             self._cached = prompt.followed_by(said, tokens, model) if model and tokens is not None else None
 
     def count(self, messages: Sequence[Message], settings: ChatSettings, *, begin: int = 0) -> Count:
@@ -62,6 +62,9 @@ class LocalResponder:
 
     def cancel(self) -> None:
         self._engine.cancel()
+
+    def abandon(self) -> None:
+        self._engine.close()
 
     def _fitting(
         self, messages: Sequence[Message], settings: ChatSettings, *, begin: int, begun: str = ""

@@ -52,3 +52,7 @@ class Responder(Protocol):
     def cancel(self) -> None:
         """End the reply in progress soon; it still ends with ReplyFinished."""
         ...
+
+    def abandon(self) -> None:
+        """End it at once, where `cancel` was not heeded, at the price that whoever replies must be loaded again."""
+        ...

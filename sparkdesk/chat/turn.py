@@ -18,7 +18,7 @@ class Turn:
 
     def __init__(self, tree: MessageTree, settings: ChatSettings, *, parent: int | None) -> None:
         self.settings = settings
-        self.is_stopped = False
+        self.stopped_at_s: float | None = None
         self.was_stop_sent = False
         self.is_settled = False
         """Whether its end is kept."""
@@ -52,6 +52,10 @@ class Turn:
         turn = cls(tree, settings, parent=tree.parent(answer))
         turn._answer, turn._before = answer, before
         return turn
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.stopped_at_s is not None
 
     @property
     def path(self) -> tuple[int, ...]:

@@ -69,6 +69,10 @@ class RemoteResponder:
     def cancel(self) -> None:
         self._stopped.set()
 
+    def abandon(self) -> None:
+        """There is no process of ours to end."""
+        self.cancel()
+
     def _answer(
         self, messages: Sequence[Message], settings: ChatSettings, begun: str
     ) -> Generator[PromptEvent, None, None]:

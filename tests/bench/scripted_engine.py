@@ -38,6 +38,9 @@ class ScriptedEngine:
     def set_speculation(self, settings: SpeculationSettings) -> None:
         raise AssertionError("a benchmark says all beforehand")
 
+    def close(self) -> None:
+        raise AssertionError("whoever opened it closes it")
+
     def cancel(self) -> None:
         raise AssertionError("closing the reply is enough")
 

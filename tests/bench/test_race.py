@@ -1,8 +1,7 @@
 """The race: both arms from an empty cache, kept round by round, and what of a lane can be seen when."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from sparkdesk.bench.race import PLAIN, SPECULATIVE, ArmAdvanced, Judging, Race, RaceEvent, RaceSettings, race
 from sparkdesk.bench.race_arm import Piece, lane_of, seen_at

@@ -136,6 +136,10 @@ class FakeEngine:
     def set_speculation(self, settings: SpeculationSettings) -> None:
         self.switches.append(settings)
 
+    def close(self) -> None:
+        self.model = None
+        self.is_cancelled = True
+
     def cancel(self) -> None:
         self.is_cancelled = True
 

@@ -200,7 +200,8 @@ def test_leaving_in_mid_reply_is_no_fault_of_the_engine(error: EngineError) -> N
 def test_an_engine_that_is_closed_under_a_reply_is_no_cause_either() -> None:
     error = EngineClosed("The engine was closed.", "Load a model to go on.")
     conversation = Conversation(LocalResponder(FakeEngine(failing(error, "Hi"))))
-    list(conversation.reply("Hello"))
+    *_, last = conversation.reply("Hello")
+    assert isinstance(last, ReplyBroken) and last.needs_reload and last.cause.startswith("Stopped")
     assert conversation.messages[-1].note == "Stopped."
 
 
@@ -336,3 +337,30 @@ def test_a_reply_that_was_cut_says_so(stop_reason: str, word: str) -> None:
     conversation = Conversation(LocalResponder(FakeEngine(saying("Hi", stop_reason=stop_reason))))
     list(conversation.reply("Hello"))
     assert word in conversation.messages[-1].note and not conversation.messages[-1].is_partial
+
+
+@pytest.mark.parametrize(("again_after_s", "is_ended"), [(0.1, False), (0.6, False), (0.8, True), (30.0, True)])
+def test_a_stop_that_was_not_heeded_ends_the_engine_when_it_is_said_again(again_after_s: float, is_ended: bool) -> None:
+    """Esc did nothing to an engine that hung. Pressed twice in a hurry, it must not cost a model that is loaded."""
+    now_s = 100.0
+    engine = FakeEngine(saying("Hi", " there"))
+    conversation = Conversation(LocalResponder(engine), clock=lambda: now_s)
+    events = conversation.reply("Hello")
+    next(events)
+    conversation.stop()
+    assert engine.is_cancelled and engine.model is not None
+    now_s += again_after_s
+    conversation.stop()
+    assert (engine.model is None) is is_ended
+    assert isinstance(list(events)[-1], ReplyFinished | ReplyBroken)
+
+
+def test_a_reply_can_be_abandoned_at_once_and_is_kept_as_stopped() -> None:
+    engine = FakeEngine(failing(EngineClosed("The engine was closed."), "Hi"))
+    conversation = Conversation(LocalResponder(engine))
+    for event in conversation.reply("Hello"):
+        if isinstance(event, ReplyAdvanced):
+            conversation.abandon()
+    assert engine.model is None and conversation.messages[-1].note == "Stopped."
+    assert isinstance(event, ReplyFinished | ReplyBroken)
+    conversation.abandon()  # nothing is being made: nothing to end

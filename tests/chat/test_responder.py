@@ -46,6 +46,9 @@ class FarSpeaker:
     def set_speculation(self, settings: SpeculationSettings) -> None:
         pass
 
+    def abandon(self) -> None:
+        raise AssertionError("not in question here")
+
     def cancel(self) -> None:
         self.is_cancelled = True
 

@@ -131,6 +131,7 @@ class FakeConversation:
     is_over: threading.Event = field(default_factory=threading.Event)
     """Set when a reply's iterator has ended, however it did."""
     has_draft: bool = True
+    was_abandoned: bool = False
     _stopped: threading.Event = field(default_factory=threading.Event)
     _gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     _context: int = 0
@@ -178,6 +179,10 @@ class FakeConversation:
     def stop(self) -> None:
         self._stopped.set()
         self._gate.release(1)
+
+    def abandon(self) -> None:
+        self.was_abandoned = True
+        self.stop()
 
     def set_speculation(self, is_enabled: bool, draft_length: int | None) -> None:
         self.switched.append(SpeculationSettings(is_enabled, draft_length))
@@ -343,6 +348,8 @@ class FakeBackend:
         self._loaded = model
         self._is_closing = threading.Event()
         self._bench_script = bench
+
+    is_stalled = False
 
     @property
     def is_measuring(self) -> bool:

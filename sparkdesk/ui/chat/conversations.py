@@ -88,6 +88,14 @@ class Conversations:
         else:
             await act()
 
+    async def reload(self) -> None:
+        """The model. In mid-reply, so only where the engine does not react, that reply is ended first and kept."""
+        if self._view.stage is Stage.REPLYING:
+            self._waiting_load = self._loader.reload
+            await asyncio.to_thread(self._backend.conversation.abandon)
+        else:
+            await self._loader.reload()
+
     def _tell_once(self, not_kept: str) -> None:
         """The chat goes on without its history, and says so when that begins."""
         if not_kept and not_kept != self._told_not_kept:

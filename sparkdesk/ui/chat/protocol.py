@@ -89,7 +89,13 @@ class Conversation(Protocol):
         ...
 
     def stop(self) -> None:
-        """End the reply in progress after its current round, with stop_reason "cancelled". No reply: no effect."""
+        """End the reply in progress after its current round, with stop_reason "cancelled". No reply: no effect.
+
+        Said again a while later, it ends the engine too: one that hangs heeds nothing else."""
+        ...
+
+    def abandon(self) -> None:
+        """End the reply in progress at once, and the engine with it. Not for the screen's own thread."""
         ...
 
     def set_speculation(self, is_enabled: bool, draft_length: int | None) -> None:
@@ -174,6 +180,11 @@ class ChatBackend(Protocol):
 
         Raises HistoryError.
         """
+        ...
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether the engine lives and does not react. It is ended by itself when that goes on."""
         ...
 
     @property

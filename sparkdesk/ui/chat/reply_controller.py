@@ -8,7 +8,7 @@ from functools import partial
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from sparkdesk.chat.events import ReplyBroken, ReplyEvent, ReplyFinished
+from sparkdesk.chat.events import UNHEARD_SECONDS, ReplyBroken, ReplyEvent, ReplyFinished
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui.chat import status_lines
 from sparkdesk.ui.chat.live_stats import LiveFigures, LiveStats
@@ -52,6 +52,10 @@ class ReplyController:
         self._has_newer_figures = False
         """Which were not due yet; the engine may take long to bring the next."""
         self._is_stopping = False
+        self._stopped_at_s = 0.0
+        """0 once it was told what to do about a reply that does not stop."""
+        self._is_stalled = False
+        """Whether it was told that the engine does not react."""
 
     def start(self) -> None:
         """The view is there: draw at its pace from now on."""
@@ -104,7 +108,7 @@ class ReplyController:
 
     def stream(self, events: Callable[[], Iterator[ReplyEvent]]) -> None:
         """Make a reply, into the newest of the transcript."""
-        self._view.stage, self._is_stopping = Stage.REPLYING, False
+        self._view.stage, self._is_stopping, self._stopped_at_s = Stage.REPLYING, False, 0.0
         self._view.banner.rest()
         self._stats.begin_reply()
         self._tell_figures()
@@ -114,10 +118,20 @@ class ReplyController:
 
     def stop(self) -> None:
         """After the round in progress, which may take a while: that it was heard is seen at once."""
-        if self._view.stage is Stage.REPLYING and not self._is_stopping:
-            self._is_stopping = True
+        if self._view.stage is Stage.REPLYING:
+            if self._is_stopping:
+                return  # said again, it would end the engine
+            self._is_stopping, self._stopped_at_s = True, time.monotonic()
             self._say(_STOPPING)
         self._backend.conversation.stop()
+
+    def insist(self) -> None:
+        """Stop; and where that was said a while ago and had no effect, end the engine, as the line below the reply
+        says by then."""
+        if self._is_stopping:
+            self._backend.conversation.stop()
+        else:
+            self.stop()
 
     def _run(self, events: Callable[[], Iterator[ReplyEvent]]) -> None:
         worker = get_current_worker()
@@ -135,6 +149,18 @@ class ReplyController:
             await self._draw()
         elif self._has_newer_figures and self._view.stage is Stage.REPLYING:
             self._tell_figures_at_pace()
+        elif self._backend.is_stalled is not self._is_stalled:
+            self._tell_of_stall(self._backend.is_stalled)
+        elif self._is_stopping and 0 < self._stopped_at_s < time.monotonic() - UNHEARD_SECONDS:
+            self._stopped_at_s = 0.0
+            self._say(f"{_STOPPING} {key_name(self._view, 'chat.stop')} again ends it by force")
+
+    def _tell_of_stall(self, is_stalled: bool) -> None:
+        self._is_stalled = is_stalled
+        self._view.screen.refresh_bindings()
+        if is_stalled and self._view.stage is Stage.REPLYING:
+            stop, reload = (key_name(self._view, key_id) for key_id in ("chat.stop", "chat.reload"))
+            self._say(status_lines.stalled_line(stop_key=stop, reload_key=reload))
 
     async def _draw(self) -> None:
         """Take in what the worker has brought since the last time."""

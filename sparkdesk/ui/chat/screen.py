@@ -48,7 +48,7 @@ class ChatScreen(Screen[None]):
         self.action_export = self.conversations.export
         self.action_go_to_newest = view.transcript.go_to_newest
         self.action_new_conversation = self.conversations.begin
-        self.action_reload = self.loader.reload
+        self.action_reload = self.conversations.reload
         self.action_select_message = self.actions.select
         self.action_toggle_origins = self.actions.toggle_origins
         self.action_toggle_speculation = self.generation.toggle_speculation
@@ -136,10 +136,12 @@ class ChatScreen(Screen[None]):
         return palette.of_chat(self, self.stage, self.backend, self.generation, self.conversations, self.actions)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "reload" and self.stage is Stage.REPLYING:
+            return True if self.backend.is_stalled else None
         return True if self.stage.allows(action) else None
 
     def action_stop(self) -> None:
-        (self.replies.stop if self.stage is Stage.REPLYING else self.loader.cancel)()
+        (self.replies.insist if self.stage is Stage.REPLYING else self.loader.cancel)()
 
     def action_toggle_live(self) -> None:
         """Until the program ends; the settings say how it starts."""

@@ -44,6 +44,10 @@ def running_line(shown: LiveFigures, *, stop_key: str) -> str:
     return f"… {numbers.tokens(shown.reply.generated)} · {numbers.speed(shown.now)} tok/s · {stop_key} stops"
 
 
+def stalled_line(*, stop_key: str, reload_key: str) -> str:
+    return f"the engine does not react · {stop_key} twice ends it, {reload_key} loads it again"
+
+
 def broken_line(stats: ReplyStats | None, *, parked_rounds: int) -> str:
     if stats is None:
         return "broken off before the first word"

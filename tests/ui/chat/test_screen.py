@@ -243,3 +243,42 @@ async def test_quitting_while_opening_ends_the_opening() -> None:
         await sitting.until(lambda: "Converting the target" in sitting.picture())
         await sitting.pilot.press("ctrl+q")
     assert desk.closed == 1
+
+
+async def test_an_engine_that_does_not_react_is_told_and_can_be_reloaded_in_mid_reply() -> None:
+    """Esc did nothing, and Ctrl+R was not allowed; the desk waited for ever."""
+    async with at_open_desk(FakeBackend(Script(is_gated=True))) as sitting:
+        await sitting.say("a story")
+        sitting.backend.conversation.let(6)
+        await sitting.until(lambda: sitting.transcript.newest.text)
+        assert sitting.chat.check_action("reload", ()) is None
+        sitting.backend.is_stalled = True
+        await sitting.until(lambda: "the engine does not react" in sitting.picture())
+        assert sitting.chat.check_action("reload", ()) is True
+        await sitting.pilot.press("ctrl+r")
+        await sitting.until(lambda: sitting.backend.conversation.was_abandoned)
+        sitting.backend.is_stalled = False
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+        assert sitting.transcript.newest.text, "what came is kept"
+
+
+async def test_a_reply_that_does_not_stop_is_ended_by_the_second_escape_and_no_sooner() -> None:
+    """What waits for its end, as a new conversation does, stops it too, and must not count for a second Esc."""
+    async with at_open_desk(FakeBackend(Script(is_gated=True))) as sitting:
+        await sitting.say("a story")
+        sitting.backend.conversation.let(6)
+        await sitting.until(lambda: sitting.transcript.newest.text)
+        stops: list[str] = []
+        sitting.backend.conversation.stop = lambda: stops.append("stop")  # type: ignore[method-assign]
+        await sitting.pilot.press("escape")
+        await sitting.until(lambda: "stopping" in sitting.picture())
+        assert "by force" not in sitting.picture()
+        await sitting.until(lambda: "Esc again ends it by force" in sitting.picture())
+        await sitting.pilot.press("ctrl+n")
+        assert stops == ["stop"]
+        await sitting.pilot.press("escape")
+        assert stops == ["stop", "stop"]
+        sitting.backend.conversation.abandon()
+        del sitting.backend.conversation.stop
+        sitting.backend.conversation.stop()
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
