@@ -281,4 +281,5 @@ async def test_a_reply_that_does_not_stop_is_ended_by_the_second_escape_and_no_s
         sitting.backend.conversation.abandon()
         del sitting.backend.conversation.stop
         sitting.backend.conversation.stop()
-        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+        await sitting.until(lambda: sitting.chat.stage is Stage.READY and not sitting.transcript.has_turns)
+        await sitting.until(lambda: "Write below" in sitting.picture())
