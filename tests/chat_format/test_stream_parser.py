@@ -37,7 +37,7 @@ def stream_parser(
     return parser
 
 
-def spell(text: bytes | str, stream_parser: StreamParser, places: list[int] | None = None) -> list[Part]:
+def parse(text: bytes | str, stream_parser: StreamParser, places: list[int] | None = None) -> list[Part]:
     data = text.encode() if isinstance(text, str) else text
     borders = sorted({0, len(data), *(place % (len(data) + 1) for place in places or ())})
     parts: list[Part] = []
@@ -56,7 +56,7 @@ REPLY = (
 
 @given(st.lists(st.integers(0, 1000), max_size=40))
 def test_a_reply_is_the_same_however_its_bytes_are_cut(places: list[int]) -> None:
-    assert spell(REPLY, stream_parser(), places) == [
+    assert parse(REPLY, stream_parser(), places) == [
         ReasoningDelta("Let me see… 🦊"),
         ContentDelta("The answer:"),
         ToolCallStart(0, "f"),
@@ -70,8 +70,8 @@ SCRAPS = st.lists(st.sampled_from(["<think>", "</think>", "<", "a", " ", "\n", "
 @given(SCRAPS, st.booleans(), st.lists(st.integers(0, 100), max_size=20))
 def test_any_split_of_any_text_gives_the_same_parts(scraps: list[str], is_opened: bool, places: list[int]) -> None:
     text = "".join(scraps)
-    whole = spell(text, stream_parser(prefix="<think>\n" * is_opened))
-    assert spell(text, stream_parser(prefix="<think>\n" * is_opened), places) == whole
+    whole = parse(text, stream_parser(prefix="<think>\n" * is_opened))
+    assert parse(text, stream_parser(prefix="<think>\n" * is_opened), places) == whole
 
 
 @pytest.mark.parametrize(
@@ -88,11 +88,11 @@ def test_any_split_of_any_text_gives_the_same_parts(scraps: list[str], is_opened
     ],
 )
 def test_only_what_a_reply_begins_with_is_a_thought(text: str, is_opened: bool, parts: list[Part]) -> None:
-    assert spell(text, stream_parser(prefix="<think>\n" * is_opened)) == parts
+    assert parse(text, stream_parser(prefix="<think>\n" * is_opened)) == parts
 
 
 def test_gemma_thinks_in_a_channel() -> None:
-    assert spell("<|channel>thought\nHm.\n<channel|>Yes.", stream_parser()) == [
+    assert parse("<|channel>thought\nHm.\n<channel|>Yes.", stream_parser()) == [
         ReasoningDelta("Hm."),
         ContentDelta("Yes."),
     ]
@@ -101,13 +101,13 @@ def test_gemma_thinks_in_a_channel() -> None:
 def test_a_stop_string_is_looked_for_in_reasoning_only_where_that_is_asked_for() -> None:
     """A model that only thinks of the word lost its answer."""
     text = "<think>one two</think>three two"
-    assert spell(text, stream_parser("two")) == [ReasoningDelta("one two"), ContentDelta("three ")]
-    assert spell(text, stream_parser("two", stops_in_reasoning=True)) == [ReasoningDelta("one")]
-    assert spell("two", stream_parser("two", prefix="<think>\n")) == [ReasoningDelta("two")]
+    assert parse(text, stream_parser("two")) == [ReasoningDelta("one two"), ContentDelta("three ")]
+    assert parse(text, stream_parser("two", stops_in_reasoning=True)) == [ReasoningDelta("one")]
+    assert parse("two", stream_parser("two", prefix="<think>\n")) == [ReasoningDelta("two")]
 
 
 def test_a_stop_string_ends_calls_too() -> None:
-    assert spell('x<tool_call>{"name": "f"', stream_parser('"f"')) == [ContentDelta('x<tool_call>{"name": ')]
+    assert parse('x<tool_call>{"name": "f"', stream_parser('"f"')) == [ContentDelta('x<tool_call>{"name": ')]
 
 
 @pytest.mark.parametrize("begun", ["", "a", "<think>a"])
@@ -120,7 +120,7 @@ def test_half_a_character_at_the_end_of_a_reply_that_was_cut_is_left_out(begun: 
 
 
 def test_half_a_character_that_the_model_ends_with_is_told_as_such() -> None:
-    assert spell("é".encode()[:1], stream_parser()) == [ContentDelta("\N{REPLACEMENT CHARACTER}")]
+    assert parse("é".encode()[:1], stream_parser()) == [ContentDelta("\N{REPLACEMENT CHARACTER}")]
 
 
 def test_one_call_is_enough_where_more_are_not_wanted() -> None:
