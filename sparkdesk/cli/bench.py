@@ -9,6 +9,7 @@ PARTS = {
     "run": "plain decoding against speculation over a suite of prompts",
     "race": "one prompt plainly and with speculation: who is faster, and whether the texts are the same",
     "curve": "what passes cost inside the loop, and the draft length that makes the best",
+    "busy": "what is left of the speed while other programs compute",
     "synth": "write a pair of any shape whose text means nothing and whose speed is real",
     "card": "a report card to share: figures, files, machine and build",
 }

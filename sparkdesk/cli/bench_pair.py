@@ -78,13 +78,16 @@ def suite_of(options: Namespace) -> str:
 
 
 @contextmanager
-def opened(options: Namespace, speculation: SpeculationSettings) -> "Iterator[tuple[EngineClient, PairFiles]]":
+def opened(
+    options: Namespace, speculation: SpeculationSettings, *, needs_draft: bool = True
+) -> "Iterator[tuple[EngineClient, PairFiles]]":
     """The engine with the pair loaded. Raises UsageError, PairMismatch and EngineError."""
     from sparkdesk.config.paths import user_paths
     from sparkdesk.loading.loading import open_pair
     from sparkdesk.runner.client import EngineClient
 
-    pair, how = chosen(options), generation_args.loading(options, generation_args.settings_file())
+    pair = chosen(options) if needs_draft else chosen_pair(options.target, options.draft)
+    how = generation_args.loading(options, generation_args.settings_file())
     how = replace(how, saved_states_bytes=0)  # a prompt that comes back from memory would be read in no time
     files = prepared(pair)
     with EngineClient(machine_file=user_paths().machine_file) as engine:

@@ -11,7 +11,8 @@ _ON_CARD = (1, 2)
 """With all layers on a card the processor only hands out work."""
 _ALIKE = 0.98
 """Fewer threads that are as fast as this leave a core to the screen."""
-_ENOUGH_LOADS = 3
+_ENOUGH_LOADS, _AGAIN_EVERY = 3, 8
+"""Loads that try, and then every so many: the first three may have been on a busy machine."""
 
 
 def candidates(most: int, *, is_on_card: bool) -> tuple[int, ...]:
@@ -31,7 +32,10 @@ class ThreadTimes:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is to be tried: there is no choice, or it was made often enough."""
-        return len(self.numbers) == 1 or (self._loads >= _ENOUGH_LOADS and len(self._least_ms) == len(self.numbers))
+        if len(self.numbers) == 1:
+            return True
+        is_tried = self._loads >= _ENOUGH_LOADS and len(self._least_ms) == len(self.numbers)
+        return is_tried and self._loads % _AGAIN_EVERY != 0
 
     @property
     def best(self) -> int:
@@ -57,3 +61,5 @@ class ThreadTimes:
         times = {int(number): float(ms) for number, ms in state["least_ms"].items()}
         if times and set(times) == set(self.numbers) and all(0 < ms < 1e7 for ms in times.values()):
             self._least_ms, self._loads = times, int(state["loads"])
+            if self.is_settled:
+                self._loads += 1  # a load without a try counts, so that the next one comes

@@ -6,6 +6,7 @@ All methods may be called from any thread. One reply at a time: a second waits f
 import threading
 import weakref
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +58,8 @@ class EngineClient:
         self._machine_file = machine_file
         folder = (str(learnt_folder),) if learnt_folder is not None else ()
         self._command = child_command or python_command("sparkdesk.runner.child", *folder)
+        self._spawner = ThreadPoolExecutor(1, thread_name_prefix="spawner")
+        self._spawner.submit(int)  # begins the thread now
         self._lock = threading.Lock()
         self._child: ChildProcess | None = None
         self._end_at_exit: weakref.finalize[[], EngineClient] | None = None
@@ -236,7 +239,8 @@ class EngineClient:
         with self._lock:
             if order != self._closed_count:
                 raise EngineError("The engine was closed while it was loading.", "Load a model to go on.")
-            self._child = ChildProcess(self._command)
+            # A process has the priority of the thread that starts it: by now the screen's may be low.
+            self._child = self._spawner.submit(ChildProcess, self._command).result()
             self._end_at_exit = weakref.finalize(self, self._child.end)
             return self._child
 

@@ -1,6 +1,7 @@
 """How the engine's threads wait: bounded, and never against what the user has decided."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -48,3 +49,27 @@ def test_the_engines_process_starts_with_it(monkeypatch: pytest.MonkeyPatch) -> 
     child.ask(Shutdown()).next_answer()  # that it is gone
     assert child.last_words == f"spins {bounded_spin({})['GOMP_SPINCOUNT']}"
     child.end()
+
+
+_RELOAD = """
+import os, sys, threading
+from sparkdesk.engine.settings import LoadSettings
+from sparkdesk.runner.client import EngineClient
+from tests.runner.fake_child import COMMAND
+
+with EngineClient(child_command=COMMAND) as engine:
+    os.setpriority(os.PRIO_PROCESS, os.getpid(), 5)  # as the screen does, once the first model is loaded
+    reloading = threading.Thread(target=lambda: list(engine.load(LoadSettings("fine"))))
+    reloading.start()
+    reloading.join()
+    print(os.getpriority(os.PRIO_PROCESS, engine._child._process.pid))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a priority of its own on Linux only")
+def test_an_engine_that_is_loaded_again_keeps_the_priority_of_the_first() -> None:
+    """The screen's threads are slow to give way to the engine, and whatever they start would be as slow."""
+    done = subprocess.run(
+        [sys.executable, "-c", _RELOAD], capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2]
+    )
+    assert done.stdout.split() == [str(os.getpriority(os.PRIO_PROCESS, 0))], done.stderr
