@@ -30,7 +30,14 @@ _PLOT_WIDTH, _PLOT_HEIGHT = 72, 12
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.epilog = "Every prompt is answered once at every draft length from 0 to the draft's block size."
-    bench_pair.add_pair(parser)
+    bench_pair.add_pair(parser, has_threads=False)
+    parser.add_argument(
+        "--threads",
+        dest="thread_counts",
+        type=values.thread_counts,
+        metavar="N,N",
+        help="measure with each of these numbers of threads; default: the number that is chosen here",
+    )
     bench_pair.add_prompts(parser, max_tokens=_MAX_TOKENS)
     parser.add_argument(
         "--repeat", type=values.whole_number(least=1), default=1, metavar="N", help="times the prompts are asked"
@@ -40,27 +47,57 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    from sparkdesk.bench.curves import curves_of
+    from sparkdesk.bench.curves import Curves, curves_of
     from sparkdesk.bench.sweep import sweep
 
     prompts = bench_pair.prompts_of(options)
-    with bench_pair.opened(options, SpeculationSettings()) as (engine, _):
-        render = bench_adapters.renderer(engine, SamplingSettings(temperature=0.0))
-        events = sweep(engine, prompts, max_tokens=options.max_tokens, render=render, repetitions=options.repeat)
-        swept, code = gather(events)
-        model = engine.model
-    assert model is not None
-    curves = curves_of(each.reply.rounds for each in swept)
-    if curves.verify:
-        is_complete = code == 0
-        if options.json:
-            command = bench_pair.shown_command("curve", options)
-            print(json.dumps(as_json(curves, model, command=command, is_complete=is_complete), indent=1))
-        else:
-            paint = paint_for(sys.stdout)
-            shown = report(curves, model, paint=paint, has_unicode=is_unicode(sys.stdout), is_complete=is_complete)
-            print("\n".join(shown))
+    by_threads: dict[int, Curves] = {}
+    objects: list[dict[str, Any]] = []
+    for threads in options.thread_counts or (None,):
+        options.threads = threads
+        with bench_pair.opened(options, SpeculationSettings()) as (engine, _):
+            render = bench_adapters.renderer(engine, SamplingSettings(temperature=0.0))
+            events = sweep(engine, prompts, max_tokens=options.max_tokens, render=render, repetitions=options.repeat)
+            swept, code = gather(events)
+            model = engine.model
+        assert model is not None
+        curves = curves_of(each.reply.rounds for each in swept)
+        if curves.verify:
+            by_threads[model.threads] = curves
+            objects.append(_shown(curves, model, options, is_complete=code == 0))
+        if code or not curves.verify:
+            break
+    if options.json and objects:
+        several = {"kind": KIND, "format": FORMAT, "by_threads": objects}
+        print(json.dumps(several if len(objects) > 1 else objects[0], indent=1))
+    elif len(by_threads) > 1:
+        print("\n".join(("", *comparison(by_threads, paint_for(sys.stdout)))))
     return code
+
+
+def _shown(curves: "Curves", model: "ModelInfo", options: Namespace, *, is_complete: bool) -> dict[str, Any]:
+    """Prints the report, where no JSON is asked for; returns the JSON object."""
+    if not options.json:
+        paint = paint_for(sys.stdout)
+        lines = report(curves, model, paint=paint, has_unicode=is_unicode(sys.stdout), is_complete=is_complete)
+        print("\n".join(lines))
+    command = bench_pair.shown_command("curve", options)
+    return as_json(curves, model, command=command, is_complete=is_complete)
+
+
+def comparison(by_threads: "dict[int, Curves]", paint: Colors) -> Iterator[str]:
+    """The whole round by draft length and number of threads, the fastest of each length painted."""
+    from sparkdesk.bench.curves import round_ms
+
+    yield paint.dim("a whole round in ms, by drafted tokens and threads")
+    yield "drafted" + "".join(f"{f'{threads} threads':>14}" for threads in by_threads)
+    for length in range(max(max(curves.verify) for curves in by_threads.values())):
+        found = [round_ms(curves, length) for curves in by_threads.values()]
+        least = min((ms for ms in found if ms), default=0.0)
+        cells = ((f"{ms:.2f}" if ms else "-").rjust(14) for ms in found)
+        yield f"{length:>7}" + "".join(
+            paint.good(cell) if ms and ms == least else cell for cell, ms in zip(cells, found, strict=True)
+        )
 
 
 def gather(events: "Iterable[Progress | Notice | Swept]") -> "tuple[list[Swept], int]":

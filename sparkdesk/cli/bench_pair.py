@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from sparkdesk.runner.client import EngineClient
 
 
-def add_pair(parser: ArgumentParser, *, name: str = "name") -> None:
+def add_pair(parser: ArgumentParser, *, name: str = "name", has_threads: bool = True) -> None:
     """`name` is the argument that takes a pair's name: "--pair" where another stands without an option."""
     kind: dict[str, Any] = {} if name.startswith("-") else {"nargs": "?"}
     parser.add_argument(name, metavar="NAME", help="a pair on this machine, such as qwen3-8b", **kind)
     parser.add_argument("--target", metavar="FILE", help="target model (GGUF); without one, Spark Tiny is measured")
     parser.add_argument("--draft", metavar="FILE", help="its DSpark draft (GGUF)")
-    generation_args.add_loading(parser)
+    generation_args.add_loading(parser, has_threads=has_threads)
 
 
 def add_prompts(parser: ArgumentParser, *, max_tokens: int) -> None:

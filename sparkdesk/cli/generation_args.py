@@ -27,7 +27,8 @@ Value = TypeVar("Value")
 _HOW_TO_PRESET = "A table [presets.NAME] in that file makes one."
 
 
-def add_loading(parser: ArgumentParser) -> None:
+def add_loading(parser: ArgumentParser, *, has_threads: bool = True) -> None:
+    """Without `has_threads`, the command has an argument of its own for them."""
     group = parser.add_argument_group("loading")
     group.add_argument(
         "--ctx",
@@ -38,12 +39,13 @@ def add_loading(parser: ArgumentParser) -> None:
     group.add_argument(
         "--force-ctx", action="store_true", help="--ctx as it is, beyond what was trained or seems to fit"
     )
-    group.add_argument(
-        "--threads",
-        type=values.whole_number(least=0, most=MOST_THREADS),
-        metavar="N",
-        help="0: the fastest number up to the physical cores",
-    )
+    if has_threads:
+        group.add_argument(
+            "--threads",
+            type=values.whole_number(least=0, most=MOST_THREADS),
+            metavar="N",
+            help="0: the fastest number up to the physical cores",
+        )
     group.add_argument(
         "--gpu-layers", type=values.gpu_layers, metavar="auto|N", help="target layers on the GPU; auto: all that fit"
     )

@@ -4,7 +4,7 @@ import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 
-from sparkdesk.config.settings import ALL_LAYERS
+from sparkdesk.config.settings import ALL_LAYERS, MOST_THREADS
 
 AUTO = "auto"
 
@@ -55,6 +55,12 @@ def token_ids(given: str) -> tuple[int, ...]:
     if min(tokens) < 0:
         raise ArgumentTypeError(f"token {min(tokens)} is below 0")
     return tokens
+
+
+def thread_counts(given: str) -> tuple[int, ...]:
+    """ "4", or "1,2,4" in the order given."""
+    parse = whole_number(least=0, most=MOST_THREADS)
+    return tuple(dict.fromkeys(parse(part.strip()) for part in given.split(",")))
 
 
 def _whole_or_auto(given: str, *, least: int) -> int:

@@ -8,7 +8,7 @@ import pytest
 from sparkdesk.bench.curves import curves_of
 from sparkdesk.bench.sweep import Swept
 from sparkdesk.bench.synthetic.pair import SyntheticPair
-from sparkdesk.cli.bench_curve import gather, report
+from sparkdesk.cli.bench_curve import comparison, gather, report
 from sparkdesk.cli.color import Colors
 from sparkdesk.events import Progress
 from tests.bench.scripted_engine import drafted_rounds, plain_rounds, reply
@@ -49,3 +49,30 @@ def test_every_length_of_a_pair_is_measured(synthetic_pair: SyntheticPair) -> No
     assert set(found["curves_ms"]["verify"]) >= {str(rows) for rows in range(1, 9)}
     assert set(found["curves_ms"]["draft"]) == {str(length) for length in range(1, 8)}
     assert len(found["choices"]) == 8 and found["is_complete"]
+
+
+def test_numbers_of_threads_are_held_against_one_another() -> None:
+    slower = curves_of(
+        [plain_rounds(4, ms=30.0), *(drafted_rounds(4, accepted=k, drafted=k, ms=20.0) for k in (1, 2, 3))]
+    )
+    lines = list(comparison({1: slower, 2: CURVES}, Colors()))
+    assert lines[1].split() == ["drafted", "1", "threads", "2", "threads"]
+    assert [float(cell) for cell in lines[2].split()] == [0, 30.0, 10.0]
+    assert len(lines) == 2 + 4
+
+
+@pytest.mark.native
+def test_each_number_of_threads_is_loaded_and_measured(synthetic_pair: SyntheticPair) -> None:
+    done = sparkdesk(
+        *("bench", "curve", "--target", str(synthetic_pair.target), "--draft", str(synthetic_pair.draft)),
+        *("--prompt-tokens", numbers(synthetic_pair.prompt_tokens), "--max-tokens", "24", "--threads", "1,2"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "threads 1" in done.stdout and "threads 2" in done.stdout
+    assert "a whole round in ms, by drafted tokens and threads" in done.stdout
+
+
+@pytest.mark.parametrize("given", ["", "x", "1,,2", "-1"])
+def test_threads_that_make_no_sense_are_refused(given: str) -> None:
+    done = sparkdesk("bench", "curve", f"--threads={given}")
+    assert done.returncode == 2 and "--threads" in done.stderr
