@@ -193,7 +193,7 @@ class LocalBackend:
 
     def _what_to_know(self) -> Iterator[Notice]:
         if self.model is not None and not self.model.chat_template:
-            yield Notice("This model brings no chat template: it continues your text as it stands.")
+            yield Notice("This model has no chat template: it continues your text as it is.")
         if trouble := self._conversations.take_trouble():
             yield Notice(trouble)
 

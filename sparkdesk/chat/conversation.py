@@ -36,7 +36,7 @@ _UNFINISHED = "SparkDesk ended before the reply did."
 _NOTES = {
     "end": "",
     "cancelled": "Stopped.",
-    "length": "Cut at the most tokens asked for.",
+    "length": "Reached the token limit.",
     "context": "Cut because the context is full.",
 }
 

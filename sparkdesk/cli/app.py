@@ -15,19 +15,19 @@ from sparkdesk.errors import SparkDeskError, UsageError
 COMMANDS = {
     "demo": "chat with Spark Tiny, the bundled pair",
     "chat": "chat with your own models, or answer one prompt",
-    "serve": "answer other programs: the pair behind an OpenAI-compatible API",
-    "connect": "open the screen in front of an OpenAI-compatible server",
+    "serve": "serve a pair over an OpenAI-compatible API",
+    "connect": "chat with an OpenAI-compatible server",
     "export": "print the command that serves a pair on vLLM, SGLang or llama-server",
-    "history": "list, search, export and remove the conversations that are kept",
-    "list": "show the models on this machine and what makes pairs",
-    "remove": "delete a pair or a model, after saying what else would lose it",
+    "history": "list, search, export and remove saved conversations",
+    "list": "list the models on this machine, and which make pairs",
+    "remove": "remove a pair or a model, after showing what else uses it",
     "pull": "download a pair, or one model, from the hub",
-    "build": "make a pair ready to chat: download, convert, check",
-    "search": "search the hub for what SparkDesk can run",
+    "build": "get a pair ready to chat: download, convert, check",
+    "search": "search the hub for models that SparkDesk can run",
     "convert": "turn a checkpoint into a GGUF file",
     "bench": "measure what speculation gains on this machine",
-    "doctor": "check this machine and say what to fix",
-    "paths": "say where SparkDesk keeps its files",
+    "doctor": "check this machine and suggest fixes",
+    "paths": "show where SparkDesk keeps its files",
 }
 _SCREEN = "screen"
 _JUST_LOOKING = ("doctor", "paths")

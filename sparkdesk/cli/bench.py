@@ -7,11 +7,11 @@ from sparkdesk.cli.parser import Parser
 
 PARTS = {
     "run": "plain decoding against speculation over a suite of prompts",
-    "race": "one prompt plainly and with speculation: who is faster, and whether the texts are the same",
-    "curve": "what passes cost inside the loop, and the draft length that makes the best",
-    "busy": "what is left of the speed while other programs compute",
-    "synth": "write a pair of any shape whose text means nothing and whose speed is real",
-    "card": "a report card to share: figures, files, machine and build",
+    "race": "one prompt, plain and with speculation: which is faster, and whether the texts match",
+    "curve": "what each pass costs inside the loop, and the best draft length",
+    "busy": "how much speed is left while other programs compute",
+    "synth": "write a synthetic pair of any shape: meaningless text, real speed",
+    "card": "a report card to share: results, files, machine and build",
 }
 
 

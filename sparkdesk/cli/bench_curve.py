@@ -155,7 +155,7 @@ def report(
 def _table(curves: "Curves", paint: Colors) -> Iterator[str]:
     from sparkdesk.bench.curves import round_ms
 
-    yield paint.dim("medians in ms (middle half), measured in the rounds of replies")
+    yield paint.dim("medians in ms (IQR), measured in the rounds of replies")
     yield paint.dim(
         f"{'drafted':>7}{'T: verify drafted + 1 rows':>32}{'D: draft':>26}{'whole round':>14}{'x plain':>10}"
     )

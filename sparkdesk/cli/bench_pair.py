@@ -36,23 +36,23 @@ def add_prompts(parser: ArgumentParser, *, max_tokens: int) -> None:
         "--suite",
         metavar="NAME|FILE|FOLDER",
         help='"default", "tiny" (what Spark Tiny can do), a .jsonl file, or a folder of them such as DeepSpec\'s; '
-        "of several turns the first is asked",
+        "of several turns only the first is used",
     )
     asked.add_argument(
         "--prompt-tokens",
         type=values.token_ids,
         action="append",
         metavar="1,2,3",
-        help="continue these token numbers, past every end of turn; may be repeated",
+        help="continue these token IDs, past every end of turn; repeatable",
     )
     group.add_argument("--domains", type=_names, default=(), metavar="A,B", help="only these domains of the suite")
-    group.add_argument("--limit", type=values.whole_number(least=1), metavar="N", help="most prompts of a domain")
+    group.add_argument("--limit", type=values.whole_number(least=1), metavar="N", help="max prompts per domain")
     group.add_argument(
         "--max-tokens",
         type=values.whole_number(least=2),
         default=max_tokens,
         metavar="N",
-        help="most tokens of a reply; default %(default)s",
+        help="max tokens per reply; default %(default)s",
     )
 
 
@@ -65,7 +65,7 @@ def prompts_of(options: Namespace) -> "tuple[Prompt, ...]":
     chosen = suite.choose(suite.read_suite(suite_of(options)), domains=options.domains, per_domain=options.limit)
     cut = sum(prompt.later_turns > 0 for prompt in chosen)
     if cut:
-        say(f"Where a prompt has several turns, the first is asked, alone ({cut} of {len(chosen)}).")
+        say(f"Of prompts with several turns only the first is used ({cut} of {len(chosen)}).")
     return suite.interleaved(chosen)
 
 
@@ -95,14 +95,14 @@ def opened(
         show_progress(open_pair(engine, ready, how=how, speculation=speculation))
         assert engine.model is not None
         if engine.model.draft_problem:
-            raise PairMismatch(engine.model.draft_problem, "There is nothing to compare without a draft that fits.")
+            raise PairMismatch(engine.model.draft_problem, "Without a matching draft there is nothing to compare.")
         yield engine, files
 
 
 def chosen(options: Namespace) -> ChosenPair:
     """Raises UsageError without a draft, and ModelLoadError where a file is missing."""
     if options.target is not None and options.draft is None:
-        raise UsageError("There is nothing to compare without a draft.", "Name it: --draft FILE.")
+        raise UsageError("Without a draft there is nothing to compare.", "Name it: --draft FILE.")
     return chosen_pair(options.target, options.draft, name_of(options))
 
 

@@ -13,9 +13,9 @@ _PLAIN, _SPECULATIVE = "plain", "speculation"
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.epilog = "On the screen, F8 replays a race side by side."
-    parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="what both answer")
+    parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="the prompt that both answer")
     parser.add_argument(
-        "--prompt-tokens", type=values.token_ids, metavar="1,2,3", help="continue these token numbers instead"
+        "--prompt-tokens", type=values.token_ids, metavar="1,2,3", help="continue these token IDs instead"
     )
     bench_pair.add_pair(parser, name="--pair")
     parser.add_argument(
@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=values.whole_number(least=2),
         default=_MAX_TOKENS,
         metavar="N",
-        help="most tokens of a reply; default %(default)s",
+        help="max tokens per reply; default %(default)s",
     )
     parser.add_argument(
         "--temperature",
@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=values.whole_number(least=0), default=0, metavar="N", help="default 0")
     parser.add_argument(
-        "--draft-length", type=values.draft_length, metavar="auto|K", help="tokens to draft in a round; default auto"
+        "--draft-length", type=values.draft_length, metavar="auto|K", help="tokens to draft per round; default auto"
     )
     parser.add_argument(
         "--first", choices=(_PLAIN, _SPECULATIVE), default=_PLAIN, help="which is measured first; default %(default)s"

@@ -49,7 +49,7 @@ def _head(found: Found, paint: Colors) -> Iterator[str]:
 
 
 def _speeds(found: Found, paint: Colors) -> Iterator[str]:
-    yield paint.dim(f"{'':{_NAME_WIDTH}}{'':>6}{'tok/s, median':>20}{'gain (middle half)':>22}{'first token, ms':>22}")
+    yield paint.dim(f"{'':{_NAME_WIDTH}}{'':>6}{'tok/s, median':>20}{'gain (IQR)':>22}{'first token, ms':>22}")
     yield paint.dim(
         f"{'domain':{_NAME_WIDTH}}{'asked':>6}{'plain':>10}{'spec.':>10}{'median':>8}{'from..to':>14}"
         f"{'plain':>12}{'spec.':>10}{'waiting':>10}"

@@ -50,7 +50,7 @@ def add_measuring(parser: ArgumentParser) -> None:
         help="default 0: greedy, and the texts are compared; above it, a fixed seed for every prompt",
     )
     parser.add_argument(
-        "--draft-length", type=values.draft_length, default=..., metavar="auto|K", help="tokens to draft in a round"
+        "--draft-length", type=values.draft_length, default=..., metavar="auto|K", help="tokens to draft per round"
     )
     parser.add_argument(
         "--repeat", type=values.whole_number(least=1), default=1, metavar="N", help="times the whole suite is asked"

@@ -35,11 +35,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--target", metavar="FILE", help="target model (GGUF), instead of a pair's name")
     parser.add_argument("--draft", metavar="FILE", help="its DSpark draft (GGUF); without one, plain decoding")
     asked = parser.add_mutually_exclusive_group()
-    asked.add_argument("--prompt", metavar="TEXT", help="answer this and end")
-    asked.add_argument("--prompt-tokens", type=values.token_ids, metavar="1,2,3", help="continue these token numbers")
+    asked.add_argument("--prompt", metavar="TEXT", help="answer this and exit")
+    asked.add_argument("--prompt-tokens", type=values.token_ids, metavar="1,2,3", help="continue these token IDs")
     parser.add_argument("--max-tokens", type=values.whole_number(least=0), metavar="N", help="0: no limit")
-    parser.add_argument("--raw", action="store_true", help="take the prompt as it is, without the chat template")
-    parser.add_argument("--ignore-eos", action="store_true", help="go on after the end of the reply")
+    parser.add_argument("--raw", action="store_true", help="use the prompt as it is, without the chat template")
+    parser.add_argument("--ignore-eos", action="store_true", help="continue past the end of the reply")
     parser.add_argument("--json", action="store_true", help="print one JSON object: text, reasoning, tokens, figures")
     generation_args.add_conversation(parser)
     generation_args.add_speculation(parser)
@@ -49,7 +49,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     if options.name is None and options.target is None:
-        raise UsageError("There is nothing to chat with.", "Name a pair, or give --target FILE.")
+        raise UsageError("No model was named.", "Name a pair, or give --target FILE.")
     pair = chosen_pair(options.target, options.draft or None, options.name)
     prompt = _prompt(options)
     if prompt is None:
@@ -112,9 +112,9 @@ def _is_pipe_or_file(stream: TextIO) -> bool:
 
 def _check(model: "ModelInfo", prompt: Prompt, *, chat: "ChatSettings") -> None:
     if model.draft_problem and chat.speculation.is_enabled:
-        raise PairMismatch(model.draft_problem, "Without --draft, or with --no-spec, the target answers alone.")
+        raise PairMismatch(model.draft_problem, "Without --draft, or with --no-spec, the target runs alone.")
     if not model.chat_template and not chat.is_raw and isinstance(prompt, str):
-        say("This model brings no chat template: it continues the prompt as it stands (--raw).")
+        say("This model has no chat template: it continues the prompt as it is (--raw).")
 
 
 def _answer(engine: "EngineClient", prompt: Prompt, *, chat: "ChatSettings", is_streamed: bool) -> "ReplyFinished":

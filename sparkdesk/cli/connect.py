@@ -19,13 +19,13 @@ KEY_VARIABLES = ("SPARKDESK_API_KEY", "OPENAI_API_KEY")
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", help="such as http://127.0.0.1:8080")
     parser.add_argument("--model", default="", metavar="NAME", help="where the server has several; default: its first")
-    parser.add_argument("--api-key", metavar="KEY", help="the server's key; others see it in the list of processes")
+    parser.add_argument("--api-key", metavar="KEY", help="the server's key; other users can see it in the process list")
     parser.add_argument("--api-key-file", metavar="FILE", help="the key is the first line of this file")
     generation_args.add_conversation(parser)
     generation_args.add_speculation(parser)
     parser.epilog = (
         f"The key may be in {' or '.join(KEY_VARIABLES)} too. Works with sparkdesk serve, llama-server, vLLM, SGLang "
-        "and other servers; what they tell of speculation is shown."
+        "and other servers; what they report about speculation is shown."
     )
 
 
@@ -59,7 +59,7 @@ def _key(options: Namespace) -> str | None:
         try:
             first, *_ = [*read_regular_text(Path(options.api_key_file).expanduser()).splitlines(), ""]
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            reason = error.strerror if isinstance(error, OSError) else "it is not a text file"
             raise UsageError(f"{options.api_key_file} cannot be read: {reason}.", "Check the path.") from error
         return _clean(first)
     given = options.api_key or next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), None)
@@ -69,5 +69,5 @@ def _key(options: Namespace) -> str | None:
 def _clean(key: str) -> str:
     key = key.strip()
     if not key or not key.isascii() or not key.isprintable():
-        raise UsageError("The key is empty, or has characters that a key cannot have.", "Check what was pasted.")
+        raise UsageError("The API key is empty or contains invalid characters.", "Check the key.")
     return key

@@ -11,8 +11,8 @@ from sparkdesk.loading.choice import demo_pair
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.epilog = "With --prompt the answer is greedy, and made twice: plainly, then with speculation."
-    parser.add_argument("--prompt", metavar="TEXT", help="answer this twice, compare, and end")
+    parser.epilog = "With --prompt the answer is greedy and generated twice: plain, then with speculation."
+    parser.add_argument("--prompt", metavar="TEXT", help="answer this twice, compare, and exit")
     parser.add_argument("--json", action="store_true", help="with --prompt: print one JSON object")
     generation_args.add_continue(parser)
     generation_args.add_loading(parser)

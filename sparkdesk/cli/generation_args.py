@@ -90,7 +90,7 @@ def add_conversation(parser: ArgumentParser) -> None:
     )
     group.add_argument("--system", metavar="TEXT", help="system prompt")
     group.add_argument(
-        "--file", action="append", type=Path, default=[], metavar="FILE", help="attach a text file; may be repeated"
+        "--file", action="append", type=Path, default=[], metavar="FILE", help="attach a text file; repeatable"
     )
     group.add_argument(
         "--thinking", action=BooleanOptionalAction, help="let the model think before it answers; default: off"
@@ -100,9 +100,9 @@ def add_conversation(parser: ArgumentParser) -> None:
 def add_speculation(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("speculation")
     group.add_argument(
-        "--draft-length", type=values.draft_length, default=..., metavar="auto|K", help="tokens to draft in a round"
+        "--draft-length", type=values.draft_length, default=..., metavar="auto|K", help="tokens to draft per round"
     )
-    group.add_argument("--no-spec", action="store_true", help="decode plainly, with the draft at hand")
+    group.add_argument("--no-spec", action="store_true", help="plain decoding; the draft stays loaded")
 
 
 def settings_file() -> Settings:

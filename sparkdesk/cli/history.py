@@ -26,24 +26,24 @@ _FORMS = {".md": "markdown", ".json": "json"}
 
 def add_arguments(parser: ArgumentParser) -> None:
     parts = parser.add_subparsers(dest="part", metavar="SUBCOMMAND", required=True, parser_class=Parser)
-    listed = parts.add_parser("list", help="all of them, newest first", description="All of them, newest first.")
+    listed = parts.add_parser("list", help="all, newest first", description="All, newest first.")
     search = parts.add_parser(
-        "search", help="those in which all words occur", description="Those in which all words occur."
+        "search", help="conversations that contain all words", description="Conversations that contain all words."
     )
     show = parts.add_parser("show", help="print one", description="Print one, as Markdown or as JSON.")
     export = parts.add_parser("export", help="write one to a file", description="Write one to a file.")
-    remove = parts.add_parser("remove", help="delete for good", description="Delete for good.")
+    remove = parts.add_parser("remove", help="delete permanently", description="Delete permanently.")
     parts.add_parser(
         "repair",
         help="save what can be read of a damaged history",
         description="Save what can be read of a damaged history into a new one. The old file is kept beside it.",
     )
-    search.add_argument("words", nargs="+", metavar="WORD", help="the last may be begun only")
+    search.add_argument("words", nargs="+", metavar="WORD", help="the last word may be a prefix")
     for part in (show, export):
-        part.add_argument("number", type=int, metavar="NUMBER", help="as `sparkdesk history list` shows it")
+        part.add_argument("number", type=int, metavar="NUMBER", help="from `sparkdesk history list`")
     export.add_argument("out", type=Path, metavar="OUT", help="a .md or .json file")
     export.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
-    remove.add_argument("number", type=int, nargs="*", metavar="NUMBER", help="as `sparkdesk history list` shows it")
+    remove.add_argument("number", type=int, nargs="*", metavar="NUMBER", help="from `sparkdesk history list`")
     remove.add_argument("--all", action="store_true", help="every conversation")
     remove.add_argument("--yes", action="store_true", help="do not ask")
     for part in (listed, search, show):
@@ -110,7 +110,7 @@ def _print_list(summaries: "Sequence[Summary]", *, is_json: bool) -> None:
     if is_json:
         print(json.dumps({"conversations": [_as_json(each) for each in summaries]}, ensure_ascii=False, indent=2))
     elif not summaries:
-        say("There are no conversations yet. Have one: sparkdesk demo.")
+        say("There are no conversations yet. Start one: sparkdesk demo.")
     for summary in () if is_json else summaries:
         print(_line(summary))
 
@@ -148,7 +148,7 @@ def _export(history: "SqliteHistory", options: Namespace) -> None:
     out: Path = options.out
     form = _FORMS.get(out.suffix.lower())
     if form is None:
-        raise UsageError(f"{out} says neither Markdown nor JSON.", "End its name in .md or .json.")
+        raise UsageError(f"Unknown format: {out}.", "Use a name that ends in .md or .json.")
     if out.exists() and not options.overwrite:
         raise UsageError(f"{out} exists already.", "Choose another name, or give --overwrite.")
     _check_is_there(history, options.number)
@@ -184,6 +184,6 @@ def _asked(summaries: "Sequence[Summary]") -> bool:
     for summary in summaries:
         say(_line(summary))
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("Nothing was removed: this is no terminal to ask in.", "Give --yes to remove it.")
+        raise UsageError("Nothing was removed: this is not a terminal.", "Use --yes to remove it without asking.")
     print("Remove? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in _YES

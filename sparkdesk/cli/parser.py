@@ -27,7 +27,7 @@ class Parser(ArgumentParser):
     def refuse(self, unknown: str) -> NoReturn:
         name = unknown.split("=")[0]
         if not name.startswith("-"):
-            raise UsageError(f"There is one argument too many: {unknown!r}.", self._see_help())
+            raise UsageError(f"Unexpected argument: {unknown!r}.", self._see_help())
         hint = f"{_did_you_mean(name, self._option_string_actions)} {self._see_help()}".strip()
         raise UsageError(f"{self.prog} has no option {name}.", hint)
 

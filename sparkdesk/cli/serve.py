@@ -164,7 +164,7 @@ def _warn(model: "ModelInfo", policy: "Policy") -> None:
     if not is_loopback(policy.host):
         say(
             f"Listening on {policy.host}: everyone who reaches this machine and knows the key can ask, "
-            "and the network can read along, because this is no HTTPS."
+            "and the network can read along, because this is not HTTPS."
         )
     if "*" in policy.cors_origins and not policy.api_key:
         say("Every web page may ask (--cors-origin '*'), and there is no key.")

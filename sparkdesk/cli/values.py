@@ -16,9 +16,9 @@ def whole_number(*, least: int, most: int | None = None) -> Callable[[str], int]
         except ValueError:
             raise ArgumentTypeError(f"{given!r} is not a whole number") from None
         if number < least:
-            raise ArgumentTypeError(f"{given} is below {least}, the least that makes sense")
+            raise ArgumentTypeError(f"{given} is below the minimum of {least}")
         if most is not None and number > most:
-            raise ArgumentTypeError(f"{given} is above {most}, the most that makes sense")
+            raise ArgumentTypeError(f"{given} is above the maximum of {most}")
         return number
 
     return parse
@@ -51,7 +51,7 @@ def token_ids(given: str) -> tuple[int, ...]:
     try:
         tokens = tuple(int(token) for token in given.split(","))
     except ValueError:
-        raise ArgumentTypeError(f"{given!r} is not a list of token numbers such as 1,2,3") from None
+        raise ArgumentTypeError(f"{given!r} is not a list of token IDs such as 1,2,3") from None
     if min(tokens) < 0:
         raise ArgumentTypeError(f"token {min(tokens)} is below 0")
     return tokens

@@ -87,11 +87,11 @@ def _amx(facts: Facts) -> Check:
         text = "models crashed here with repacked weights, so they run without: safe, but slower"
         return Check(name, WARN, text, safe_install(facts.llama.tested_version))
     if not build.has_amx:
-        return Check(name, OK, "this processor has none, so no compiler can get it wrong")
+        return Check(name, OK, "not present")
     if _is_built_without_amx(facts.llama):
         return Check(name, OK, "this processor has it, and llama.cpp was built without it")
     if not build.miscompiles_amx:
-        return Check(name, OK, "this processor has it, and no compiler known to get it wrong was found")
+        return Check(name, OK, "present, and no compiler known to miscompile it was found")
     text = f"this processor has it, and {_compiler_in_words(build)} may have miscompiled it: models could crash"
     return Check(name, WARN, text, safe_install(facts.llama.tested_version))
 

@@ -7,7 +7,7 @@ from sparkdesk.doctor.install import graphics_install
 _DRIVERS = {
     "NVIDIA": "Check that the driver works: nvidia-smi. In a container, start it with --gpus all.",
     "AMD": "Check that the driver works: rocminfo. Your user must be in the groups render and video.",
-    "Apple": "Check that the terminal is no emulated one: `uname -m` must say arm64.",
+    "Apple": "Check that the terminal is not an emulated one: `uname -m` must say arm64.",
 }
 
 

@@ -9,7 +9,7 @@ from sparkdesk.build_flags import CUDA_WHEELS
 from sparkdesk.runner.crash_memory import PACKAGE
 
 _X86_64 = ("x86_64", "AMD64")
-_NEEDS_CUDA = "(install the CUDA toolkit first: nvcc is not here)"
+_NEEDS_CUDA = "(install the CUDA toolkit first: nvcc was not found)"
 _NEEDS_ROCM = "(install ROCm, or Vulkan's shader compiler glslc, first)"
 
 

@@ -107,7 +107,7 @@ def chosen_pair(target: str | None, draft: str | None, name: str | None = None) 
     if target is not None:
         return own_pair(Path(target), Path(draft) if draft is not None else None)
     if draft is not None:
-        raise UsageError("A draft alone cannot chat.", "Name its target too: --target FILE.")
+        raise UsageError("A draft cannot run without its target.", "Name its target too: --target FILE.")
     return demo_pair()
 
 

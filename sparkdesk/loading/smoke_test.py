@@ -62,7 +62,7 @@ class Verified:
         if self.accepted_length >= _HARDLY_ANY:
             return ""
         return (
-            f"Hardly a drafted token was right (accepted length {self.accepted_length:.2f}; 1.00 is none at all): "
+            f"Hardly any drafted token was accepted (accepted length {self.accepted_length:.2f}; 1.00 is none at all): "
             "the draft may belong to another target, or one of the two was converted wrongly."
         )
 

@@ -148,7 +148,7 @@ class Server:
         return EngineError(f"{self.url} refused{reason}".rstrip(".") + ".", "Its log may say more.")
 
     def _no_api(self) -> EngineError:
-        return EngineError(f"{self.url} is no OpenAI-compatible API.", "Check the address and its port.")
+        return EngineError(f"{self.url} is not an OpenAI-compatible API.", "Check the address and its port.")
 
 
 def _is_last(chunk: Mapping[str, Any]) -> bool:
@@ -163,13 +163,13 @@ def _is_last(chunk: Mapping[str, Any]) -> bool:
 def _base(url: str) -> str:
     given = url if "://" in url else f"http://{url}"
     if any(character.isspace() for character in given):
-        raise UsageError(f"{url!r} is no address.", "An address looks like this: http://127.0.0.1:8080.")
+        raise UsageError(f"{url!r} is not an address.", "An address looks like this: http://127.0.0.1:8080.")
     try:
         parsed = httpx2.URL(given)
     except (httpx2.InvalidURL, ValueError):
-        raise UsageError(f"{url!r} is no address.", "An address looks like this: http://127.0.0.1:8080.") from None
+        raise UsageError(f"{url!r} is not an address.", "An address looks like this: http://127.0.0.1:8080.") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise UsageError(f"{url!r} is no address.", "An address looks like this: http://127.0.0.1:8080.")
+        raise UsageError(f"{url!r} is not an address.", "An address looks like this: http://127.0.0.1:8080.")
     if parsed.userinfo:
         raise UsageError("A password does not belong into an address.", "Give --api-key-file FILE instead.")
     return str(parsed.copy_with(query=None, fragment=None)).rstrip("/").removesuffix("/v1")

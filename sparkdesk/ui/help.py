@@ -53,7 +53,7 @@ class HelpScreen(ModalScreen[None]):
 
     def _show(self, sought: str) -> None:
         lines = list(self._lines(sought.strip().lower()))
-        self.query_one("#keys", Static).update(Content("\n").join(lines or [Content("Nothing is called that.")]))
+        self.query_one("#keys", Static).update(Content("\n").join(lines or [Content("No matches.")]))
 
     def _lines(self, sought: str) -> Iterator[Content]:
         for title, bindings in grouped(keys.everything(), self._here):

@@ -109,7 +109,7 @@ def checked(wanted: Mapping[str, str], known: Mapping[str, Binding]) -> dict[str
     for key_id in wanted:
         if key_id not in known:
             raise UsageError(
-                f"The settings file's [keys] names {key_id}, which is no action.",
+                f"The settings file's [keys] names {key_id}, which is not an action.",
                 f"Known are {', '.join(sorted(known))}.",
             )
     keymap = {key_id: tuple(_checked_key(key, known[key_id]) for key in split(keys)) for key_id, keys in wanted.items()}
@@ -139,7 +139,7 @@ def _checked_key(key: str, binding: Binding) -> str:
     is_known = last in _key_names() or key_to_character(last) is not None
     if not last or not is_known or any(name not in _MODIFIERS for name in modifiers):
         raise UsageError(
-            f"The settings file's [keys] gives {key!r} to {binding.id}, which is no key.",
+            f"The settings file's [keys] gives {key!r} to {binding.id}, which is not a key.",
             "Keys are written like f4, ctrl+s, alt+up; several with commas between.",
         )
     if _group(binding.id or "") in _AT_THE_PROMPT and _is_written("+".join((*modifiers, last)), binding):

@@ -61,7 +61,7 @@ def test_a_draft_that_is_never_right_is_warned_of(tmp_path: Path) -> None:
     list(convert_draft(draft.folder, tmp_path / "d.gguf", target=target.folder, output_type="F16"))
     code, said, _ = verify(tmp_path / "t.gguf", tmp_path / "d.gguf")
     assert code == 0
-    assert "Hardly a drafted token was right" in said and "(block of 4)" in said
+    assert "Hardly any drafted token was accepted" in said and "(block of 4)" in said
 
 
 def test_a_missing_file_is_one_sentence(tiny_pair: SyntheticPair, tmp_path: Path) -> None:

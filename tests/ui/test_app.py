@@ -42,7 +42,7 @@ async def test_help_finds_what_is_typed_and_says_when_there_is_nothing() -> None
         await sitting.pilot.press("f1", *"reload")
         assert "Ctrl+R" in sitting.picture() and "Ctrl+T" not in sitting.picture()
         await sitting.pilot.press(*"xyz")
-        assert "Nothing is called that." in sitting.picture()
+        assert "No matches." in sitting.picture()
 
 
 async def test_help_fits_a_small_window_and_scrolls() -> None:

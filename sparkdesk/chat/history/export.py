@@ -24,7 +24,7 @@ def exported(kept: Kept, *, form: str) -> str:
         return _markdown(kept)
     if form == JSON:
         return _json(kept)
-    raise UsageError(f"{form!r} is no form of export.", f"There are {MARKDOWN} and {JSON}.")
+    raise UsageError(f"{form!r} is not an export format.", f"There are {MARKDOWN} and {JSON}.")
 
 
 def _markdown(kept: Kept) -> str:

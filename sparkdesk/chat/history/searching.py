@@ -16,7 +16,7 @@ _LEAST_TELLING = 3
 
 
 def find(connection: sqlite3.Connection, text: str, limit: int) -> dict[int, Place]:
-    """Keys of conversations in which all words occur, best first; the last may be begun only."""
+    """Keys of conversations in which all words occur, best first; the last word may be a prefix."""
     words = unicodedata.normalize("NFC", text).split()
     ranks = _ranks(connection, words)
     best = sorted(ranks, key=lambda key: (ranks[key], -key))[:limit]

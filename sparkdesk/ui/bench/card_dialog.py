@@ -17,7 +17,9 @@ from sparkdesk.bench.requests import CardMade
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.ui.keys import key_name
 
-_KEYS = "Press {} to save it with its figures as JSON, {} to copy it, {} to close. It holds no prompt and no path."
+_KEYS = (
+    "Press {} to save it, with the results as JSON, {} to copy it, {} to close. It contains no prompts and no paths."
+)
 
 
 class CardDialog(ModalScreen[None]):
@@ -40,7 +42,7 @@ class CardDialog(ModalScreen[None]):
             yield Static(
                 _KEYS.format(*(key_name(self, f"card.{name}") for name in ("save", "copy", "close"))), classes="lead"
             )
-            yield Input(placeholder="where to save it", compact=True)
+            yield Input(placeholder="file to save it to", compact=True)
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()

@@ -114,7 +114,7 @@ def _speeds(speeds: Sequence[LengthSpeed], scheduler: SchedulerSpeed | None) -> 
     """A bar for every length; the best is marked."""
     best = best_of(speeds)
     most = max([each.measured for each in speeds] + ([scheduler.measured] if scheduler else []), default=0.0)
-    yield Content.styled(f"{'draft':6}{'tok/s, measured':{_BAR + 11}}as costs foretell", "$spark-quiet")
+    yield Content.styled(f"{'draft':6}{'tok/s, measured':{_BAR + 11}}predicted from costs", "$spark-quiet")
     for each in speeds:
         is_best = best is not None and each.length == best.length
         name = str(each.length) if each.length else "plain"

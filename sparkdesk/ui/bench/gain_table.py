@@ -10,7 +10,7 @@ from textual.content import Content
 from sparkdesk.bench.results import DIVERGED, IDENTICAL, NEAR_TIE
 from sparkdesk.ui.shared.numbers import UNKNOWN
 
-_HEAD = f"{'domain':13}{'asked':>6}{'plain':>9}{'spec.':>9}{'gain':>8}{'middle half':>14}{'accepted':>10}"
+_HEAD = f"{'domain':11}{'prompts':>8}{'plain':>9}{'spec.':>9}{'gain':>8}{'IQR':>14}{'accepted':>10}"
 _GLYPHS = {IDENTICAL: ("✓", "$success"), NEAR_TIE: ("≈", "$warning"), DIVERGED: ("✗", "bold $error")}
 LEGEND = "plain, spec.: tok/s, median · accepted: length, bonus token included · ✓ same text ≈ near-tie ✗ diverged"
 
@@ -42,9 +42,9 @@ def gain_words(gain: Found) -> str:
 def _line(name: str, figures: Found, style: str = "$foreground") -> Content:
     gain = figures["gain"]
     spread = f"{gain['lower']:.2f}..{gain['upper']:.2f}" if gain["count"] else UNKNOWN
-    short = name if len(name) <= 12 else f"{name[:11]}…"
+    short = name if len(name) <= 11 else f"{name[:10]}…"
     return Content.assemble(
-        (f"{short:13}{figures['comparisons']:>6}", style),
+        (f"{short:12}{figures['comparisons']:>7}", style),
         (f"{figures['plain_speed']['median']:>9.1f}{figures['speculative_speed']['median']:>9.1f}", style),
         (gain_words(gain), f"bold {gain_style(gain['median'])}"),
         (f"{spread:>14}{figures['accepted_length']:>10.2f}  ", style),

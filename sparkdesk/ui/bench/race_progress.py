@@ -26,7 +26,7 @@ class RaceProgress(Widget, can_focus=True):
         return Content("\n").join(self._lines())
 
     def _lines(self) -> Iterator[Content]:
-        yield Content.styled("On your marks: both arms run on the same machine, one after the other.", "bold")
+        yield Content.styled("Both runs use the same machine, one after the other.", "bold")
         yield Content()
         is_warm = not isinstance(self.event, WarmingUp | None)
         yield _line("warming up", is_done=is_warm, is_now=not is_warm)

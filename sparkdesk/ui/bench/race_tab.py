@@ -45,7 +45,7 @@ class RacePrompt(Prompt):
 
     def invitation(self) -> str:
         send = key_name(self, "prompt.send")
-        return f"What shall both answer? {send} starts the race, Down chooses from the suite."
+        return f"Prompt to race: {send} starts, Down chooses from the suite."
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return not self.text if action == "pass" else super().check_action(action, parameters)
@@ -67,7 +67,7 @@ class RacePrompt(Prompt):
 class RaceTab(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "choose", "New", tooltip="Choose what to race next", id="race.new"),
-        Binding("r", "ask_again", "Race again", tooltip="Measure the same prompt anew", id="race.repeat"),
+        Binding("r", "ask_again", "Run again", tooltip="Measure the same prompt again", id="race.repeat"),
     ]
 
     def __init__(self, sampling: Callable[[], SamplingSettings]) -> None:

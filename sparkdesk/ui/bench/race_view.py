@@ -29,7 +29,7 @@ class RaceView(Vertical, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pause", "Pause", tooltip="Hold the replay, or go on", id="race.pause"),
-        Binding("w", "again", "Again", tooltip="Replay from the start", id="race.again"),
+        Binding("w", "again", "Replay", tooltip="Replay from the start", id="race.again"),
         Binding("s", "skip", "Skip", tooltip="Go to the result", id="race.skip"),
         Binding(
             "plus,right", "speed(1)", "Faster", key_display="+", show=False, tooltip="Replay faster", id="bench.faster"
@@ -130,7 +130,7 @@ class RaceView(Vertical, can_focus=True):
             how = "held" if replay.is_paused else replay.speed_in_words
             ids = ("race.pause", "bench.faster", "bench.slower")
             pause, faster, slower = (key_name(self, key_id) for key_id in ids)
-            keys = f"  ({pause} holds, {faster} and {slower} change the speed)"
+            keys = f"  ({pause} pauses, {faster} and {slower} change the speed)"
             return [Content.assemble(("▶ ", "$primary"), (clock, "bold"), f"  {how}", (keys, "$spark-quiet"))]
         colour = "$primary" if race.saved_ms >= 0 else "$spark-calm"
         stats = race.speculative.reply.stats

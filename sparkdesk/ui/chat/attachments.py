@@ -23,7 +23,7 @@ def read_attachment(path: Path) -> Attachment:
         if path.is_dir():
             raise UsageError(f"{path.name} is a folder.", "Pick a file in it.")
         if path.exists() and not path.is_file():
-            raise UsageError(f"{path.name} is no ordinary file.")
+            raise UsageError(f"{path.name} is not a regular file.")
         size_bytes = path.stat().st_size
         if size_bytes > LARGEST_BYTES:
             most = LARGEST_BYTES // 1_000_000
@@ -103,11 +103,11 @@ def _decode(data: bytes, name: str) -> str:
     marked = [encoding for mark, encoding in _BYTE_ORDER_MARKS if data.startswith(mark)]
     encoding = marked[0] if marked else "utf-8"
     if not marked and b"\0" in data[:_LOOKED_AT_BYTES]:
-        raise UsageError(f"{name} is no text file.", "Only text can be attached.")
+        raise UsageError(f"{name} is not a text file.", "Only text can be attached.")
     try:
         return data.decode(encoding).replace("\r\n", "\n")
     except UnicodeDecodeError:
-        raise UsageError(f"{name} is no text in UTF-8.", "Only text can be attached; convert it first.") from None
+        raise UsageError(f"{name} is not UTF-8 text.", "Only text can be attached; convert it first.") from None
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

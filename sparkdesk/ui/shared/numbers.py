@@ -4,7 +4,7 @@ from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui.chat.draft_choice import DraftChoice
 
 UNKNOWN = "\u2013"
-TIMES = "\u00d7"
+TIMES = "x"
 PARKED = "parked"
 EVEN = "as fast as plain"
 _FEWEST_ROUNDS = 3
@@ -50,8 +50,8 @@ def magnitude(count: float) -> str:
 
 
 def grouped(count: int) -> str:
-    """4096 -> 4 096, with a space that does not wrap."""
-    return f"{count:,}".replace(",", "\u202f")
+    """4096 -> 4,096."""
+    return f"{count:,}"
 
 
 def count(number: int, noun: str) -> str:

@@ -19,7 +19,14 @@ async def test_every_length_is_measured_and_the_best_is_marked(size: tuple[int, 
         await sitting.pilot.press("right", "s")
         await sitting.until(lambda: "Done." in sitting.picture())
         picture = sitting.picture()
-        for words in ("plain ", "7     ", "auto  ", "◂ best", "as costs foretell", "the scheduler mostly verifies 3"):
+        for words in (
+            "plain ",
+            "7     ",
+            "auto  ",
+            "◂ best",
+            "predicted from costs",
+            "the scheduler mostly verifies 3",
+        ):
             assert words in picture
         (asked,) = sitting.backend.bench.swept
         assert (asked.domains, asked.max_tokens) == (("counting",), 48)

@@ -78,7 +78,7 @@ async def test_a_typed_prompt_is_raced_and_the_result_is_told(size: tuple[int, i
 async def test_the_prompt_says_what_it_is_for() -> None:
     """It once invited to write a message, as the chat's does."""
     async with at_bench() as sitting:
-        assert "What shall both answer? Enter starts the race" in sitting.picture()
+        assert "Prompt to race: Enter starts" in sitting.picture()
 
 
 async def test_an_empty_prompt_is_passed_by_a_key_that_is_told() -> None:
@@ -274,7 +274,7 @@ async def test_the_palette_offers_the_keys_of_a_race() -> None:
     async with at_bench() as sitting:
         await race(sitting)
         titles = [command.title for command in of_screen(sitting.app.screen)]
-        assert {"Pause", "Again", "Skip", "Faster", "Slower", "Copy", "New", "Race again"} <= set(titles)
+        assert {"Pause", "Replay", "Skip", "Faster", "Slower", "Copy", "New", "Run again"} <= set(titles)
 
 
 async def test_the_last_prompt_of_the_chat_is_raced_from_the_palette() -> None:
@@ -292,7 +292,7 @@ async def test_help_tells_the_keys_of_the_bench_and_comes_back_there() -> None:
         await race(sitting)
         await sitting.pilot.press("f1")
         await sitting.until(lambda: isinstance(sitting.app.screen, HelpScreen))
-        for sought, words in (("replay faster", "Replay faster"), ("anew", "Measure the same prompt anew")):
+        for sought, words in (("replay faster", "Replay faster"), ("same prompt", "Measure the same prompt again")):
             sitting.app.screen.query_one(Input).value = sought
             await sitting.until(lambda words=words: words in sitting.picture())  # type: ignore[misc]
         await sitting.pilot.press("f1")

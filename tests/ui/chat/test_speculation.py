@@ -226,7 +226,7 @@ async def test_what_the_scheduler_chose_and_expects_is_said_while_it_drafts() ->
     async with at_open_desk(desk) as sitting:
         await sitting.say("a story")
         desk.conversation.let(12)
-        await sitting.until(lambda: "draft 3: expected 2.1\u00d7" in sitting.picture())
+        await sitting.until(lambda: "draft 3: expected 2.1x" in sitting.picture())
         await sitting.pilot.press("f6")  # a length of one's own: nothing was expected
         desk.conversation.let(6)
         await sitting.until(lambda: ": expected" not in sitting.picture())

@@ -9,11 +9,11 @@ from sparkdesk.ui.chat.status_lines import ATTENTION, QUIET, TROUBLE, count_line
 
 def test_what_a_message_takes_is_said_quietly() -> None:
     line = count_line(Count(1204, 37, 4096), has_words=True)
-    assert line == ("37 tokens · 1\u202f204 of 4\u202f096 in context", QUIET)
+    assert line == ("37 tokens · 1,204 of 4,096 in context", QUIET)
 
 
 def test_without_a_message_only_the_context_is_spoken_of() -> None:
-    assert count_line(Count(1204, 5, 4096), has_words=False)[0] == "1\u202f204 of 4\u202f096 in context"
+    assert count_line(Count(1204, 5, 4096), has_words=False)[0] == "1,204 of 4,096 in context"
 
 
 def test_messages_that_will_not_be_read_are_never_left_out_silently() -> None:
@@ -24,7 +24,7 @@ def test_messages_that_will_not_be_read_are_never_left_out_silently() -> None:
 
 def test_a_message_too_long_is_called_that() -> None:
     line, loudness = count_line(Count(5000, 4990, 4096), has_words=True)
-    assert line == "too long: 5\u202f000 tokens, and the context holds 4\u202f096"
+    assert line == "too long: 5,000 tokens, and the context holds 4,096"
     assert loudness == TROUBLE
 
 
