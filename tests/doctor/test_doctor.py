@@ -79,7 +79,7 @@ def test_a_healthy_machine_has_nothing_to_mend() -> None:
             "SPARKDESK_COMPILE=1",
         ),
         (replace(HEALTHY, llama=replace(LLAMA, devices=())), "devices", FAIL, "nothing to compute", "pip install"),
-        (replace(HEALTHY, cards=(CARD,)), "graphics", WARN, "processor only", "nvcc is not here"),
+        (replace(HEALTHY, cards=(CARD,)), "graphics", WARN, "processor only", "nvcc was not found"),
         (
             replace(HEALTHY, cards=(GraphicsCard("AMD", "RX"),)),
             "graphics",
