@@ -332,7 +332,7 @@ def test_a_second_reply_waits_for_a_stopped_one() -> None:
     assert said(conversation)[1:] == [("assistant", "x"), ("user", "Again"), ("assistant", "Hi")]
 
 
-@pytest.mark.parametrize(("stop_reason", "word"), [("length", "most tokens"), ("context", "context is full")])
+@pytest.mark.parametrize(("stop_reason", "word"), [("length", "token limit"), ("context", "context is full")])
 def test_a_reply_that_was_cut_says_so(stop_reason: str, word: str) -> None:
     conversation = Conversation(LocalResponder(FakeEngine(saying("Hi", stop_reason=stop_reason))))
     list(conversation.reply("Hello"))

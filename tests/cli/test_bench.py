@@ -123,14 +123,14 @@ def test_progress_tells_a_pace_and_an_end() -> None:
 def test_later_turns_are_left_out_and_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mt-bench.jsonl").write_text('{"turns": ["one", "two"]}\n{"turns": ["one"]}\n')
     assert app.run(["bench", "run", "--suite", str(tmp_path), "--target", "/nowhere", "--draft", "/nowhere"]) == 4
-    assert "the first is asked, alone (1 of 2)" in capsys.readouterr().err
+    assert "only the first is used (1 of 2)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "required: PART"),
-        (("dance",), "invalid choice: 'dance'"),
+        ((), "required: SUBCOMMAND"),
+        (("dance",), "'dance' is not a subcommand"),
         (("run", "--suite", "nowhere"), "There is no suite nowhere"),
         (("run", "--domains", "cooking"), "no domain cooking"),
         (("run", "--limit", "0"), "0 is below the minimum of 1"),
@@ -138,8 +138,8 @@ def test_later_turns_are_left_out_and_it_is_said(tmp_path: Path, capsys: pytest.
         (("run", "--draft-length", "0"), "0 is below the minimum of 1"),
         (("run", "--prompt-tokens", "1,x"), "not a list of token IDs"),
         (("run", "--suite", "tiny", "--prompt-tokens", "1"), "not allowed with"),
-        (("run", "--target", __file__), "nothing to compare without a draft"),
-        (("run", "--draft", __file__), "A draft alone"),
+        (("run", "--target", __file__), "Without a draft"),
+        (("run", "--draft", __file__), "A draft cannot run"),
     ],
 )
 def test_nonsense_is_refused(arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:

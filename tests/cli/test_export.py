@@ -99,7 +99,7 @@ def test_json_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
         (("llama-server", "qwen3-8b"), "sparkdesk build qwen3-8b"),
         (("llama-server", "--target", "missing.gguf", "--draft", "missing.gguf"), "missing.gguf"),
         (("vllm", "qwen3-8b", "--draft-length", "9"), "at most 7"),
-        (("vllm", "qwen3-8b", "--port", "70000"), "most that makes sense"),
+        (("vllm", "qwen3-8b", "--port", "70000"), "maximum of"),
         (("ollama", "qwen3-8b"), "ollama"),
     ],
 )

@@ -130,7 +130,7 @@ def test_thoughts_are_shown_as_thoughts() -> None:
     _, cut = talk(
         Script(chunks=[thought("Hm", "reasoning"), event(choices=[{"delta": {}, "finish_reason": "length"}])])
     )
-    assert cut.messages[-1].content.rstrip().endswith("</think>") and "most tokens" in cut.messages[-1].note
+    assert cut.messages[-1].content.rstrip().endswith("</think>") and "token limit" in cut.messages[-1].note
 
 
 def test_our_own_server_is_told_of_speculation_and_thoughts_stay_out_of_the_prompt() -> None:
@@ -256,12 +256,12 @@ def test_what_came_before_the_trouble_is_kept(script: Script, cause: str) -> Non
     ("script", "cause", "hint"),
     [
         (Script(status=401), "another key", "--api-key-file"),
-        (Script(status=404), "no OpenAI-compatible API", "address"),
+        (Script(status=404), "not an OpenAI-compatible API", "address"),
         (Script(status=429, headers={"Retry-After": "7"}), "too much to do", "7 s"),
         (Script(status=500, answer=b'{"error": {"message": "It broke."}}'), "It broke.", "log"),
         (Script(status=302, headers={"Location": "http://elsewhere"}), "sends elsewhere", "http://elsewhere"),
-        (Script(answer=b"<html>welcome</html>"), "no OpenAI-compatible API", "port"),
-        (Script(models={"data": 5}), "no OpenAI-compatible API", "port"),
+        (Script(answer=b"<html>welcome</html>"), "not an OpenAI-compatible API", "port"),
+        (Script(models={"data": 5}), "not an OpenAI-compatible API", "port"),
     ],
 )
 def test_a_server_in_trouble_is_one_sentence(script: Script, cause: str, hint: str) -> None:

@@ -220,7 +220,7 @@ def test_export_to_markdown_and_json(history: AnyHistory) -> None:
     assert markdown.startswith("# Look\n") and "Be brief." in markdown and "````\n```\ncode" in markdown
     assert "Second" in markdown and "First" not in markdown and "*Stopped.*" in markdown
     assert '"First"' in told and '"Second"' in told and '"parent": 0' in told
-    with pytest.raises(UsageError, match="no form of export"):
+    with pytest.raises(UsageError, match="not an export format"):
         history.export(key, "pdf")
 
 

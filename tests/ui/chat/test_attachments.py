@@ -25,9 +25,9 @@ def test_byte_order_marks_are_understood_and_left_out(tmp_path: Path, encoding: 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"\x7fELF\0\0\1", "is no text file"),
-        (b"caf\xe9", "is no text in UTF-8"),
-        (b"\xff\xfea", "is no text in UTF-8"),
+        (b"\x7fELF\0\0\1", "is not a text file"),
+        (b"caf\xe9", "is not UTF-8 text"),
+        (b"\xff\xfea", "is not UTF-8 text"),
         (b" \n", "is empty"),
     ],
 )
@@ -46,7 +46,7 @@ def test_a_file_that_is_too_large_is_not_even_read(tmp_path: Path) -> None:
 
 def test_folders_pipes_and_missing_files_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")  # reading it would wait for ever
-    for path, words in ((tmp_path, "is a folder"), (tmp_path / "pipe", "no ordinary"), (tmp_path / "no", "no file")):
+    for path, words in ((tmp_path, "is a folder"), (tmp_path / "pipe", "not a regular"), (tmp_path / "no", "no file")):
         with pytest.raises(UsageError, match=words):
             read_attachment(path)
 
