@@ -28,10 +28,12 @@ COMMANDS = {
     "bench": "measure what speculation gains on this machine",
     "doctor": "check this machine and suggest fixes",
     "paths": "show where SparkDesk keeps its files",
+    "completion": "print a script that completes commands in bash, zsh or fish",
+    "man": "print the manual page",
 }
 _SCREEN = "screen"
 _JUST_LOOKING = ("doctor", "paths")
-_DESCRIPTION = "Run a local model together with its DSpark draft, and watch what speculative decoding gains."
+DESCRIPTION = "Run a local model together with its DSpark draft, and watch what speculative decoding gains."
 _EPILOG = (
     "Without a command the screen opens with Spark Tiny, or with the pair given by --pair, or by --target and --draft. "
     "sparkdesk COMMAND --help explains a command."
@@ -119,7 +121,7 @@ def _command(name: str, options: Namespace) -> int:
 
 def parser_for(chosen: str | None) -> Parser:
     """Only the chosen command's module is imported: each knows its own arguments."""
-    parser = Parser(prog="sparkdesk", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
+    parser = Parser(prog="sparkdesk", description=DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"sparkdesk {__version__}")
     parser.add_argument("--target", default=None, metavar="FILE", help="target model (GGUF) to open on the screen")
     parser.add_argument("--draft", default=None, metavar="FILE", help="its DSpark draft (GGUF)")
