@@ -52,7 +52,9 @@ def kept_runs(folder: Path) -> tuple[KeptRun, ...]:
     for path in folder.glob("*.json"):
         with suppress(UsageError, ValueError):
             when = datetime.strptime(path.stem[: len("2000-01-01_00-00-00")], _STAMP)
-            runs.append(KeptRun(path, when, read_record(path)))
+            run = KeptRun(path, when, read_record(path))
+            if _is_sound(run):
+                runs.append(run)
     return tuple(sorted(runs, key=lambda run: (run.measured_at, run.path.name), reverse=True))
 
 
@@ -87,6 +89,17 @@ def where_it_pays(runs: Iterable[KeptRun]) -> dict[str, dict[str, float]]:
             if figures["gain"]["count"]:
                 of_pair.setdefault(domain, figures["gain"]["median"])
     return gains
+
+
+def _is_sound(run: KeptRun) -> bool:
+    """Whether what lists show of it is there; the file may have been damaged, or edited."""
+    try:
+        hashes_of(run)
+        gains = [gain for of_pair in where_it_pays([run]).values() for gain in of_pair.values()]
+        is_told = all(isinstance(run.found["model"][side], str | None) for side in ("target", "draft"))
+        return is_told and isinstance(run.overall, dict) and all(isinstance(gain, int | float) for gain in gains)
+    except (LookupError, TypeError, AttributeError):
+        return False
 
 
 def _write(path: Path, found: Found) -> None:

@@ -314,7 +314,7 @@ def _remembering_tuner(block_size: int, state: Mapping[str, Any]) -> Tuner:
     if state:
         try:
             tuner.restore(state)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
             return Tuner(block_size)  # half restored would be worse than nothing known
     return tuner
 

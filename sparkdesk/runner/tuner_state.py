@@ -20,6 +20,7 @@ from sparkdesk.runner.crash_memory import build_fingerprint
 
 FORMAT = 1
 _SECONDS_BETWEEN = 5.0
+_MOST_COUNTED, _MOST_MEASURED = 10**12, 1e6
 
 
 class TunerState:
@@ -38,7 +39,8 @@ class TunerState:
             told = json.loads(read_regular_text(self._path(about)))
         except (OSError, ValueError, RecursionError):
             return None
-        return told.get("learnt") if isinstance(told, dict) and told.get("about") == about else None
+        learnt = told.get("learnt") if isinstance(told, dict) and told.get("about") == about else None
+        return learnt if isinstance(learnt, dict) and _is_sane(learnt) else None
 
     def remember(self, settings: LoadSettings, model: ModelInfo, state: Mapping[str, object]) -> None:
         """Write it down, unless that was done a moment ago."""
@@ -53,6 +55,17 @@ class TunerState:
         assert self._folder is not None
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
         return self._folder / f"{digest[:20]}.json"
+
+
+def _is_sane(value: object) -> bool:
+    """No figure of a scheduler comes near these bounds; exponentials and squares are taken of them."""
+    if isinstance(value, dict):
+        return all(map(_is_sane, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_sane, value))
+    if isinstance(value, int):
+        return abs(value) <= _MOST_COUNTED
+    return not isinstance(value, float) or abs(value) <= _MOST_MEASURED  # nothing is at most a NaN
 
 
 def circumstances(settings: LoadSettings, model: ModelInfo) -> dict[str, object]:
