@@ -40,7 +40,7 @@ def message_row(message: Message) -> Row:
     if message.stats is not None:
         about["stats"] = {name: value for name, value in asdict(message.stats).items() if value}
     trace = pack(message.trace) if message.trace is not None else None
-    return message.role, message.content, json.dumps(about, ensure_ascii=False), trace
+    return message.role, storable(message.content), storable(json.dumps(about, ensure_ascii=False)), trace
 
 
 def message_of(role: object, content: object, said: object, trace: object) -> Message:
@@ -90,7 +90,12 @@ def stats_of(text: object) -> ReplyStats:
 
 
 def settings_text(settings: ChatSettings) -> str:
-    return json.dumps(asdict(settings), ensure_ascii=False)
+    return storable(json.dumps(asdict(settings), ensure_ascii=False))
+
+
+def storable(text: str) -> str:
+    """Halves of characters, as in the name of a file that is not UTF-8, are no text that a database takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def settings_of(text: object) -> ChatSettings:

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from converters.regular_file import check_regular
+from converters.regular_file import check_regular, open_regular
 from sparkdesk.atomic_file import PRIVATE_FILE, make_private_folder
 from sparkdesk.errors import HistoryError
 from sparkdesk.safe_text import safe_line
@@ -80,6 +80,8 @@ def open_database(path: Path, *, wait_s: float = BUSY_SECONDS) -> sqlite3.Connec
     except (OSError, *SQLITE_ERRORS) as error:
         raise HistoryError(f"{path} cannot be opened: {reason_of(error)}.", _NOT_KEPT) from error
     try:
+        if _is_cut_short(path):  # SQLite would go on, and write into what is left
+            raise DamagedHistory(f"{path} is cut short.", REPAIR)
         _prepare(connection, path)
     except BaseException:
         connection.close()
@@ -153,6 +155,18 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         if is_damage(error):
             raise DamagedHistory(f"{path} is damaged: {reason_of(error)}.", REPAIR) from error
         raise HistoryError(f"{path} cannot be used: {reason_of(error)}.", _NOT_KEPT) from error
+
+
+def _is_cut_short(path: Path) -> bool:
+    """Whether it has fewer pages than its header says. Source: the SQLite file format, section 1.3.7."""
+    try:
+        with open_regular(path) as file:
+            head, size_bytes = file.read(100), os.fstat(file.fileno()).st_size
+    except OSError:
+        return False
+    is_counted = len(head) == 100 and head[24:28] == head[92:96]  # the count is of the last change
+    page_bytes, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
+    return 0 < len(head) < 100 or (is_counted and size_bytes < pages * (65536 if page_bytes == 1 else page_bytes))
 
 
 def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:

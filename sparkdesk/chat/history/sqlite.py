@@ -84,6 +84,7 @@ class SqliteHistory:
         the other's words.
         """
         now = {number: (node.message, node.parent) for number, node in tree.nodes()}
+        is_new = False
         with self._transaction() as connection:
             title = self.own_title(key)
             written = self._still_there(connection, key)
@@ -91,13 +92,17 @@ class SqliteHistory:
                 connection.execute("DELETE FROM conversation WHERE key = ?", (key if written is not None else None,))
                 return None
             if key is None or written is None:
-                key, written = _added(connection, title), {}
+                key, written, is_new = _added(connection, title), {}, True
             gone = [(key, number) for number in written if number not in now]
             connection.executemany("DELETE FROM message WHERE conversation = ? AND number = ?", gone)
             for number, (message, parent) in now.items():
                 if written.get(number) is not message:
                     _write(connection, key, number, message, parent)
             changed_at = _describe(connection, key, tree, settings)
+            if is_new:
+                self._check_written(
+                    connection, key, {n: rows.storable(message.content) for n, (message, _) in now.items()}
+                )
         self._own_titles[key] = title
         self._known[key] = _Known(changed_at, {number: message for number, (message, _) in now.items()})
         self._deleted.discard(key)
@@ -169,7 +174,7 @@ class SqliteHistory:
             return sum(rows.stats_of(text).saved_by_speculation_ms for (text,) in found)
 
     def rename(self, key: int, title: str) -> None:
-        title = " ".join(title.split())
+        title = rows.storable(" ".join(title.split()))
         with self._transaction() as connection:
             connection.execute("UPDATE conversation SET title = ? WHERE key = ?", (title, key))
         self._own_titles[key] = title
@@ -201,6 +206,12 @@ class SqliteHistory:
         with self._lock:  # or it would be closed under a thread that reads
             self._connection.close()
 
+    def _check_written(self, connection: sqlite3.Connection, key: int, wanted: Mapping[int, str]) -> None:
+        """In a file whose pages are damaged, what was just written may be somewhere else, or not there."""
+        there = dict(connection.execute("SELECT number, content FROM message WHERE conversation = ?", (key,)))
+        if there != wanted:
+            raise HistoryError(f"The history {self._path} is damaged and takes nothing new.", REPAIR)
+
     def _purge(self) -> None:
         """What was deleted long ago; a full disk is no reason not to read."""
         with suppress(HistoryError), self._transaction() as connection:
@@ -216,7 +227,7 @@ class SqliteHistory:
         if found is None or found[0] == known.changed_at:
             return None if found is None else known.messages
         there = connection.execute("SELECT number, content FROM message WHERE conversation = ?", (key,))
-        ours = {number: message.content for number, message in known.messages.items()}
+        ours = _texts(known.messages)
         return {} if all(ours.get(number) == content for number, content in there) else None
 
     @contextmanager
@@ -245,6 +256,11 @@ class SqliteHistory:
             except SQLITE_ERRORS as error:
                 reason = f"The history {self._path} cannot be written: {reason_of(error)}."
                 raise HistoryError(reason, _hint(error)) from error
+
+
+def _texts(messages: Mapping[int, Message]) -> dict[int, str]:
+    """As the file has them."""
+    return {number: rows.storable(message.content) for number, message in messages.items()}
 
 
 def _added(connection: sqlite3.Connection, title: str) -> int:
@@ -282,10 +298,10 @@ def _describe(connection: sqlite3.Connection, key: int, tree: MessageTree, setti
         " changed_at = ?, deleted_at = NULL WHERE key = ?",
         (
             rows.settings_text(settings),
-            title_of(tree),
+            rows.storable(title_of(tree)),
             json.dumps(tree.shown_leaves()),
             len(shown),
-            model,
+            rows.storable(model),
             changed_at,
             key,
         ),

@@ -16,7 +16,7 @@ from sparkdesk.chat.events import ContextTrimmed, ReplyAdvanced, ReplyBroken, Re
 from sparkdesk.chat.history.memory import MemoryHistory
 from sparkdesk.chat.history.sqlite import SqliteHistory
 from sparkdesk.chat.local_responder import LocalResponder
-from sparkdesk.chat.messages import Message
+from sparkdesk.chat.messages import Attachment, Message
 from sparkdesk.chat.recommended import recommended_sampling
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.tree import MessageTree
@@ -265,3 +265,18 @@ def test_stretches_add_up_at_every_event(text: str) -> None:
     for event in conversation.reply("Hello"):
         if isinstance(event, ReplyAdvanced):
             assert sum(each.length for each in event.stretches) == len(event.text)
+
+
+def test_halves_of_characters_are_kept_as_a_question_mark(tmp_path: Path) -> None:
+    """The name of an attached file that is not UTF-8 ended the program when the message was kept."""
+    history, tree = SqliteHistory(tmp_path / "kept.db"), MessageTree()
+    attached = Attachment("caf\udce9.txt", "text \ud800")
+    tree.add(Message("user", "Read \udcff this", attachments=(attached,), model="\udcfe"), None)
+    key = history.keep(None, tree, ChatSettings(system_prompt="\udcff"))
+    assert key is not None
+    history.rename(key, "T\udcff")
+    kept = history.read(key)
+    assert kept.tree.messages[0].content == "Read ? this" and kept.title == "T?"
+    assert kept.tree.messages[0].attachments == (Attachment("caf?.txt", "text ?"),)
+    assert history.newest()[0].model == "?"
+    history.close()
