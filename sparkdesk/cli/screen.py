@@ -3,12 +3,13 @@
 import os
 import sys
 from argparse import Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli.console import say
 from sparkdesk.config.settings import Settings
 from sparkdesk.error_log import NAME
-from sparkdesk.errors import UsageError
+from sparkdesk.errors import PairMismatch, UsageError
 from sparkdesk.loading.choice import ChosenPair, chosen_pair
 from sparkdesk.safe_text import safe_text
 
@@ -25,6 +26,7 @@ def run(options: Namespace) -> int:
 
 def open_screen(pair: ChosenPair, options: Namespace) -> int:
     check_terminal()
+    _check_draft(options)
     from sparkdesk.backend.local import LocalBackend
     from sparkdesk.backend.shared_engine import SharedEngine
     from sparkdesk.cli import generation_args
@@ -75,6 +77,18 @@ def show(backend: "Backend", options: Namespace, settings: Settings) -> int:
     if failure.draft.text.strip():
         say(f"  Your unsent draft:\n{safe_text(failure.draft.text)}")
     return DEFECT
+
+
+def _check_draft(options: Namespace) -> None:
+    """Before minutes of loading, and where the whole sentence can be read. Raises PairMismatch, ModelLoadError."""
+    target, draft = getattr(options, "target", None), getattr(options, "draft", None)
+    if target and draft and not getattr(options, "no_spec", False):
+        from sparkdesk.gguf.header import glance_gguf
+        from sparkdesk.gguf.pairing import header_problem
+
+        problem = header_problem(glance_gguf(Path(target)), glance_gguf(Path(draft)))
+        if problem:
+            raise PairMismatch(problem, "Without --draft the target runs alone.")
 
 
 def check_terminal() -> None:

@@ -73,6 +73,16 @@ def test_what_is_wrong_is_said_before_the_screen_opens(tmp_path: Path) -> None:
     assert code == 4 and "no-such.gguf is not a file" in drawn
 
 
+def test_a_draft_of_another_target_is_said_before_anything_is_loaded(
+    synthetic_pair: SyntheticPair, tmp_path: Path
+) -> None:
+    """The screen once opened with "no speculation" and half a sentence."""
+    pair = ("--target", str(synthetic_pair.target), "--draft", str(synthetic_pair.target))
+    for command in ((), ("chat",)):
+        code, drawn = in_a_terminal(*command, *pair, home=tmp_path)
+        assert code == 4 and "the target runs alone" in " ".join(drawn.split()) and "\033[?1049h" not in drawn
+
+
 FAULTY = """
 import sys
 from sparkdesk.cli import app
