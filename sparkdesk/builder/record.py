@@ -3,7 +3,8 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from converters.regular_file import read_regular_text
 from sparkdesk.atomic_file import write_whole
@@ -49,11 +50,10 @@ class Record:
 def read_record(folder: Path) -> Record:
     """Empty where there is none, or none that makes sense: then the steps are done again."""
     try:
-        given: Any = json.loads(read_regular_text(folder / _NAME))
-        made = {str(role): MadeFile(**fields) for role, fields in given["made"].items()}
-        return Record(made, str(given.get("tested", "")))
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        record = msgspec.json.decode(read_regular_text(folder / _NAME), type=Record)
+    except (OSError, ValueError, RecursionError):
         return Record({})
+    return record if all(Path(made.file).name == made.file for made in record.made.values()) else Record({})
 
 
 def write_record(folder: Path, record: Record) -> None:

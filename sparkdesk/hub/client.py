@@ -90,7 +90,7 @@ class Hub:
         query = [("search", text)] if text else []
         query += [("filter", tag)] if tag else []
         query += [("limit", str(most)), ("sort", "downloads"), *(("expand", name) for name in _EXPANDED)]
-        with self._translated(text):
+        with self._translated("A search's result"):
             return read_search(self._answer(text, "api/models", query), most)
 
     def check_access(self, repository: Repository, file: HubFile) -> None:

@@ -49,7 +49,7 @@ def unreachable(endpoint: str, *, reason: str) -> HubUnreachable:
 
 def offline(what: str) -> HubUnreachable:
     return HubUnreachable(
-        f"{what} is not on this disk, and HF_HUB_OFFLINE keeps SparkDesk from asking the hub.", "Unset HF_HUB_OFFLINE."
+        f"{what} is not downloaded, and HF_HUB_OFFLINE is set, so the hub is not asked.", "Unset HF_HUB_OFFLINE."
     )
 
 

@@ -7,6 +7,7 @@ character on stdout or stderr, a file outside the caches, more than 20 seconds, 
 import argparse
 import contextlib
 import io
+import json
 import os
 import random
 import re
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.attack.hostile_hub import spoil
+from tests.attack.hostile_hub import hostile_bytes, hostile_json, spoil
 from tests.hub.server import Hub
 
 _SANE_CODES = (0, 2, 3, 4, 5)
@@ -27,6 +28,23 @@ _MOST_SECONDS = 20.0
 _MOST_GROWTH_BYTES = 500_000_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _GGUF, _CHECKPOINT = "Maker/Small-GGUF", "Maker/Small"
+_CONFIG = json.dumps(
+    {
+        "architectures": ["Qwen3ForCausalLM"],
+        "model_type": "qwen3",
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "intermediate_size": 128,
+        "vocab_size": 1000,
+        "max_position_embeddings": 4096,
+        "tie_word_embeddings": True,
+        "text_config": {"hidden_size": 64, "layer_types": ["sliding_attention", "full_attention"], "sliding_window": 9},
+        "dspark_config": {"block_size": 7, "target_layer_ids": [0, 1]},
+    }
+).encode()
 _COMMANDS = (
     ("pull", _GGUF),
     ("pull", _CHECKPOINT),
@@ -91,10 +109,12 @@ def _prepare(hub: Hub, root: Path) -> None:
         tags=("gguf",),
         architecture="qwen3",
     )
-    hub.add(_CHECKPOINT, {"config.json": b'{"hidden_size": 64}', "model.safetensors": b"w" * 20_000})
+    hub.add(_CHECKPOINT, {"config.json": _CONFIG, "model.safetensors": b"w" * 20_000})
     hub.add("Maker/Small-dspark", {"Small-dspark-Q8_0.gguf": draft}, tags=("gguf", "base_model:Maker/Small"))
     for name in ("Qwen/Qwen3-4B", "deepseek-ai/dspark_qwen3_4b_block7"):
-        hub.add(name, {"config.json": b'{"hidden_size": 64}', "model.safetensors": b"w" * 20_000})
+        hub.add(name, {"config.json": _CONFIG, "model.safetensors": b"w" * 20_000})
+
+    hub.proper = {name: dict(model.files) for name, model in hub.models.items()}
 
     from sparkdesk.hub import transport
     from sparkdesk.hub.retry import RetryPolicy
@@ -109,13 +129,26 @@ def _prepare(hub: Hub, root: Path) -> None:
     transport._STALL_S, transport._HEADERS_DEADLINE_S = 1.0, 2.0
 
 
+def _fill(hub: Hub, seeded: random.Random, *, is_hostile: bool) -> None:
+    """A hub that means harm gives true checksums of its hostile files."""
+    for name, files in hub.proper.items():
+        changed = dict(files)
+        for path, data in files.items() if is_hostile else ():
+            if path == "config.json":
+                changed[path] = hostile_json(seeded, data)
+            elif path.endswith(".gguf"):
+                changed[path] = hostile_bytes(seeded, data, within=1000)
+        hub.models[name].files = changed
+
+
 def _case(hub: Hub, root: Path, seed: int, codes: "Counter[int]") -> Iterator[Finding]:
     from sparkdesk.cli.app import run
 
     command = random.Random(seed).choice(_COMMANDS)
     for name in ("hf", "desk"):
         shutil.rmtree(root / name, ignore_errors=True)
-    hub.spoil = spoil(seed)
+    hub.spoil = spoil(seed) if seed % 3 else None
+    _fill(hub, random.Random(seed), is_hostile=not seed % 3)
     before, size_before, began_s = _outside(root), _peak_bytes(), time.monotonic()
     out, said = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):

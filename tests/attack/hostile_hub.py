@@ -120,6 +120,23 @@ def spoil(seed: int) -> Callable[[str, bytes], Iterator[bytes]]:
     return spoilt
 
 
+def hostile_json(random: Random, data: bytes) -> bytes:
+    value = json.loads(data)
+    for _ in range(random.randint(1, 3)):
+        value = _changed(random, value)
+    return json.dumps(value).encode()
+
+
+def hostile_bytes(random: Random, data: bytes, *, within: int) -> bytes:
+    """Some of the first bytes are others, often such that a number becomes huge."""
+    changed = bytearray(data)
+    for _ in range(random.randint(1, 12)):
+        changed[random.randrange(min(within, len(changed)))] = random.choice(
+            (0, 1, 127, 128, 255, random.randrange(256))
+        )
+    return bytes(changed)
+
+
 def _values(random: Random, reply: Reply) -> Iterator[bytes]:
     try:
         value = json.loads(reply.body)

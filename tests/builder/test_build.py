@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sparkdesk.builder.record import Record, read_record
 from sparkdesk.demo import bundled
 from tests.hub.pulling import Puller
 from tests.hub.server import Fault, Hub, Model
@@ -139,3 +140,23 @@ def test_an_unknown_pair_to_chat_with_is_one_sentence(builder: Puller) -> None:
 
 def _files(checkpoint: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in checkpoint.iterdir()}
+
+
+_STEP = {"file": "t.gguf", "size_bytes": 5, "repository": "A/B", "revision": "0", "type": "Q8_0"}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        {"made": {"target": {"file": 5}}},
+        {"made": {"target": ["x"]}},
+        {"made": {"target": {**_STEP, "file": "../../elsewhere.gguf"}}},
+        {"made": {"target": {**_STEP, "size_bytes": "5"}}},
+        {"made": {"target": _STEP}, "tested": []},
+        [],
+    ],
+    ids=range(6),
+)
+def test_steps_that_make_no_sense_are_done_again(steps: object, tmp_path: Path) -> None:
+    (tmp_path / "steps.json").write_text(json.dumps(steps))
+    assert read_record(tmp_path) == Record({})

@@ -6,6 +6,7 @@ which must never see the access token.
 
 import hashlib
 import json
+import sys
 import threading
 import time
 from collections import deque
@@ -86,6 +87,14 @@ class Served:
     is_redirected: bool = False
 
 
+class _Quiet(ThreadingHTTPServer):
+    """A client that has gone is no news, and what is printed here would be taken for the client's words."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 class Hub:
     def __init__(self) -> None:
         self.models: dict[str, Model] = {}
@@ -98,10 +107,12 @@ class Hub:
         """Between two pieces of a body, as on a slow line."""
         self.spoil: Callable[[str, bytes], Iterable[bytes]] | None = None
         """Makes of a whole answer to a path, headers and all, what is really sent, piece by piece."""
+        self.proper: dict[str, dict[str, bytes]] = {}
+        """What the repositories held before a test changed it."""
         self.held = threading.Event()
         self.go_on = threading.Event()
-        self._front = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, is_delivery=False))
-        self._delivery = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, is_delivery=True))
+        self._front = _Quiet(("127.0.0.1", 0), _handler(self, is_delivery=False))
+        self._delivery = _Quiet(("127.0.0.1", 0), _handler(self, is_delivery=True))
 
     @property
     def address(self) -> str:
