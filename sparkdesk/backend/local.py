@@ -18,7 +18,7 @@ from sparkdesk.events import Notice, Progress
 from sparkdesk.fit import FreeMemory
 from sparkdesk.loading.choice import ChosenPair, PairFiles, named_pair
 from sparkdesk.loading.loading import open_pair
-from sparkdesk.loading.placement import LoadedPair, room_without
+from sparkdesk.loading.placement import LoadedPair, free_memory_without
 
 if TYPE_CHECKING:
     from sparkdesk.backend.bench import LocalBench
@@ -74,7 +74,7 @@ class LocalBackend:
 
     @property
     def engine_words(self) -> str:
-        return self._engine.client.last_words
+        return self._engine.client.stderr_tail
 
     @property
     def recommended(self) -> SamplingSettings:
@@ -182,14 +182,14 @@ class LocalBackend:
     def _steps(self, speculation: SpeculationSettings) -> Generator[Progress | Notice, None, None]:
         files: PairFiles = yield from self._pair.prepare()
         pair = replace(self._pair, prepare=lambda: _ready(files))
-        room = self._room_without_loaded
-        yield from open_pair(self._engine.client, pair, how=self._how(), speculation=speculation, ask_room=room)
+        room = self._free_memory_without_loaded
+        yield from open_pair(self._engine.client, pair, how=self._how(), speculation=speculation, ask_free_memory=room)
         self._files = files
 
-    def _room_without_loaded(self) -> FreeMemory:
-        from sparkdesk.doctor.free_memory import free_room
+    def _free_memory_without_loaded(self) -> FreeMemory:
+        from sparkdesk.doctor.free_memory import free_memory
 
-        return room_without(free_room(), self.loaded)
+        return free_memory_without(free_memory(), self.loaded)
 
     def _what_to_know(self) -> Iterator[Notice]:
         if self.model is not None and not self.model.chat_template:

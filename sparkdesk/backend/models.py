@@ -66,7 +66,7 @@ class LocalModels:
         return Contents(library, listed, problem)
 
     def free(self) -> str:
-        room = self._free_room()
+        room = self._free_memory()
         beside = f"{size_in_words(room.host_bytes)} of memory" if room.host_bytes else ""
         if room.has_gpu and not room.is_shared:
             return f"{size_in_words(room.gpu_bytes)} on the GPU, {beside}".rstrip(", ")
@@ -81,7 +81,7 @@ class LocalModels:
         size = size_from_header(target.header)
         beside = size_from_header(draft.header) if draft is not None and draft.header is not None else None
         context = context_of(self._how(), size.trained_context)
-        return plan_load(size, beside, self._free_room(), context_tokens=context, gpu_layers=self._how().gpu_layers)
+        return plan_load(size, beside, self._free_memory(), context_tokens=context, gpu_layers=self._how().gpu_layers)
 
     # What can be had
 
@@ -103,7 +103,7 @@ class LocalModels:
         else:
             wanted, _ = yield from self._lone(hub, order, order.quantization)
         shape = entry.target.checkpoint if entry is not None and not order.target else ""
-        room = self._free_room()
+        room = self._free_memory()
         return (
             yield from estimate(hub, wanted.shaped_like(shape), room=room, context_tokens=self._how().context_tokens)
         )
@@ -153,7 +153,7 @@ class LocalModels:
         planning = self._planning(hub, order)
         context = self._how().context_tokens
         yield from choose_quantization(
-            hub, planning.find, asked=order.quantization, room=self._free_room(), context_tokens=context
+            hub, planning.find, asked=order.quantization, room=self._free_memory(), context_tokens=context
         )
         for note in planning.plan.notes:
             yield Notice(note)
@@ -189,7 +189,7 @@ class LocalModels:
 
         context = self._how().context_tokens
         yield from choose_quantization(
-            hub, find, asked=order.quantization, room=self._free_room(), context_tokens=context
+            hub, find, asked=order.quantization, room=self._free_memory(), context_tokens=context
         )
         yield from fetch_models(hub, models)
         return JobResult(f"{order.name} is downloaded.")
@@ -212,21 +212,21 @@ class LocalModels:
     # Memory
 
     def _has_room_beside(self, target: Path, draft: Path) -> bool:
-        from sparkdesk.doctor.free_memory import free_room
+        from sparkdesk.doctor.free_memory import free_memory
         from sparkdesk.fit import plan_load, size_from_header
         from sparkdesk.gguf.header import glance_gguf
 
         sizes = [size_from_header(glance_gguf(path)) for path in (target, draft)]
         context = self._how().context_tokens or sizes[0].trained_context
-        return plan_load(sizes[0], sizes[1], free_room(), context_tokens=context).fits
+        return plan_load(sizes[0], sizes[1], free_memory(), context_tokens=context).fits
 
-    def _free_room(self) -> "FreeMemory":
+    def _free_memory(self) -> "FreeMemory":
         """With what the loaded pair takes: it goes when another is opened."""
-        from sparkdesk.doctor.free_memory import free_room
-        from sparkdesk.loading.placement import room_without
+        from sparkdesk.doctor.free_memory import free_memory
+        from sparkdesk.loading.placement import free_memory_without
 
         if self._room is None or time.monotonic() - self._room_at_s > _ROOM_HOLDS_S:
-            self._room, self._room_at_s = room_without(free_room(), self._backend.loaded), time.monotonic()
+            self._room, self._room_at_s = free_memory_without(free_memory(), self._backend.loaded), time.monotonic()
         return self._room
 
     # The library

@@ -12,7 +12,7 @@ from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice, Progress
-from sparkdesk.loading.examples import GENERAL_EXAMPLES
+from sparkdesk.loading.choice import GENERAL_EXAMPLES
 
 if TYPE_CHECKING:
     from sparkdesk.backend.models import LocalModels

@@ -20,10 +20,12 @@ def add_dry_run(parser: ArgumentParser) -> None:
 def choose_selection(hub: "Hub", find: "Find", options: Namespace) -> "tuple[Selection, Forecast | None]":
     """What is wanted, its forecast said."""
     from sparkdesk.builder.quantization import choose_quantization
-    from sparkdesk.doctor.free_memory import free_room
+    from sparkdesk.doctor.free_memory import free_memory
 
     context_tokens = generation_args.loading(options, generation_args.settings_file()).context_tokens
-    return follow(choose_quantization(hub, find, asked=options.quant, room=free_room(), context_tokens=context_tokens))
+    return follow(
+        choose_quantization(hub, find, asked=options.quant, room=free_memory(), context_tokens=context_tokens)
+    )
 
 
 def fit_as_json(forecast: "Forecast | None") -> dict[str, object] | None:

@@ -67,11 +67,11 @@ def _looked(
 ) -> "Generator[Report, None, Forecasts]":
     """By name. What the hub refuses is left out: a search is no place to stop for one of its finds."""
     from sparkdesk.builder.preview import preview_model, preview_pair
-    from sparkdesk.doctor.free_memory import free_room
+    from sparkdesk.doctor.free_memory import free_memory
     from sparkdesk.hub.search import TARGET
 
     settings = generation_args.settings_file()
-    room, models = free_room(), user_paths().models
+    room, models = free_memory(), user_paths().models
     looks = {pair.name: partial(preview_pair, hub, catalog, pair, models=models, room=room) for pair in pairs} | {
         hit.model.name: partial(preview_model, hub, hit.model, room=room)
         for hit in [hit for hit in hits if hit.role == TARGET and hit.is_gguf][:_MOST_LOOKED_AT]

@@ -10,7 +10,7 @@ from sparkdesk.machine.hardware import GraphicsCard, Memory
 _SAME_SHARE = 0.05
 
 
-def free_room() -> FreeMemory:
+def free_memory() -> FreeMemory:
     """llama.cpp is asked about its devices, in a process of its own, only where there is a card at all."""
     cards = hardware.find_graphics_cards()
     devices = probe_llama().devices if cards else ()

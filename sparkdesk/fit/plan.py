@@ -7,7 +7,7 @@ from functools import partial
 from sparkdesk.fit.model_size import ModelSize
 from sparkdesk.fit.need import Need, need_of
 
-LEAST_CONTEXT = 512
+MIN_CONTEXT = 512
 _STEP = 256
 ALL_LAYERS = -1
 _GPU_SPARE_BYTES = 600_000_000
@@ -40,7 +40,7 @@ class Plan:
     """As llama.cpp counts; 0 for none."""
     context_tokens: int
     need: Need
-    room: FreeMemory
+    free: FreeMemory
     fits: bool
     why: str
     """One sentence, for the user."""
@@ -53,7 +53,7 @@ class Plan:
 def plan_load(
     target: ModelSize,
     draft: ModelSize | None,
-    room: FreeMemory,
+    free: FreeMemory,
     *,
     context_tokens: int,
     gpu_layers: int = ALL_LAYERS,
@@ -64,28 +64,28 @@ def plan_load(
     The context stays as asked; the advice says what a shorter one would give.
     """
     most = len(target.layers) + 1 if gpu_layers < 0 else min(gpu_layers, len(target.layers) + 1)
-    need_at = partial(_need, target, draft, room, draft_gpu_layers=draft_gpu_layers, context_tokens=context_tokens)
-    layers = _most_layers(lambda count: need_at(gpu_layers=count), room, most)
+    need_at = partial(_need, target, draft, free, draft_gpu_layers=draft_gpu_layers, context_tokens=context_tokens)
+    layers = _most_layers(lambda count: need_at(gpu_layers=count), free, most)
     need = need_at(gpu_layers=layers)
-    fits = fits_in(need, room)
+    fits = fits_in(need, free)
     shorter = 0
-    if not fits or (room.has_gpu and layers < most):
+    if not fits or (free.has_gpu and layers < most):
         shorter = largest_context(
             target,
             draft,
-            room,
+            free,
             most=context_tokens,
-            gpu_layers=most if room.has_gpu else 0,
+            gpu_layers=most if free.has_gpu else 0,
             draft_gpu_layers=draft_gpu_layers,
         )
     return Plan(
         layers,
         context_tokens,
         need,
-        room,
+        free,
         fits,
-        _why(need, room, layers=layers, most=most, context_tokens=context_tokens, fits=fits),
-        _advice(room, layers=layers, most=most, shorter=shorter, context_tokens=context_tokens, fits=fits),
+        _why(need, free, layers=layers, most=most, context_tokens=context_tokens, fits=fits),
+        _advice(free, layers=layers, most=most, shorter=shorter, context_tokens=context_tokens, fits=fits),
         shorter if shorter < context_tokens else 0,
     )
 
@@ -93,7 +93,7 @@ def plan_load(
 def largest_context(
     target: ModelSize,
     draft: ModelSize | None,
-    room: FreeMemory,
+    free: FreeMemory,
     *,
     most: int,
     gpu_layers: int,
@@ -105,21 +105,21 @@ def largest_context(
         need = _need(
             target,
             draft,
-            room,
+            free,
             context_tokens=steps * _STEP,
             gpu_layers=gpu_layers,
             draft_gpu_layers=draft_gpu_layers,
         )
-        return fits_in(need, room)
+        return fits_in(need, free)
 
-    steps = _largest(LEAST_CONTEXT // _STEP, max(LEAST_CONTEXT, most) // _STEP, fits)
+    steps = _largest(MIN_CONTEXT // _STEP, max(MIN_CONTEXT, most) // _STEP, fits)
     return min(most, steps * _STEP) if fits(steps) else 0
 
 
 def largest_loadable_context(
     target: ModelSize,
     draft: ModelSize | None,
-    room: FreeMemory,
+    free: FreeMemory,
     *,
     most: int,
     gpu_layers: int = ALL_LAYERS,
@@ -136,32 +136,32 @@ def largest_loadable_context(
         return _need(
             target,
             draft,
-            room,
+            free,
             context_tokens=steps * _STEP,
             gpu_layers=layers,
             draft_gpu_layers=draft_gpu_layers,
         )
 
     def fits(steps: int) -> bool:
-        return fits_in(need_at(steps, _most_layers(partial(need_at, steps), room, most_layers)), room)
+        return fits_in(need_at(steps, _most_layers(partial(need_at, steps), free, most_layers)), free)
 
     def fits_beside_weights(steps: int) -> bool:
-        return fits_in(Need(tuple(part for part in need_at(steps, 0).parts if part.kind != "weights")), room)
+        return fits_in(Need(tuple(part for part in need_at(steps, 0).parts if part.kind != "weights")), free)
 
-    least, last = LEAST_CONTEXT // _STEP, max(LEAST_CONTEXT, most) // _STEP
+    least, last = MIN_CONTEXT // _STEP, max(MIN_CONTEXT, most) // _STEP
     steps = _largest(least, last, fits if fits(least) else fits_beside_weights)
     return min(most, steps * _STEP)
 
 
 def best_quantization(
-    sizes: Mapping[str, ModelSize], draft: ModelSize | None, room: FreeMemory, *, context_tokens: int
+    sizes: Mapping[str, ModelSize], draft: ModelSize | None, free: FreeMemory, *, context_tokens: int
 ) -> tuple[str, Plan] | None:
     """The largest that lies on the card as a whole; without a card, or where none does, the largest that fits at all.
 
     None where even the smallest is too large.
     """
     plans = {
-        name: plan_load(size, draft, room, context_tokens=context_tokens)
+        name: plan_load(size, draft, free, context_tokens=context_tokens)
         for name, size in sorted(sizes.items(), key=lambda item: -item[1].weights_bytes)
     }
     fitting = {name: plan for name, plan in plans.items() if plan.fits}
@@ -170,30 +170,30 @@ def best_quantization(
     return next(iter((whole or fitting).items()), None)
 
 
-def fits_in(need: Need, room: FreeMemory) -> bool:
-    if room.is_shared:
-        return not room.host_bytes or need.total_bytes + _HOST_SPARE_BYTES <= max(room.host_bytes, room.gpu_bytes)
-    gpu_fits = need.gpu_bytes == 0 or need.gpu_bytes + _GPU_SPARE_BYTES <= room.gpu_bytes
-    host_fits = not room.host_bytes or need.host_bytes + _HOST_SPARE_BYTES <= room.host_bytes
+def fits_in(need: Need, free: FreeMemory) -> bool:
+    if free.is_shared:
+        return not free.host_bytes or need.total_bytes + _HOST_SPARE_BYTES <= max(free.host_bytes, free.gpu_bytes)
+    gpu_fits = need.gpu_bytes == 0 or need.gpu_bytes + _GPU_SPARE_BYTES <= free.gpu_bytes
+    host_fits = not free.host_bytes or need.host_bytes + _HOST_SPARE_BYTES <= free.host_bytes
     return gpu_fits and host_fits
 
 
-def _most_layers(need_at: Callable[[int], Need], room: FreeMemory, most: int) -> int:
+def _most_layers(need_at: Callable[[int], Need], free: FreeMemory, most: int) -> int:
     """How many of the target's layers go to the card."""
-    return _largest(0, most, lambda count: fits_in(need_at(count), room)) if room.has_gpu else 0
+    return _largest(0, most, lambda count: fits_in(need_at(count), free)) if free.has_gpu else 0
 
 
 def _need(
     target: ModelSize,
     draft: ModelSize | None,
-    room: FreeMemory,
+    free: FreeMemory,
     *,
     context_tokens: int,
     gpu_layers: int,
     draft_gpu_layers: int,
 ) -> Need:
     """The engine puts a draft onto the card wherever there is one, also where nothing of the target is."""
-    whole = len(draft.layers) + 1 if draft is not None and room.has_gpu else 0
+    whole = len(draft.layers) + 1 if draft is not None and free.has_gpu else 0
     on_card = whole if draft_gpu_layers < 0 else min(whole, draft_gpu_layers)
     return need_of(target, draft, context_tokens=context_tokens, gpu_layers=gpu_layers, draft_gpu_layers=on_card)
 
@@ -207,24 +207,24 @@ def _largest(least: int, most: int, fits: Callable[[int], bool]) -> int:
     return low
 
 
-def _why(need: Need, room: FreeMemory, *, layers: int, most: int, context_tokens: int, fits: bool) -> str:
+def _why(need: Need, free: FreeMemory, *, layers: int, most: int, context_tokens: int, fits: bool) -> str:
     buffers = need.of("compute") + need.of("features")
     kinds = (("weights", need.of("weights")), ("caches", need.of("cache")), ("buffers", buffers))
     listed = ", ".join(f"{name} {_gigabytes(size_bytes)}" for name, size_bytes in kinds)
     taken = f"{_gigabytes(need.total_bytes)} for {context_tokens:,} tokens ({listed})"
-    if room.has_gpu and not room.is_shared:
-        where = f"{_gigabytes(room.gpu_bytes)} free on the card, {_gigabytes(room.host_bytes)} beside it"
+    if free.has_gpu and not free.is_shared:
+        where = f"{_gigabytes(free.gpu_bytes)} free on the card, {_gigabytes(free.host_bytes)} beside it"
         placed = "all of it on the card" if layers >= most else f"{layers} of {most} layers on the card"
         return f"It takes {taken}; {where}: {placed if fits else 'too little'}."
-    free = max(room.host_bytes, room.gpu_bytes) if room.is_shared else room.host_bytes
-    return f"It takes {taken}; {_gigabytes(free)} are free{'' if fits else ': too little'}."
+    available = max(free.host_bytes, free.gpu_bytes) if free.is_shared else free.host_bytes
+    return f"It takes {taken}; {_gigabytes(available)} are free{'' if fits else ': too little'}."
 
 
-def _advice(room: FreeMemory, *, layers: int, most: int, shorter: int, context_tokens: int, fits: bool) -> str:
-    if fits and (not room.has_gpu or layers >= most):
+def _advice(free: FreeMemory, *, layers: int, most: int, shorter: int, context_tokens: int, fits: bool) -> str:
+    if fits and (not free.has_gpu or layers >= most):
         return ""
-    if shorter >= LEAST_CONTEXT and shorter < context_tokens:
-        where = "lies on the card as a whole" if room.has_gpu and not room.is_shared else "fits"
+    if shorter >= MIN_CONTEXT and shorter < context_tokens:
+        where = "lies on the card as a whole" if free.has_gpu and not free.is_shared else "fits"
         return f"With --ctx {shorter} it {where}."
     return "Choose a smaller quantization or a smaller model." + (" Or close other programs." if not fits else "")
 

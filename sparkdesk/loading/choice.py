@@ -6,9 +6,19 @@ from pathlib import Path
 
 from sparkdesk.errors import ConvertError, ModelLoadError, UsageError
 from sparkdesk.events import Progress
-from sparkdesk.loading.examples import DEMO_EXAMPLES, GENERAL_EXAMPLES
 
 DEMO_NAME = "Spark Tiny"
+DEMO_EXAMPLES = (
+    "Count from 1 to 40.",
+    "Write a Python function that adds 7 to a number.",
+    "Tell me a little story.",
+)
+"""Prompts the empty screen offers: what the bundled pair was trained to do, and what any chat model can."""
+GENERAL_EXAMPLES = (
+    "Write a Python function that merges two sorted lists.",
+    "Explain speculative decoding in three sentences.",
+    "List the planets with one fact about each.",
+)
 _DEMO_TYPE = "Q8_0"
 # Its steps take half a millisecond: more threads would spend their time waiting for each other.
 _DEMO_MOST_THREADS = 2

@@ -25,14 +25,14 @@ def open_pair(
     *,
     how: LoadSettings,
     speculation: SpeculationSettings,
-    ask_room: Callable[[], FreeMemory] | None = None,
+    ask_free_memory: Callable[[], FreeMemory] | None = None,
 ) -> Generator[Progress | Notice, None, ModelInfo]:
     """Everything up to a loaded pair. `how` says all but the paths, which the pair knows once it is prepared.
 
     `ask_room` says what is free once the pair that is loaded now is gone. Closing it early undoes what was begun.
     """
     files = yield from pair.prepare()
-    how, notice = fitted(files, how, ask_room=ask_room)
+    how, notice = fitted(files, how, ask_free_memory=ask_free_memory)
     if notice is not None:
         yield notice
     settings = replace(

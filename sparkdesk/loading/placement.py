@@ -19,12 +19,12 @@ from sparkdesk.fit import (
 from sparkdesk.gguf.header import glance_gguf
 from sparkdesk.loading.choice import PairFiles
 
-_SURE_TO_FIT_BYTES = 1_000_000_000
+_ALWAYS_FITS_BYTES = 1_000_000_000
 """Below this nobody is asked what is free: that takes a moment where there is a card."""
 
 
 def fitted(
-    files: PairFiles, how: LoadSettings, *, ask_room: Callable[[], FreeMemory] | None = None
+    files: PairFiles, how: LoadSettings, *, ask_free_memory: Callable[[], FreeMemory] | None = None
 ) -> tuple[LoadSettings, Notice | None]:
     """The settings with a context that the target knows and that fits, as many layers on the card as there is room for,
     and what the user should know.
@@ -35,17 +35,17 @@ def fitted(
     if target is None:
         return how, None  # the engine says what is wrong with the file
     how, said = _bounded(how, target)
-    if need_of(target, draft, context_tokens=how.context_tokens).total_bytes < _SURE_TO_FIT_BYTES:
+    if need_of(target, draft, context_tokens=how.context_tokens).total_bytes < _ALWAYS_FITS_BYTES:
         return how, _notice(said)
-    room = (ask_room or _free_room)()
-    plan = plan_for(how, target, draft, room)
+    free = (ask_free_memory or _free_memory)()
+    plan = plan_for(how, target, draft, free)
     if not plan.fits and not how.insists_on_context:
-        how, shortened = _shortened(how, target, draft, room)
+        how, shortened = _shortened(how, target, draft, free)
         said += f" {plan.why} {shortened or plan.advice}"
-        plan = plan_for(how, target, draft, room)
+        plan = plan_for(how, target, draft, free)
     elif plan.advice:
         said += f" {plan.why} {plan.advice}"
-    if how.gpu_layers == ALL_LAYERS and room.has_gpu and plan.fits and plan.gpu_layers <= len(target.layers):
+    if how.gpu_layers == ALL_LAYERS and free.has_gpu and plan.fits and plan.gpu_layers <= len(target.layers):
         how = replace(how, gpu_layers=plan.gpu_layers)
     return how, _notice(said)
 
@@ -59,11 +59,11 @@ def context_of(how: LoadSettings, trained_tokens: int) -> int:
     return max(wanted, CONTEXT_STEP_TOKENS)
 
 
-def plan_for(how: LoadSettings, target: ModelSize, draft: ModelSize | None, room: FreeMemory) -> Plan:
+def plan_for(how: LoadSettings, target: ModelSize, draft: ModelSize | None, free: FreeMemory) -> Plan:
     return plan_load(
         target,
         draft,
-        room,
+        free,
         context_tokens=how.context_tokens,
         gpu_layers=how.gpu_layers,
         draft_gpu_layers=how.draft_gpu_layers,
@@ -85,19 +85,19 @@ def _bounded(how: LoadSettings, target: ModelSize) -> tuple[LoadSettings, str]:
 
 
 def _shortened(
-    how: LoadSettings, target: ModelSize, draft: ModelSize | None, room: FreeMemory
+    how: LoadSettings, target: ModelSize, draft: ModelSize | None, free: FreeMemory
 ) -> tuple[LoadSettings, str]:
     """A context that is known not to fit is not loaded: the system may end any program for want of memory."""
     context = largest_loadable_context(
         target,
         draft,
-        room,
+        free,
         most=how.context_tokens,
         gpu_layers=how.gpu_layers,
         draft_gpu_layers=how.draft_gpu_layers,
     )
     shorter = replace(how, context_tokens=context)
-    if context == how.context_tokens or not plan_for(shorter, target, draft, room).fits:
+    if context == how.context_tokens or not plan_for(shorter, target, draft, free).fits:
         return shorter, ""
     return shorter, f"So its context has {context:,} tokens; --force-ctx takes what was asked for."
 
@@ -115,22 +115,22 @@ class LoadedPair:
     gpu_layers: int
 
 
-def room_without(room: FreeMemory, loaded: LoadedPair | None) -> FreeMemory:
+def free_memory_without(free: FreeMemory, loaded: LoadedPair | None) -> FreeMemory:
     """What would be free if it were gone.
 
     On the host its weights are pages of a file, which the system counts as free already.
     """
     target = _size(loaded.files.target) if loaded is not None else None
     if loaded is None or target is None:
-        return room
+        return free
     draft = _size(loaded.files.draft)
     need = need_of(target, draft, context_tokens=loaded.context_tokens, gpu_layers=loaded.gpu_layers)
     host_bytes = sum(part.host_bytes for part in need.parts if part.kind != "weights")
-    if room.is_shared:
-        free = room.host_bytes + need.gpu_bytes + host_bytes
-        return replace(room, host_bytes=free, gpu_bytes=free)
-    gpu_bytes = room.gpu_bytes + need.gpu_bytes if room.has_gpu else 0
-    return replace(room, host_bytes=room.host_bytes + host_bytes if room.host_bytes else 0, gpu_bytes=gpu_bytes)
+    if free.is_shared:
+        available = free.host_bytes + need.gpu_bytes + host_bytes
+        return replace(free, host_bytes=available, gpu_bytes=available)
+    gpu_bytes = free.gpu_bytes + need.gpu_bytes if free.has_gpu else 0
+    return replace(free, host_bytes=free.host_bytes + host_bytes if free.host_bytes else 0, gpu_bytes=gpu_bytes)
 
 
 def _size(path: Path | None) -> ModelSize | None:
@@ -142,7 +142,7 @@ def _size(path: Path | None) -> ModelSize | None:
         return None
 
 
-def _free_room() -> FreeMemory:
-    from sparkdesk.doctor.free_memory import free_room
+def _free_memory() -> FreeMemory:
+    from sparkdesk.doctor.free_memory import free_memory
 
-    return free_room()
+    return free_memory()

@@ -19,9 +19,9 @@ from sparkdesk.engine.settings import GenerationSettings, LoadSettings, Speculat
 from sparkdesk.errors import EngineError, OutOfMemory
 from sparkdesk.machine.child_processes import python_command
 from sparkdesk.runner.crash import ProcessExit
-from sparkdesk.runner.crash_fallback import WITHOUT_DRAFT, WITHOUT_REPACKING, Attempt, attempts, crash_in_all
+from sparkdesk.runner.crash_fallback import WITHOUT_DRAFT, WITHOUT_REPACKING, Attempt, all_attempts_failed, attempts
 from sparkdesk.runner.crash_memory import CrashMemory
-from sparkdesk.runner.oom_fallback import ran_out_of_memory, smaller_loads
+from sparkdesk.runner.oom_fallback import is_out_of_memory, smaller_settings
 from sparkdesk.runner.process import LEAVING_SECONDS, REPLACING_SECONDS, ChildProcess
 from sparkdesk.runner.protocol import (
     Cancel,
@@ -63,8 +63,8 @@ class EngineClient:
         self._lock = threading.Lock()
         self._child: ChildProcess | None = None
         self._end_at_exit: weakref.finalize[[], EngineClient] | None = None
-        self._closed_count = 0
-        self._words_before = ""
+        self._close_count = 0
+        self._previous_stderr = ""
         """Of the process that ended last: a load that failed leaves nothing else behind."""
         self._model: ModelInfo | None = None
 
@@ -93,10 +93,10 @@ class EngineClient:
         return child is not None and child.is_stalled
 
     @property
-    def last_words(self) -> str:
+    def stderr_tail(self) -> str:
         """The end of what the engine's process wrote to stderr, for a bug report."""
         child = self._child
-        return (child.last_words if child is not None else "") or self._words_before
+        return (child.stderr_tail if child is not None else "") or self._previous_stderr
 
     def load(self, settings: LoadSettings) -> Generator[Loading | Loaded, None, None]:
         """Load a pair in a fresh process; `Loaded` comes last. Closing the iterator early ends the process.
@@ -107,9 +107,9 @@ class EngineClient:
         Raises ModelLoadError, OutOfMemory, EngineCrashed, or EngineError when `close` was called meanwhile.
         """
         self._end(REPLACING_SECONDS)
-        order = self._closed_count
+        attempt_id = self._close_count
         try:
-            loaded = yield from self._load(settings, order)
+            loaded = yield from self._load(settings, attempt_id)
         except BaseException:
             self.close()
             raise
@@ -172,55 +172,57 @@ class EngineClient:
 
     def _end(self, patience_s: float) -> None:
         with self._lock:
-            self._closed_count += 1
+            self._close_count += 1
             child, self._child, self._model = self._child, None, None
             if self._end_at_exit is not None:
                 self._end_at_exit.detach()
         if child is not None:
             child.end(patience_s)
-            self._words_before = child.last_words
+            self._previous_stderr = child.stderr_tail
 
-    def _load(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded]:
+    def _load(self, settings: LoadSettings, attempt_id: int) -> Generator[Loading, None, Loaded]:
         """As asked for; after a crash of the code's own making, in the ways that may help."""
         memory = CrashMemory(self._machine_file)
         needs_safe_buffers = settings.use_extra_buffers and memory.needs_safe_buffers
-        deaths: list[tuple[Attempt, ProcessExit]] = []
+        failures: list[tuple[Attempt, ProcessExit]] = []
         for attempt in attempts(settings, needs_safe_buffers=needs_safe_buffers):
-            if not attempt.may_help([death for _, death in deaths]):
+            if not attempt.may_help([failure for _, failure in failures]):
                 continue
-            if deaths:
-                yield Loading(attempt.notice(deaths[-1][1]), 0.0)
-            answer = yield from self._try_smaller(attempt.settings, order)
+            if failures:
+                yield Loading(attempt.notice(failures[-1][1]), 0.0)
+            answer = yield from self._try_smaller(attempt.settings, attempt_id)
             if isinstance(answer, Loaded):
                 if attempt.way == WITHOUT_REPACKING:
-                    memory.remember_crash(deaths[-1][1].signal_name)
-                return _told_apart(answer, attempt, deaths)
+                    memory.remember_crash(failures[-1][1].signal_name)
+                return _with_notes(answer, attempt, failures)
             if not answer.is_fault:
                 raise answer.error()
-            deaths.append((attempt, answer))
-        raise crash_in_all(deaths)
+            failures.append((attempt, answer))
+        raise all_attempts_failed(failures)
 
-    def _try_smaller(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded | ProcessExit]:
+    def _try_smaller(self, settings: LoadSettings, attempt_id: int) -> Generator[Loading, None, Loaded | ProcessExit]:
         """Load in a fresh process; when memory runs out, with less on the card or less context.
 
         Raises OutOfMemory where nothing helps: what was said about the load that was asked for.
         """
-        first = answer = yield from self._try(settings, order)
-        if ran_out_of_memory(first):
-            for smaller in smaller_loads(settings):
+        first = answer = yield from self._try(settings, attempt_id)
+        if is_out_of_memory(first):
+            for smaller in smaller_settings(settings):
                 yield Loading(smaller.notice, 0.0)
-                answer = yield from self._try(smaller.settings, order)
+                answer = yield from self._try(smaller.settings, attempt_id)
                 if isinstance(answer, Loaded):
                     return msgspec.structs.replace(answer, model=replace(answer.model, memory_note=smaller.note))
-                if not ran_out_of_memory(answer):
+                if not is_out_of_memory(answer):
                     break
         if isinstance(first, OutOfMemory):
             raise first
         return first
 
-    def _try(self, settings: LoadSettings, order: int) -> Generator[Loading, None, Loaded | ProcessExit | OutOfMemory]:
+    def _try(
+        self, settings: LoadSettings, attempt_id: int
+    ) -> Generator[Loading, None, Loaded | ProcessExit | OutOfMemory]:
         """Load in a fresh process; tells of its death, and of too little memory, instead of raising."""
-        exchange = self._start(order).ask(Load.of(settings))
+        exchange = self._start(attempt_id).ask(Load.of(settings))
         latest = Loading("target", 0.0)
         while True:
             answer = exchange.answer_within(_PROGRESS_SECONDS) or latest
@@ -235,9 +237,9 @@ class EngineClient:
                 except OutOfMemory as error:
                     return error
 
-    def _start(self, order: int) -> ChildProcess:
+    def _start(self, attempt_id: int) -> ChildProcess:
         with self._lock:
-            if order != self._closed_count:
+            if attempt_id != self._close_count:
                 raise EngineError("The engine was closed while it was loading.", "Load a model to go on.")
             # A process has the priority of the thread that starts it: by now the screen's may be low.
             self._child = self._spawner.submit(ChildProcess, self._command).result()
@@ -259,9 +261,9 @@ class EngineClient:
             child.tell(request)
 
 
-def _told_apart(loaded: Loaded, attempt: Attempt, deaths: list[tuple[Attempt, ProcessExit]]) -> Loaded:
+def _with_notes(loaded: Loaded, attempt: Attempt, failures: list[tuple[Attempt, ProcessExit]]) -> Loaded:
     """With what the user should know about the way it was loaded in the end."""
     model = replace(loaded.model, uses_safe_buffers=not attempt.settings.use_extra_buffers)
     if attempt.way == WITHOUT_DRAFT:
-        model = replace(model, draft_problem=f"With the draft, the engine crashes. {deaths[-1][1].sentence()}")
+        model = replace(model, draft_problem=f"With the draft, the engine crashes. {failures[-1][1].sentence()}")
     return msgspec.structs.replace(loaded, model=model)

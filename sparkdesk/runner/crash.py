@@ -1,4 +1,4 @@
-"""Puts the end of the engine's process into words: by which signal, at what, and what it said last."""
+"""Explains how the engine's process ended: by which signal, while doing what, and the end of its stderr."""
 
 import re
 import signal
@@ -37,9 +37,9 @@ class ProcessExit:
     """As Popen says it: the negative signal, or what the process returned."""
     activity: str
     """What it was asked for, in words that follow "while"; empty when it had nothing to do."""
-    last_words: str
+    stderr_tail: str
     """The end of its stderr."""
-    was_asked: bool = False
+    was_requested: bool = False
     """True when we ended it ourselves."""
     garbage: str = ""
     """Set when it was ended because it sent something that is no message."""
@@ -56,11 +56,11 @@ class ProcessExit:
 
     @property
     def is_fault(self) -> bool:
-        return self.signal_name in FAULTS and not self.was_asked
+        return self.signal_name in FAULTS and not self.was_requested
 
     def error(self) -> EngineError:
         """What the user reads."""
-        if self.was_asked:
+        if self.was_requested:
             return EngineClosed("The engine was closed.", "Load a model to go on.")
         if self.stalled_s:
             return EngineStalled(self.sentence(), RELOAD_HINT)
@@ -73,7 +73,7 @@ class ProcessExit:
         return f"while {self.activity or 'idle'}"
 
     def sentence(self) -> str:
-        words = telling_line(self.last_words)
+        words = main_error_line(self.stderr_tail)
         return f"The engine {self._cause()} {self.moment}" + (f": {words}" if words else ".")
 
     def _cause(self) -> str:
@@ -86,10 +86,10 @@ class ProcessExit:
         return _CAUSES.get(self.signal_name, f"crashed ({self.signal_name})")
 
 
-def telling_line(last_words: str) -> str:
+def main_error_line(stderr_tail: str) -> str:
     """The one line of stderr that says most: an assertion of llama.cpp's, else the last that is no stack trace."""
-    assertion = _ASSERTION.search(last_words)
+    assertion = _ASSERTION.search(stderr_tail)
     if assertion:
         return assertion.group().strip()
-    lines = [line for line in last_words.splitlines() if not _TRACE.match(line)]
+    lines = [line for line in stderr_tail.splitlines() if not _TRACE.match(line)]
     return lines[-1].strip() if lines else ""

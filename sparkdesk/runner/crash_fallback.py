@@ -1,4 +1,4 @@
-"""In which ways to load a pair, one after the other, when the way before crashed. Pure: starts nothing."""
+"""The load attempts to make, in order, when the one before crashed. Pure: starts nothing."""
 
 from dataclasses import dataclass, replace
 
@@ -19,12 +19,12 @@ class Attempt:
     way: str = ""
     """How it differs from what was asked for, in words that follow "trying again"."""
 
-    def notice(self, death: ProcessExit) -> str:
-        return f"The engine crashed {death.moment} ({death.signal_name}); trying again {self.way}"
+    def notice(self, failure: ProcessExit) -> str:
+        return f"The engine crashed {failure.moment} ({failure.signal_name}); trying again {self.way}"
 
-    def may_help(self, deaths: list[ProcessExit]) -> bool:
+    def may_help(self, failures: list[ProcessExit]) -> bool:
         """A draft that was not even looked at is not to blame."""
-        return self.way != WITHOUT_DRAFT or any(death.activity != LOADING_TARGET for death in deaths)
+        return self.way != WITHOUT_DRAFT or any(failure.activity != LOADING_TARGET for failure in failures)
 
 
 def attempts(settings: LoadSettings, *, needs_safe_buffers: bool) -> list[Attempt]:
@@ -43,9 +43,9 @@ def attempts(settings: LoadSettings, *, needs_safe_buffers: bool) -> list[Attemp
     return plan
 
 
-def crash_in_all(deaths: list[tuple[Attempt, ProcessExit]]) -> EngineCrashed:
+def all_attempts_failed(failures: list[tuple[Attempt, ProcessExit]]) -> EngineCrashed:
     """Names every way that was tried."""
-    (_, first), *others = deaths
-    again = "".join(f" And again, {attempt.way}: {death.sentence()}" for attempt, death in others)
+    (_, first), *others = failures
+    again = "".join(f" And again, {attempt.way}: {failure.sentence()}" for attempt, failure in others)
     hint = _HINT if others else str(first.error().hint)
     return EngineCrashed(f"{first.sentence().rstrip('.')}.{again}", hint)

@@ -1,4 +1,4 @@
-"""In which smaller ways to load a pair when memory ran out: fewer layers on the card, then a shorter context."""
+"""Smaller load settings to try when memory ran out: fewer layers on the GPU, then a shorter context."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,12 +9,12 @@ from sparkdesk.errors import EngineError, OutOfMemory
 from sparkdesk.fit import ModelSize, need_of, size_from_header
 from sparkdesk.gguf.header import glance_gguf
 from sparkdesk.machine import hardware
-from sparkdesk.runner.crash import ProcessExit, telling_line
+from sparkdesk.runner.crash import ProcessExit, main_error_line
 
 _LAYER_SHARES = (0.75, 0.5, 0.25, 0.0)
 _CONTEXT_SHARES = (2, 4, 8)
-_LEAST_CONTEXT = 512
-_WORTH_TRYING = 0.95
+_MIN_CONTEXT = 512
+_MAX_RELATIVE_SIZE = 0.95
 """Of what did not fit; what is hardly smaller will not fit either."""
 _MEMORY_WORDS = ("out of memory", "failed to allocate", "cudaMalloc", "bad_alloc", "MemoryError")
 
@@ -34,17 +34,17 @@ class SmallerLoad:
         return f"Loaded with {self.way}, because memory ran out for what was asked."
 
 
-def ran_out_of_memory(answer: object) -> bool:
+def is_out_of_memory(answer: object) -> bool:
     """llama.cpp says so, dies of it with those words, or the system kills it."""
     if isinstance(answer, OutOfMemory):
         return True
-    if not isinstance(answer, ProcessExit) or answer.was_asked or answer.stalled_s or answer.garbage:
+    if not isinstance(answer, ProcessExit) or answer.was_requested or answer.stalled_s or answer.garbage:
         return False
-    words = telling_line(answer.last_words)
+    words = main_error_line(answer.stderr_tail)
     return answer.signal_name == "SIGKILL" or any(each in words for each in _MEMORY_WORDS)
 
 
-def smaller_loads(settings: LoadSettings) -> Iterator[SmallerLoad]:
+def smaller_settings(settings: LoadSettings) -> Iterator[SmallerLoad]:
     """From the least that is given up to the most."""
     target, draft = _size(settings.target_path), _size(settings.draft_path)
     layers = len(target.layers) if target is not None else 0
@@ -68,7 +68,7 @@ def _fewer_layers(settings: LoadSettings, layer_count: int) -> Iterator[SmallerL
 def _shorter(settings: LoadSettings, context_tokens: int) -> Iterator[SmallerLoad]:
     for share in _CONTEXT_SHARES:
         tokens = context_tokens // share
-        if tokens >= _LEAST_CONTEXT:
+        if tokens >= _MIN_CONTEXT:
             yield SmallerLoad(replace(settings, context_tokens=tokens), f"a context of {tokens:,} tokens")
 
 
@@ -78,7 +78,7 @@ def _is_smaller(
     if load.gpu_layers != asked.gpu_layers:
         return True
     least = need_of(target, draft, context_tokens=load.context_tokens).total_bytes
-    return least <= _WORTH_TRYING * need_of(target, draft, context_tokens=context_tokens).total_bytes
+    return least <= _MAX_RELATIVE_SIZE * need_of(target, draft, context_tokens=context_tokens).total_bytes
 
 
 def _size(path: str | None) -> ModelSize | None:

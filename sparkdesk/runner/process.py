@@ -34,7 +34,7 @@ from sparkdesk.runner.protocol import (
     Tokenize,
 )
 
-LAST_WORDS_BYTES = 8192
+STDERR_TAIL_BYTES = 8192
 POLITE_SECONDS = 0.8
 """For what ends by itself, as an idle child does that is told to go."""
 _ABRUPT_SECONDS = 0.3
@@ -103,7 +103,7 @@ class ChildProcess:
         self._is_ending = False
         self._exit: ProcessExit | None = None
         self._is_over = threading.Event()
-        self._last_words = b""
+        self._stderr_tail = b""
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._silent_s = 0.0
         self._stalled_s = 0.0
@@ -129,9 +129,9 @@ class ChildProcess:
         return self.is_alive and self._silent_s >= NAMED_SECONDS
 
     @property
-    def last_words(self) -> str:
+    def stderr_tail(self) -> str:
         """The end of what the child wrote to stderr; neither prompts nor replies are ever written there."""
-        return self._last_words.decode("utf-8", "replace")
+        return self._stderr_tail.decode("utf-8", "replace")
 
     def ask(self, request: Request) -> Exchange:
         """Send a request that will be answered."""
@@ -171,7 +171,7 @@ class ChildProcess:
             self._process.kill()
             self._is_over.wait(patience_s)
         if self.is_alive:
-            self._bury(-signal.SIGKILL)
+            self._finish(-signal.SIGKILL)
 
     def _write(self, stdin: IO[bytes]) -> None:
         with contextlib.suppress(OSError):  # it is dead: `_read` says so to whoever waits
@@ -183,8 +183,8 @@ class ChildProcess:
 
     def _read_stderr(self, stderr: IO[bytes]) -> None:
         with stderr:
-            while chunk := os.read(stderr.fileno(), LAST_WORDS_BYTES):
-                self._last_words = (self._last_words + chunk)[-LAST_WORDS_BYTES:]
+            while chunk := os.read(stderr.fileno(), STDERR_TAIL_BYTES):
+                self._stderr_tail = (self._stderr_tail + chunk)[-STDERR_TAIL_BYTES:]
 
     def _read(self, stdout: IO[bytes]) -> None:
         garbage = ""
@@ -196,7 +196,7 @@ class ChildProcess:
             except wire.WireError as error:
                 garbage = error.message
                 self._process.kill()
-        self._bury(self._exit_code(), garbage)
+        self._finish(self._exit_code(), garbage)
 
     def _watch(self) -> None:
         """Counts its own waking up rather than a clock: while the desk itself is stopped, no child is to blame."""
@@ -219,7 +219,7 @@ class ChildProcess:
             if exchange.is_over:
                 del self._pending[request_id]
 
-    def _bury(self, exit_code: int, garbage: str = "") -> None:
+    def _finish(self, exit_code: int, garbage: str = "") -> None:
         """Tell everybody who waits how it ended. The second of two calls changes nothing."""
         self._stderr_reader.join(_ABRUPT_SECONDS)
         with self._lock:
@@ -228,8 +228,8 @@ class ChildProcess:
                 self._exit = ProcessExit(
                     exit_code,
                     activity,
-                    self.last_words,
-                    was_asked=self._is_ending and not garbage,
+                    self.stderr_tail,
+                    was_requested=self._is_ending and not garbage,
                     garbage=garbage,
                     stalled_s=self._stalled_s,
                 )

@@ -34,7 +34,7 @@ class TunerState:
         """What was learnt in these very circumstances; a file that is missing or broken is none at all."""
         if self._folder is None:
             return None
-        about = circumstances(settings, model)
+        about = fingerprint(settings, model)
         try:
             told = json.loads(read_regular_text(self._path(about)))
         except (OSError, ValueError, RecursionError):
@@ -46,7 +46,7 @@ class TunerState:
         """Write it down, unless that was done a moment ago."""
         if self._folder is None or monotonic() - self._written_s < _SECONDS_BETWEEN:
             return
-        about = circumstances(settings, model)
+        about = fingerprint(settings, model)
         with contextlib.suppress(OSError):  # a full or read-only disk costs a longer probe next time, not the reply
             write_whole(self._path(about), json.dumps({"about": about, "learnt": state}) + "\n")
         self._written_s = monotonic()
@@ -68,7 +68,7 @@ def _is_sane(value: object) -> bool:
     return not isinstance(value, float) or abs(value) <= _MOST_MEASURED  # nothing is at most a NaN
 
 
-def circumstances(settings: LoadSettings, model: ModelInfo) -> dict[str, object]:
+def fingerprint(settings: LoadSettings, model: ModelInfo) -> dict[str, object]:
     """All that costs and acceptance depend on, as far as it can be told before anything runs."""
     return {
         "format": FORMAT,

@@ -15,9 +15,9 @@ import msgspec
 from sparkdesk.errors import EngineError
 from sparkdesk.runner.protocol import Request, Response
 
-SHOWN_BYTES = 80
+QUOTED_BYTES = 80
 """How much of a frame an error quotes: enough to recognize a stray print, never a whole prompt."""
-MOST_BYTES = 1 << 28
+MAX_MESSAGE_BYTES = 1 << 28
 """Of one message: a prompt that fills the longest context is far below that."""
 
 _MAGIC = b"\xc1S"
@@ -40,8 +40,8 @@ def encode(message: Request | Response, request_id: int = 0) -> bytes:
     try:
         body = _encoder.encode(message)
     except UnicodeEncodeError:
-        body = _encoder.encode(_sayable(msgspec.to_builtins(message, builtin_types=(bytes,))))
-    if len(body) > MOST_BYTES:
+        body = _encoder.encode(_without_surrogates(msgspec.to_builtins(message, builtin_types=(bytes,))))
+    if len(body) > MAX_MESSAGE_BYTES:
         raise WireError(f"A message of {len(body):,} bytes is too long for the engine.", "Shorten the prompt.")
     return _HEADER.pack(_MAGIC, len(body), request_id) + body
 
@@ -68,7 +68,7 @@ def _read_frame(stream: IO[bytes]) -> tuple[int, bytes] | None:
     if not header.startswith(_MAGIC) or len(header) < _HEADER.size:
         raise _refusal(header, "no header")
     _, length, request_id = _HEADER.unpack(header)
-    if length > MOST_BYTES:
+    if length > MAX_MESSAGE_BYTES:
         raise _refusal(header, f"a length of {length:,} bytes")
     body = stream.read(length)
     if len(body) < length:
@@ -86,8 +86,8 @@ def _decode(request_id: int, body: bytes, decoder: "msgspec.msgpack.Decoder[Any]
 
 
 def _refusal(data: bytes, why: str) -> WireError:
-    start = data[:SHOWN_BYTES].decode("utf-8", "replace").rstrip()
-    return WireError(f"Not a message between the desk and its engine ({why[:SHOWN_BYTES]}): {start!r}.")
+    start = data[:QUOTED_BYTES].decode("utf-8", "replace").rstrip()
+    return WireError(f"Not a message between the desk and its engine ({why[:QUOTED_BYTES]}): {start!r}.")
 
 
 @cache
@@ -95,12 +95,12 @@ def _decoder(union: Any) -> "msgspec.msgpack.Decoder[Any]":
     return msgspec.msgpack.Decoder(union)
 
 
-def _sayable(value: Any) -> Any:
+def _without_surrogates(value: Any) -> Any:
     """The same with every text as Unicode can say it."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {key: _sayable(each) for key, each in value.items()}
+        return {key: _without_surrogates(each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_sayable(each) for each in value]
+        return [_without_surrogates(each) for each in value]
     return value

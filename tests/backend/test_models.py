@@ -175,9 +175,9 @@ def test_a_pair_that_has_no_room_beside_the_loaded_one_is_built_and_not_tried(
 ) -> None:
     """The chat's engine must not fall to a test of something else."""
     room = FreeMemory(64_000_000_000)
-    monkeypatch.setattr("sparkdesk.doctor.free_memory.free_room", lambda: room)
+    monkeypatch.setattr("sparkdesk.doctor.free_memory.free_memory", lambda: room)
     shelf.free()  # remembers what is free for the forecast, as the screen does
-    monkeypatch.setattr("sparkdesk.doctor.free_memory.free_room", lambda: FreeMemory(510_000_000))
+    monkeypatch.setattr("sparkdesk.doctor.free_memory.free_memory", lambda: FreeMemory(510_000_000))
     told, got = run(shelf.get(BuildJob("tiny", quantization="Q8_0")))
     assert "It was not tested" in got.sentence and got.opens == "tiny"
     assert not any(isinstance(event, Progress) and "Loading" in event.step for event in told)

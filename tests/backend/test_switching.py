@@ -12,7 +12,7 @@ from sparkdesk.errors import EngineError, ModelLoadError, UsageError
 from sparkdesk.fit import FreeMemory, need_of, size_from_header
 from sparkdesk.gguf.header import read_gguf
 from sparkdesk.loading.choice import PairFiles, own_pair
-from sparkdesk.loading.placement import LoadedPair, room_without
+from sparkdesk.loading.placement import LoadedPair, free_memory_without
 from tests.backend.test_local import CHAT, make_desk
 from tests.library.gguf_samples import write_target
 
@@ -82,9 +82,9 @@ def test_room_is_counted_without_what_goes(synthetic_pair: SyntheticPair) -> Non
     files = PairFiles(synthetic_pair.target, synthetic_pair.draft)
     sizes = [size_from_header(read_gguf(path)) for path in (files.target, synthetic_pair.draft)]
     need = need_of(sizes[0], sizes[1], context_tokens=4096, gpu_layers=7)
-    found = room_without(FreeMemory(8 * GB, 4 * GB), LoadedPair(files, 4096, 7))
+    found = free_memory_without(FreeMemory(8 * GB, 4 * GB), LoadedPair(files, 4096, 7))
     assert found.gpu_bytes == 4 * GB + need.gpu_bytes
     assert 8 * GB < found.host_bytes < 8 * GB + need.host_bytes
-    shared = room_without(FreeMemory(8 * GB, 8 * GB, is_shared=True), LoadedPair(files, 4096, 7))
+    shared = free_memory_without(FreeMemory(8 * GB, 8 * GB, is_shared=True), LoadedPair(files, 4096, 7))
     assert shared.host_bytes == shared.gpu_bytes > found.host_bytes
-    assert room_without(FreeMemory(8 * GB), None) == FreeMemory(8 * GB)
+    assert free_memory_without(FreeMemory(8 * GB), None) == FreeMemory(8 * GB)

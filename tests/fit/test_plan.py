@@ -67,11 +67,11 @@ def test_a_large_card_takes_everything() -> None:
 
 
 def test_a_small_card_takes_the_draft_first_and_then_what_fits() -> None:
-    room = FreeMemory(32 * GB, 6 * GB)
-    plan = plan_load(TARGET, DRAFT, room, context_tokens=16_384)
+    free = FreeMemory(32 * GB, 6 * GB)
+    plan = plan_load(TARGET, DRAFT, free, context_tokens=16_384)
     assert plan.fits and 0 < plan.gpu_layers < 37
     assert plan.need.gpu_bytes <= 6 * GB
-    assert not fits_in(need_of(TARGET, DRAFT, context_tokens=16_384, gpu_layers=plan.gpu_layers + 1), room)
+    assert not fits_in(need_of(TARGET, DRAFT, context_tokens=16_384, gpu_layers=plan.gpu_layers + 1), free)
     draft = [part for part in plan.need.parts if part.owner == "draft" and part.kind in ("weights", "cache")]
     assert all(part.host_bytes == 0 for part in draft)
     assert f"{plan.gpu_layers} of 37 layers" in plan.why and plan.advice
@@ -85,8 +85,8 @@ def test_the_draft_is_on_the_card_even_where_nothing_of_the_target_is() -> None:
 
 
 def test_a_draft_kept_off_the_card_leaves_its_room_to_the_target() -> None:
-    room = FreeMemory(32 * GB, 5 * GB)
-    on, off = (plan_load(TARGET, DRAFT, room, context_tokens=4096, draft_gpu_layers=count) for count in (-1, 0))
+    free = FreeMemory(32 * GB, 5 * GB)
+    on, off = (plan_load(TARGET, DRAFT, free, context_tokens=4096, draft_gpu_layers=count) for count in (-1, 0))
     assert off.gpu_layers > on.gpu_layers
     assert off.need.of("weights", "draft") == on.need.of("weights", "draft")
 
@@ -95,7 +95,7 @@ def test_a_shorter_context_is_advised_where_it_brings_everything_onto_the_card()
     plan = plan_load(TARGET, DRAFT, FreeMemory(32 * GB, 10 * GB), context_tokens=32_768)
     assert plan.gpu_layers < 37 and "With --ctx" in plan.advice and "on the card as a whole" in plan.advice
     tokens = int(plan.advice.split("--ctx ")[1].split()[0])
-    assert plan_load(TARGET, DRAFT, plan.room, context_tokens=tokens).gpu_layers == 37
+    assert plan_load(TARGET, DRAFT, plan.free, context_tokens=tokens).gpu_layers == 37
 
 
 def test_too_little_memory_says_what_would_fit() -> None:
@@ -107,9 +107,9 @@ def test_too_little_memory_says_what_would_fit() -> None:
 
 def test_shared_memory_is_counted_once() -> None:
     """A DGX Spark's card and processor have the same 128 GB: what is on one is not free for the other."""
-    room = FreeMemory(7 * GB, 7 * GB, is_shared=True)
-    assert not plan_load(TARGET, DRAFT, room, context_tokens=8192).fits
-    assert plan_load(TARGET, DRAFT, replace(room, host_bytes=12 * GB, gpu_bytes=12 * GB), context_tokens=8192).fits
+    free = FreeMemory(7 * GB, 7 * GB, is_shared=True)
+    assert not plan_load(TARGET, DRAFT, free, context_tokens=8192).fits
+    assert plan_load(TARGET, DRAFT, replace(free, host_bytes=12 * GB, gpu_bytes=12 * GB), context_tokens=8192).fits
 
 
 def test_where_nobody_knows_what_is_free_nothing_is_refused() -> None:
@@ -117,17 +117,17 @@ def test_where_nobody_knows_what_is_free_nothing_is_refused() -> None:
 
 
 def test_the_longest_context_is_found() -> None:
-    room = FreeMemory(12 * GB)
-    tokens = largest_context(TARGET, DRAFT, room, most=40_960, gpu_layers=0)
+    free = FreeMemory(12 * GB)
+    tokens = largest_context(TARGET, DRAFT, free, most=40_960, gpu_layers=0)
     assert 0 < tokens < 40_960 and tokens % 256 == 0
-    assert fits_in(need_of(TARGET, DRAFT, context_tokens=tokens), room)
-    assert not fits_in(need_of(TARGET, DRAFT, context_tokens=tokens + 256), room)
+    assert fits_in(need_of(TARGET, DRAFT, context_tokens=tokens), free)
+    assert not fits_in(need_of(TARGET, DRAFT, context_tokens=tokens + 256), free)
     assert largest_context(TARGET, DRAFT, FreeMemory(64 * GB), most=4096, gpu_layers=0) == 4096
     assert largest_context(TARGET, DRAFT, FreeMemory(2 * GB), most=4096, gpu_layers=0) == 0
 
 
 @pytest.mark.parametrize(
-    ("room", "best"),
+    ("free", "best"),
     [
         (FreeMemory(64 * GB, 24 * GB), "F16"),
         (FreeMemory(64 * GB, 14 * GB), "Q8_0"),
@@ -137,9 +137,9 @@ def test_the_longest_context_is_found() -> None:
         (FreeMemory(9 * GB), "Q4_K_M"),
     ],
 )
-def test_the_best_quantization_is_the_largest_that_is_quick(room: FreeMemory, best: str) -> None:
+def test_the_best_quantization_is_the_largest_that_is_quick(free: FreeMemory, best: str) -> None:
     sizes = {name: size_from_config(CONFIG_8B, size) for name, size in _FILES.items()}
-    found = best_quantization(sizes, DRAFT, room, context_tokens=4096)
+    found = best_quantization(sizes, DRAFT, free, context_tokens=4096)
     assert found is not None and found[0] == best
 
 

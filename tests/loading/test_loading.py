@@ -39,7 +39,7 @@ def test_replies_end_where_the_template_ends_a_turn(
     asked: list[Generate] = []
     monkeypatch.setattr(client, "Reply", lambda child, request: asked.append(request))
     monkeypatch.setattr(EngineClient, "_living_child", lambda self: None)
-    monkeypatch.setattr("sparkdesk.loading.loading.fitted", lambda files, how, ask_room: (how, None))
+    monkeypatch.setattr("sparkdesk.loading.loading.fitted", lambda files, how, ask_free_memory: (how, None))
     engine = Client()
     engine.adds_bos = adds_bos
     engine.loads = replace(MODEL, chat_template=CHATML, control_pieces=tuple(CONTROL), end_tokens=(7,))

@@ -19,17 +19,17 @@ HOW = LoadSettings("", context_tokens=4096)
 
 @pytest.fixture
 def files(synthetic_pair: SyntheticPair, monkeypatch: pytest.MonkeyPatch) -> PairFiles:
-    monkeypatch.setattr(placement, "_SURE_TO_FIT_BYTES", 0)
+    monkeypatch.setattr(placement, "_ALWAYS_FITS_BYTES", 0)
     return PairFiles(synthetic_pair.target, synthetic_pair.draft)
 
 
 def test_what_fits_is_not_talked_about(files: PairFiles) -> None:
-    assert fitted(files, HOW, ask_room=lambda: FreeMemory(8 * GB, 8 * GB)) == (HOW, None)
+    assert fitted(files, HOW, ask_free_memory=lambda: FreeMemory(8 * GB, 8 * GB)) == (HOW, None)
 
 
 def test_a_context_that_does_not_fit_is_not_loaded(files: PairFiles) -> None:
     """The system's out-of-memory killer may choose another program. What fits is loaded, and told."""
-    how, notice = fitted(files, replace(HOW, context_tokens=32768), ask_room=lambda: FreeMemory(600_000_000))
+    how, notice = fitted(files, replace(HOW, context_tokens=32768), ask_free_memory=lambda: FreeMemory(600_000_000))
     assert 512 <= how.context_tokens < 32768 and how.context_tokens % 256 == 0 and notice is not None
     assert f"its context has {how.context_tokens:,} tokens" in notice.text and "too little" in notice.text
     assert "--force-ctx" in notice.text and "\n" not in notice.text
@@ -41,20 +41,20 @@ def test_a_context_that_does_not_fit_is_not_loaded(files: PairFiles) -> None:
 
 def test_whoever_insists_gets_it_all_the_same(files: PairFiles) -> None:
     asked = replace(HOW, context_tokens=32768, insists_on_context=True)
-    how, notice = fitted(files, asked, ask_room=lambda: FreeMemory(600_000_000))
+    how, notice = fitted(files, asked, ask_free_memory=lambda: FreeMemory(600_000_000))
     assert how == asked and notice is not None and "too little" in notice.text
 
 
 def test_where_nothing_fits_it_is_tried_with_little_context(files: PairFiles) -> None:
     """Weights are pages of a file, which the system can read again; a context is not."""
-    how, notice = fitted(files, HOW, ask_room=lambda: FreeMemory(10_000_000))
+    how, notice = fitted(files, HOW, ask_free_memory=lambda: FreeMemory(10_000_000))
     assert how.context_tokens == 512 and notice is not None
     assert "too little" in notice.text and "smaller" in notice.text and "\n" not in notice.text
 
 
 def test_beside_a_card_the_layers_are_counted_for_the_context_that_is_loaded(files: PairFiles) -> None:
     asked = replace(HOW, context_tokens=32768)
-    how, notice = fitted(files, asked, ask_room=lambda: FreeMemory(520_000_000, 640_000_000))
+    how, notice = fitted(files, asked, ask_free_memory=lambda: FreeMemory(520_000_000, 640_000_000))
     assert how.context_tokens < 32768 and notice is not None and "so its context" in notice.text.lower()
     target, draft = (size_from_header(read_gguf(path)) for path in (files.target, files.draft) if path is not None)
     plan = plan_load(target, draft, FreeMemory(520_000_000, 640_000_000), context_tokens=how.context_tokens)
@@ -90,14 +90,14 @@ def test_a_context_is_bounded_by_the_training_and_by_the_engine(
 
 
 def test_a_card_gets_as_many_layers_as_it_holds(files: PairFiles) -> None:
-    how, notice = fitted(files, HOW, ask_room=lambda: FreeMemory(8 * GB, 616_000_000))
+    how, notice = fitted(files, HOW, ask_free_memory=lambda: FreeMemory(8 * GB, 616_000_000))
     assert 0 < how.gpu_layers < 7 and notice is not None
     assert f"{how.gpu_layers} of 7 layers on the card" in notice.text
 
 
 def test_a_number_of_layers_that_was_asked_for_stays(files: PairFiles) -> None:
     asked = LoadSettings("", context_tokens=4096, gpu_layers=7)
-    how, notice = fitted(files, asked, ask_room=lambda: FreeMemory(8 * GB, 616_000_000))
+    how, notice = fitted(files, asked, ask_free_memory=lambda: FreeMemory(8 * GB, 616_000_000))
     assert how == asked and notice is not None
 
 
@@ -107,4 +107,4 @@ def test_small_pairs_and_broken_files_ask_nobody(synthetic_pair: SyntheticPair, 
 
     (tmp_path / "broken.gguf").write_bytes(b"x")
     for files in (PairFiles(synthetic_pair.target, None), PairFiles(tmp_path / "broken.gguf", None)):
-        assert fitted(files, HOW, ask_room=nobody) == (HOW, None)
+        assert fitted(files, HOW, ask_free_memory=nobody) == (HOW, None)

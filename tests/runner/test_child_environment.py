@@ -47,7 +47,7 @@ def test_the_engines_process_starts_with_it(monkeypatch: pytest.MonkeyPatch) -> 
     show = "import os, sys; sys.stderr.write('spins ' + os.environ.get('GOMP_SPINCOUNT', 'without bound'))"
     child = ChildProcess([sys.executable, "-c", show])
     child.ask(Shutdown()).next_answer()  # that it is gone
-    assert child.last_words == f"spins {bounded_spin({})['GOMP_SPINCOUNT']}"
+    assert child.stderr_tail == f"spins {bounded_spin({})['GOMP_SPINCOUNT']}"
     child.end()
 
 

@@ -228,9 +228,9 @@ def test_a_library_that_prints_does_not_disturb_the_wire(client: EngineClient) -
     """llama.cpp and GPU drivers print to stdout when they please."""
     assert finished(client.generate([fake_child.NOISE], TEN)).stats.generated == 10
     deadline_s = time.perf_counter() + 5
-    while "printed by a C library" not in client.last_words and time.perf_counter() < deadline_s:
+    while "printed by a C library" not in client.stderr_tail and time.perf_counter() < deadline_s:
         time.sleep(0.001)  # stderr is read by a thread of its own
-    assert "printed by a C library" in client.last_words
+    assert "printed by a C library" in client.stderr_tail
 
 
 def test_a_thousand_quick_requests_are_answered_in_order(client: EngineClient) -> None:

@@ -14,7 +14,7 @@ import pytest
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings
 from sparkdesk.errors import EngineCrashed
 from sparkdesk.runner.client import EngineClient
-from sparkdesk.runner.crash import ProcessExit, telling_line
+from sparkdesk.runner.crash import ProcessExit, main_error_line
 from sparkdesk.runner.process import ChildProcess
 from sparkdesk.runner.protocol import RoundDone, Tokenize
 from tests.runner import fake_child
@@ -103,7 +103,7 @@ def test_last_words_are_bounded() -> None:
     flood = "import os\nfor _ in range(1000): os.write(2, b'x' * 4096)\nos.write(2, b'the end')"
     answer = ChildProcess((sys.executable, "-c", flood)).ask(Tokenize("a")).next_answer()
     assert isinstance(answer, ProcessExit)
-    assert len(answer.last_words) <= 8192 and answer.last_words.endswith("the end")
+    assert len(answer.stderr_tail) <= 8192 and answer.stderr_tail.endswith("the end")
 
 
 def test_a_child_that_cannot_start_is_told_like_a_crash() -> None:
@@ -164,7 +164,7 @@ def test_the_end_of_the_program_ends_the_child(log: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("last_words", "line"),
+    ("stderr_tail", "line"),
     [
         ("", ""),
         ("one\ntwo\n\n", "two"),
@@ -176,9 +176,9 @@ def test_the_end_of_the_program_ends_the_child(log: Path) -> None:
         ),
     ],
 )
-def test_the_telling_line_is_found(last_words: str, line: str) -> None:
+def test_the_telling_line_is_found(stderr_tail: str, line: str) -> None:
     """faulthandler's trace comes last, but says less to a user than the assertion before it."""
-    assert telling_line(last_words) == line
+    assert main_error_line(stderr_tail) == line
 
 
 @pytest.mark.parametrize("exit_code", [-64, -9, -1, 0, 1, 255])

@@ -8,7 +8,7 @@ from sparkdesk.errors import EngineCrashed, OutOfMemory
 from sparkdesk.machine.hardware import GraphicsCard
 from sparkdesk.runner.client import EngineClient
 from sparkdesk.runner.crash import ProcessExit
-from sparkdesk.runner.oom_fallback import ran_out_of_memory, smaller_loads
+from sparkdesk.runner.oom_fallback import is_out_of_memory, smaller_settings
 from sparkdesk.runner.protocol import Loaded, Loading
 from tests.runner.fake_child import COMMAND
 
@@ -44,29 +44,29 @@ def test_with_a_card_layers_go_before_the_context(
 ) -> None:
     settings = LoadSettings(str(synthetic_pair.target), str(synthetic_pair.draft), context_tokens=16_384)
     monkeypatch.setattr("sparkdesk.machine.hardware.find_graphics_cards", lambda: (GraphicsCard("NVIDIA", "RTX"),))
-    loads = list(smaller_loads(settings))
+    loads = list(smaller_settings(settings))
     assert [load.settings.gpu_layers for load in loads] == [5, 3, 1, 0, -1, -1, -1]
     assert [load.settings.context_tokens for load in loads[4:]] == [8192, 4096, 2048]
     assert "5 of 7 layers" in loads[0].notice
     monkeypatch.setattr("sparkdesk.machine.hardware.find_graphics_cards", lambda: ())
-    assert [load.settings.context_tokens for load in smaller_loads(settings)] == [8192, 4096, 2048]
+    assert [load.settings.context_tokens for load in smaller_settings(settings)] == [8192, 4096, 2048]
 
 
 def test_what_is_hardly_smaller_is_not_tried(synthetic_pair: SyntheticPair) -> None:
     """Weights that do not fit will not fit beside a shorter context either."""
     settings = LoadSettings(str(synthetic_pair.target), context_tokens=512)
-    assert list(smaller_loads(settings)) == []
+    assert list(smaller_settings(settings)) == []
 
 
 @pytest.mark.parametrize(
-    ("death", "is_memory"),
+    ("failure", "is_memory"),
     [
         (ProcessExit(-9, "loading the target", ""), True),
-        (ProcessExit(-9, "loading the target", "", was_asked=True), False),
+        (ProcessExit(-9, "loading the target", "", was_requested=True), False),
         (ProcessExit(-6, "warming up", "CUDA error: out of memory"), True),
         (ProcessExit(-6, "warming up", "GGML_ASSERT(x) failed"), False),
         (ProcessExit(-11, "warming up", ""), False),
     ],
 )
-def test_a_death_for_want_of_memory_is_told_from_others(death: ProcessExit, is_memory: bool) -> None:
-    assert ran_out_of_memory(death) is is_memory
+def test_a_death_for_want_of_memory_is_told_from_others(failure: ProcessExit, is_memory: bool) -> None:
+    assert is_out_of_memory(failure) is is_memory

@@ -142,7 +142,7 @@ NOT_MESSAGES = [
     framed(b"\x80"),
     framed(b"\xc1"),
     framed(b"\x91" * 100_000),
-    framed(b"", length=wire.MOST_BYTES + 1),
+    framed(b"", length=wire.MAX_MESSAGE_BYTES + 1),
     framed(wire.encode(protocol.Tokens((1,)))[14:], length=1_000),
     framed(msgspec.msgpack.encode({"type": "Nonsense"})),
     framed(msgspec.msgpack.encode({"type": ["Load"]})),

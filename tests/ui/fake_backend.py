@@ -26,7 +26,7 @@ from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Notice, Progress, Report
-from sparkdesk.loading.examples import DEMO_EXAMPLES
+from sparkdesk.loading.choice import DEMO_EXAMPLES
 
 if TYPE_CHECKING:
     from tests.ui.fake_bench import BenchScript, FakeBench

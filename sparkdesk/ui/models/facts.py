@@ -56,10 +56,10 @@ def fit_in_words(plan: Plan) -> str:
     context = f"{plan.context_tokens:,} tokens of context"
     takes = size_in_words(plan.need.total_bytes)
     if not plan.fits:
-        free = size_in_words(max(plan.room.host_bytes, plan.room.gpu_bytes))
+        free = size_in_words(max(plan.free.host_bytes, plan.free.gpu_bytes))
         shorter = f" It would with {plan.shorter_context:,} tokens." if plan.shorter_context else ""
         return f"does not fit with {context}: needs {takes}, {free} free.{shorter}"
-    if not plan.room.has_gpu:
+    if not plan.free.has_gpu:
         return f"fits with {context}, in {takes} of memory"
     if not plan.advice:
         return f"fits with {context}, entirely on the GPU, in {takes}"
