@@ -86,7 +86,7 @@ def opened(
     from sparkdesk.loading.loading import open_pair
     from sparkdesk.runner.client import EngineClient
 
-    pair = chosen(options) if needs_draft else chosen_pair(options.target, options.draft)
+    pair = chosen(options) if needs_draft else chosen_pair(options.target, options.draft, name_of(options))
     how = generation_args.loading(options, generation_args.settings_file())
     how = replace(how, saved_states_bytes=0)  # a prompt that comes back from memory would be read in no time
     files = prepared(pair)
