@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 from itertools import zip_longest
+from math import sqrt
 
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.scheduling.lengths import CONTEXT
 
 _MOST_OF_A_PASS = 1.1
 """A plain step against a pass that verifies: it never costs more, but both are measured with noise."""
+_FEWEST_ROUNDS, _STANDARD_ERRORS = 3, 2.0
 _COVERED_SHARE = 0.5
 """Of a reply's tokens, that must have been made while plain decoding was measured, for it to count in any sum."""
 
@@ -45,6 +47,12 @@ class ReplyStats:
     """Of the decoded tokens, those that came while that was known."""
     plain_tokens_ms: float = 0.0
     """What these would have taken plainly, each by what a plain step cost at its time."""
+    measured_rounds: int = 0
+    """The rounds in which they came."""
+    won_ms: float = 0.0
+    """Sum over these rounds of the plain time of their tokens less their own time."""
+    won_squares_ms2: float = 0.0
+    """Sum of the squares of the same."""
     prefills: int = 1
     """How often a prompt was read for it: each brought a token that cost no round. More than one where the reply was
     gone on with."""
@@ -87,8 +95,24 @@ class ReplyStats:
 
     @property
     def saved_ms(self) -> float:
-        """Time won against plain decoding of the same tokens (negative: lost); 0 when plain is not measured."""
-        return self.decoded * self.plain_ms - self.decode_ms if self.plain_ms > 0 else 0.0
+        """Time won against plain decoding of the same tokens (negative: lost); 0 when plain is not measured, and where
+        what was lost is no more than chance."""
+        saved_ms = self.decoded * self.plain_ms - self.decode_ms if self.plain_ms > 0 else 0.0
+        return 0.0 if saved_ms < 0 and self._is_by_chance else saved_ms
+
+    @property
+    def _is_by_chance(self) -> bool:
+        """Whether rounds differ so much that their loss may be nothing but the stalls of a busy machine.
+
+        Student's t of the rounds' gains, against two standard errors. A pair that loses does so in every round; another
+        program takes a few of them at random.
+        """
+        count = self.measured_rounds
+        if count < _FEWEST_ROUNDS:
+            return False
+        mean = self.won_ms / count
+        variance = max(0.0, self.won_squares_ms2 / count - mean * mean) * count / (count - 1)
+        return mean > -_STANDARD_ERRORS * sqrt(variance / count)
 
     @property
     def saved_by_speculation_ms(self) -> float:
@@ -99,15 +123,17 @@ class ReplyStats:
 
     @property
     def speedup(self) -> float:
-        """Plain time over real time for the same tokens; 0 when plain is not measured."""
+        """Plain time over real time for the same tokens; 0 when plain is not measured, and 1 for a loss by chance."""
         if self.plain_ms <= 0 or self.decode_ms <= 0:
             return 0.0
-        return self.decoded * self.plain_ms / self.decode_ms
+        found = self.decoded * self.plain_ms / self.decode_ms
+        return 1.0 if found < 1.0 and self._is_by_chance else found
 
     def after(self, done: Round) -> "ReplyStats":
         """These figures with one more round in them."""
         is_drafts_own = done.source != CONTEXT
         gained = 0 if done.is_first or not done.plain_ms_per_token else len(done.tokens) + done.has_end
+        won_ms = gained * done.plain_ms_per_token - done.elapsed_ms if gained else 0.0
         verified, accepted = (done.verified, done.accepted) if is_drafts_own else (0, 0)
         return replace(
             self,
@@ -126,6 +152,9 @@ class ReplyStats:
             plain_ms_per_token=done.plain_ms_per_token or self.plain_ms_per_token,
             plain_tokens=self.plain_tokens + gained,
             plain_tokens_ms=self.plain_tokens_ms + gained * done.plain_ms_per_token,
+            measured_rounds=self.measured_rounds + (gained > 0),
+            won_ms=self.won_ms + won_ms,
+            won_squares_ms2=self.won_squares_ms2 + won_ms * won_ms,
         )
 
     def followed_by(self, rest: "ReplyStats") -> "ReplyStats":

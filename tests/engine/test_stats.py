@@ -1,6 +1,10 @@
 """A reply's figures, and their stable names."""
 
 from dataclasses import replace
+from math import exp
+from random import Random
+
+import pytest
 
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.stats import ReplyStats
@@ -62,6 +66,23 @@ def test_where_plain_decoding_was_not_measured_under_the_same_load_nothing_is_cl
     for _ in range(9):
         stats = speculated(stats, plain_ms=10.0, verify_ms=12)
     assert stats.saved_by_speculation_ms == stats.saved_ms > 0
+
+
+def test_a_few_stalls_are_not_called_a_cost_of_speculation() -> None:
+    """Beside busy programs a reply whose rounds all gained but two was told to cost 69 %."""
+    stats = ReplyStats().after(Round((1,), (False,), is_first=True))
+    for turn in range(14):
+        stats = speculated(stats, plain_ms=2.0, verify_ms=100.0 if turn in (3, 9) else 4.0)
+    assert stats.decode_ms > 2 * stats.decoded * 2.0
+    assert stats.saved_ms == 0 and stats.speedup == 1 and stats.saved_by_speculation_ms == 0
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.2, 0.5])
+def test_a_pair_that_loses_in_every_round_is_told_to(noise: float) -> None:
+    stats, random = ReplyStats().after(Round((1,), (False,), is_first=True)), Random(1)
+    for _ in range(40):
+        stats = speculated(stats, plain_ms=2.0, verify_ms=6.0 * exp(random.gauss(0, noise)), tokens=2)
+    assert stats.saved_ms < 0 and stats.speedup < 0.9
 
 
 def test_a_reply_kept_from_before_that_was_measured_counts_in_no_sum() -> None:

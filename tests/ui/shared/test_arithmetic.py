@@ -132,15 +132,15 @@ def test_savings_count_speculating_rounds_only() -> None:
     assert meter.figures().totals.replies == 2
 
 
-def test_plain_steps_while_it_was_off_tell_what_it_saved_while_it_was_on() -> None:
-    """Live figures once told 5.6 and the line below the same reply 1.8, by an estimate of plain decoding and by it."""
+def test_what_it_saved_while_it_was_on_is_held_against_plain_decoding_of_that_time() -> None:
+    """Plain steps made later, when the machine had become free, once halved what had been saved before."""
     slow = replace(SPECULATING, verify_ms=9, plain_ms_per_token=8)
     meter = LiveStats()
     meter.begin_reply()
-    meter.add(advances(*[(slow, True)] * 5, *[(replace(PLAIN, verify_ms=4), False)] * 10))
+    meter.add(advances(*[(slow, True)] * 5, *[(replace(PLAIN, verify_ms=4, plain_ms_per_token=4), False)] * 10))
     shown = meter.figures().speculation
-    assert shown.plain_ms == 4.0
-    assert shown.saved_ms == pytest.approx(5 * (3 * 4 - 10))
+    assert shown.plain_ms == 8.0
+    assert shown.saved_ms == pytest.approx(5 * (3 * 8 - 10))
 
 
 def test_the_meter_keeps_the_last_speculation_through_a_plain_reply() -> None:
