@@ -78,25 +78,25 @@ def run(options: Namespace) -> int:
 def _shown(curves: "Curves", model: "ModelInfo", options: Namespace, *, is_complete: bool) -> dict[str, Any]:
     """Prints the report, where no JSON is asked for; returns the JSON object."""
     if not options.json:
-        paint = paint_for(sys.stdout)
-        lines = report(curves, model, paint=paint, has_unicode=is_unicode(sys.stdout), is_complete=is_complete)
+        colors = paint_for(sys.stdout)
+        lines = report(curves, model, colors=colors, has_unicode=is_unicode(sys.stdout), is_complete=is_complete)
         print("\n".join(lines))
     command = bench_pair.shown_command("curve", options)
     return as_json(curves, model, command=command, is_complete=is_complete)
 
 
-def comparison(by_threads: "dict[int, Curves]", paint: Colors) -> Iterator[str]:
+def comparison(by_threads: "dict[int, Curves]", colors: Colors) -> Iterator[str]:
     """The whole round by draft length and number of threads, the fastest of each length painted."""
     from sparkdesk.bench.curves import round_ms
 
-    yield paint.dim("a whole round in ms, by drafted tokens and threads")
+    yield colors.dim("a whole round in ms, by drafted tokens and threads")
     yield "drafted" + "".join(f"{f'{threads} threads':>14}" for threads in by_threads)
     for length in range(max(max(curves.verify) for curves in by_threads.values())):
         found = [round_ms(curves, length) for curves in by_threads.values()]
         least = min((ms for ms in found if ms), default=0.0)
         cells = ((f"{ms:.2f}" if ms else "-").rjust(14) for ms in found)
         yield f"{length:>7}" + "".join(
-            paint.good(cell) if ms and ms == least else cell for cell, ms in zip(cells, found, strict=True)
+            colors.good(cell) if ms and ms == least else cell for cell, ms in zip(cells, found, strict=True)
         )
 
 
@@ -139,24 +139,24 @@ def as_json(curves: "Curves", model: "ModelInfo", *, command: str, is_complete: 
 
 
 def report(
-    curves: "Curves", model: "ModelInfo", *, paint: Colors, has_unicode: bool, is_complete: bool
+    curves: "Curves", model: "ModelInfo", *, colors: Colors, has_unicode: bool, is_complete: bool
 ) -> Iterator[str]:
     """At most 100 columns; plain ASCII where the stream shows no more."""
-    yield paint.bold(f"{model.name} with {model.draft_name}, {', '.join(model.devices)}, threads {model.threads}")
+    yield colors.bold(f"{model.name} with {model.draft_name}, {', '.join(model.devices)}, threads {model.threads}")
     if not is_complete:
-        yield paint.odd("Not complete: these are the figures up to where it ended.")
+        yield colors.odd("Not complete: these are the figures up to where it ended.")
     yield ""
-    yield from _table(curves, paint)
+    yield from _table(curves, colors)
     yield ""
     yield from _plot(curves, has_unicode)
-    yield from _choices(curves, paint)
+    yield from _choices(curves, colors)
 
 
-def _table(curves: "Curves", paint: Colors) -> Iterator[str]:
+def _table(curves: "Curves", colors: Colors) -> Iterator[str]:
     from sparkdesk.bench.curves import round_ms
 
-    yield paint.dim("medians in ms (IQR), measured in the rounds of replies")
-    yield paint.dim(
+    yield colors.dim("medians in ms (IQR), measured in the rounds of replies")
+    yield colors.dim(
         f"{'drafted':>7}{'T: verify drafted + 1 rows':>32}{'D: draft':>26}{'whole round':>14}{'x plain':>10}"
     )
     plain_ms = round_ms(curves, 0)
@@ -179,18 +179,18 @@ def _plot(curves: "Curves", has_unicode: bool) -> Iterator[str]:
     yield from plot(lines, width=_PLOT_WIDTH, height=_PLOT_HEIGHT, is_unicode=has_unicode)
 
 
-def _choices(curves: "Curves", paint: Colors) -> Iterator[str]:
+def _choices(curves: "Curves", colors: Colors) -> Iterator[str]:
     from sparkdesk.bench.curves import choices
 
     found = choices(curves)
     if not found:
         return
     yield ""
-    yield paint.dim("what these costs ask for, where every drafted token is accepted with the same probability")
+    yield colors.dim("what these costs ask for, where every drafted token is accepted with the same probability")
     yield "acceptance " + "".join(f"{choice.acceptance:>8.2f}" for choice in found)
     yield "draft      " + "".join(f"{choice.length or 'plain':>8}" for choice in found)
     gains = (f"{choice.gain:.2f}x".rjust(8) for choice in found)
-    painted = (paint.good(gain) if choice.length else gain for gain, choice in zip(gains, found, strict=True))
+    painted = (colors.good(gain) if choice.length else gain for gain, choice in zip(gains, found, strict=True))
     yield "speed      " + "".join(painted)
 
 

@@ -43,11 +43,11 @@ def _screen_problem(settings: "Settings") -> str:
     return settings_problem(settings)
 
 
-def report(checks: Sequence["Check"], paint: Colors) -> str:
+def report(checks: Sequence["Check"], colors: Colors) -> str:
     width = max(len(check.name) for check in checks)
     lines = []
     for check in checks:
-        mark = {"ok": paint.good, "warn": paint.odd, "fail": paint.bad}[check.verdict](_MARKS[check.verdict])
+        mark = {"ok": colors.good, "warn": colors.odd, "fail": colors.bad}[check.verdict](_MARKS[check.verdict])
         lines.append(f"{mark} {check.name.ljust(width)}  {check.text}")
         if check.fix and check.verdict != "ok":
             lines.append(f"  {' ' * width}  → {check.fix}")
