@@ -20,7 +20,7 @@ CURVES = curves_of([plain_rounds(4), *(drafted_rounds(4, accepted=k, drafted=k, 
 
 @pytest.mark.parametrize("has_unicode", [True, False])
 def test_the_report_fits_a_hundred_columns(has_unicode: bool) -> None:
-    lines = list(report(CURVES, MODEL, paint=Colors(), has_unicode=has_unicode, is_complete=False))
+    lines = list(report(CURVES, MODEL, colors=Colors(), has_unicode=has_unicode, is_complete=False))
     assert max(map(len, lines)) <= 100
     assert has_unicode or all(line.isascii() for line in lines)
     text = "\n".join(lines)

@@ -280,3 +280,11 @@ def test_the_log_is_shown_and_the_draft_copied() -> None:
 )
 def test_the_draft_is_told_in_a_sentence(draft: Draft, sentence: str) -> None:
     assert draft_sentence(draft) == sentence
+
+
+@pytest.mark.parametrize("path", sorted(Path(app_module.__file__).parent.rglob("*.py")), ids=lambda path: path.name)
+def test_no_worker_swallows_what_no_one_expected(path: Path) -> None:
+    """A worker that does not end the screen says itself what went wrong: attaching and exporting once did neither."""
+    source = path.read_text("utf-8")
+    is_said = "Worker.StateChanged" in source or "except Exception as error" in source
+    assert "exit_on_error=False" not in source or is_said

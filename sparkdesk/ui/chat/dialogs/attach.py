@@ -72,7 +72,7 @@ class AttachScreen(ModalScreen[Attachment | None]):
         self._say("")
         self._list(event.value)
 
-    @work(exclusive=True, group="list", exit_on_error=False)
+    @work(exclusive=True, group="list")
     async def _list(self, written: str) -> None:
         """In a thread: a folder may be on a disk that has to wake up."""
         found = await asyncio.to_thread(completions, written, home=self._home, here=self._here)
@@ -105,7 +105,7 @@ class AttachScreen(ModalScreen[Attachment | None]):
         else:
             self._read(expanded(written, home=self._home, here=self._here))
 
-    @work(exclusive=True, group="read", exit_on_error=False)
+    @work(exclusive=True, group="read")
     async def _read(self, path: Path) -> None:
         try:
             attachment = await asyncio.to_thread(read_attachment, path)
@@ -131,7 +131,7 @@ class AttachScreen(ModalScreen[Attachment | None]):
         else:
             shown.action_cursor_up()
 
-    @work(exclusive=True, group="complete", exit_on_error=False)
+    @work(exclusive=True, group="complete")
     async def _complete(self, written: str) -> None:
         """As far as it is clear; from there on, what is highlighted."""
         if self._is_moved and self._picked:

@@ -97,7 +97,7 @@ class ExportScreen(ModalScreen[Path | None]):
         else:
             self._export(path, self.query_one(FormChoice).form)
 
-    @work(exclusive=True, exit_on_error=False)
+    @work(exclusive=True)
     async def _export(self, path: Path, form: str) -> None:
         try:
             text = await asyncio.to_thread(self._make, form)
