@@ -279,7 +279,6 @@ class ModelsScreen(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         if event.key == "down" and self.query_one("#text").has_focus:
             self.query_one(ModelList).focus()
-            event.stop()
 
     @on(Input.Submitted, "#text")
     def begin_search(self, event: Input.Submitted) -> None:
@@ -393,14 +392,10 @@ def _order(item: Listed | Hit) -> tuple[BuildJob, str]:
     if item.role != DRAFT_HIT:
         return BuildJob(name, is_pair=False), f"Download {name}"
     base = (tag.rpartition(":")[2] for tag in item.model.tags if tag.startswith("base_model:"))
-    return BuildJob(_pair_name(name), draft=name, target=next(base, "")), f"Build a pair with {name}"
-
-
-def _pair_name(repository: str) -> str:
-    return repository.rpartition("/")[2].lower()
+    return BuildJob(name.rpartition("/")[2].lower(), draft=name, target=next(base, "")), f"Build a pair with {name}"
 
 
 def _way_out(row: Row) -> str:
-    if isinstance(row.item, Pair):
-        return "Build it again, or remove it."
-    return "Open a target or a pair." if not row.trouble else "Remove it, or download it again."
+    is_pair = isinstance(row.item, Pair)
+    again = "Build it again, or remove it." if is_pair else "Remove it, or download it again."
+    return again if is_pair or row.trouble else "Open a target or a pair."
