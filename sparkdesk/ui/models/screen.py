@@ -162,8 +162,7 @@ class ModelsScreen(Screen[None]):
         try:
             self.post_message(reports.ContentsRead(self.shelf.contents(), self.shelf.free()))
         except SparkDeskError as error:
-            retry = f"{key_name(self, 'models.read')} retries"
-            self.post_message(reports.Refused(error.message, error.hint, retry=retry))
+            self.post_message(reports.Refused(error.message, error.hint, f"{key_name(self, 'models.read')} retries"))
 
     @on(reports.ContentsRead)
     def take_contents(self, message: reports.ContentsRead) -> None:
