@@ -196,7 +196,7 @@ def _quantize_here(source: str, out: str, file_type: int) -> int:
     params.ftype = file_type
     override = c.llama_model_tensor_override
     params.tt_overrides = (override * 2)(override(_MARKOV_PATTERN, _GGML_TYPE_Q8_0), override(None, 0))
-    result: int = c.llama_model_quantize(source.encode(), out.encode(), ctypes.byref(params))
+    result: int = c.llama_model_quantize(os.fsencode(source), os.fsencode(out), ctypes.byref(params))
     return min(result, 1)
 
 

@@ -33,7 +33,7 @@ class BusyReply:
 @contextmanager
 def busy_loops(count: int) -> Iterator[None]:
     """Processes of their own that compute without end, as another program may."""
-    loops = [subprocess.Popen([sys.executable, "-I", "-S", "-c", "while True: pass"]) for _ in range(count)]
+    loops = [subprocess.Popen([sys.executable, "-I", "-S", "-c", "while True: pass"], env={}) for _ in range(count)]
     try:
         sleep(_SETTLE_SECONDS)
         yield

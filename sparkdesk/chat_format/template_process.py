@@ -3,14 +3,14 @@
 import atexit
 import contextlib
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+
+from sparkdesk.machine.child_processes import python_command, safe_environment
 
 MOST_SOURCE_CHARACTERS = 1_000_000
 _CPU_S, _CPU_S_PER_CHARACTER = 2.0, 5e-6
@@ -76,8 +76,8 @@ class TemplateProcess:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self._end()
-        command = [sys.executable, "-P", "-m", "sparkdesk.chat_format.template_worker"]
-        environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        command = python_command("sparkdesk.chat_format.template_worker")
+        environment = {name: value for name, value in safe_environment().items() if name in _KEPT_VARIABLES}
         pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
         try:
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nothing, env=environment)

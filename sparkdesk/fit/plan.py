@@ -128,7 +128,7 @@ def largest_loadable_context(
     """The longest context up to `most` with which the pair fits somehow, part of it beside the card if need be.
 
     Where the weights alone are too large, the system reads them from their file again and again; then it is the longest
-    whose caches and buffers, which are no file, fit beside them. Never less than LEAST_CONTEXT, nor more than `most`.
+    whose caches and buffers, which are no file, fit beside them. Never less than MIN_CONTEXT, nor more than `most`.
     """
     most_layers = len(target.layers) + 1 if gpu_layers < 0 else min(gpu_layers, len(target.layers) + 1)
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkdesk.machine.child_processes import safe_environment
 from sparkdesk.machine.control_groups import group_folders, read_text
 
 _CPUS = "sys/devices/system/cpu"
@@ -127,7 +128,9 @@ def _mac_cores() -> Cores:
 
 def _sysctl(name: str) -> int:
     try:
-        done = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, timeout=2, check=False)
+        done = subprocess.run(
+            ["sysctl", "-n", name], capture_output=True, text=True, timeout=2, check=False, env=safe_environment()
+        )
     except (OSError, subprocess.SubprocessError):
         return 0
     return int(done.stdout) if done.stdout.strip().isdigit() else 0

@@ -1,6 +1,7 @@
 """The engine over llama.cpp: the same text as plain decoding, the same distribution, caches that stay usable."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.engine.control import Control
 from sparkdesk.engine.drafters.dspark import DSparkDrafter
 from sparkdesk.engine.pair import Pair
@@ -18,6 +20,8 @@ from sparkdesk.engine.settings import GenerationSettings, LoadSettings, Sampling
 from sparkdesk.engine.speculate import generate
 from sparkdesk.errors import ContextFull, ModelLoadError
 from sparkdesk.machine.cores import read_cores
+from sparkdesk.runner.client import EngineClient
+from sparkdesk.runner.protocol import Finished
 from tests.engine.chi_square import upper_quantile
 from tests.engine.scripted import Run, collect
 
@@ -289,3 +293,13 @@ def test_a_number_of_the_users_own_is_used_for_everything(tiny_load_settings: Lo
     with Pair.open(replace(tiny_load_settings, threads=1)) as pair:
         assert (pair.info.threads, pair.info.batch_threads) == (1, 1)
         assert pair.state()["threads"] == {"least_ms": {}, "loads": 0}
+
+
+def test_a_model_is_found_under_a_name_that_is_no_text(synthetic_pair: SyntheticPair, tmp_path: Path) -> None:
+    """Names on a disk are bytes; this one is no UTF-8."""
+    target = tmp_path / os.fsdecode(b"caf\xe9 \xff.gguf")
+    target.hardlink_to(synthetic_pair.target)
+    with EngineClient() as client:
+        list(client.load(LoadSettings(str(target), context_tokens=256, threads=1)))
+        *_, last = client.generate(synthetic_pair.prompt_tokens, GenerationSettings(max_tokens=2))
+        assert isinstance(last, Finished) and last.stats.generated == 2

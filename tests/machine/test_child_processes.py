@@ -1,12 +1,15 @@
 """What a child process of ours inherits: no secret, and no way into the working folder."""
 
+import ast
 import os
+from pathlib import Path
 
 import pytest
 
 from converters import quantize
 from sparkdesk.machine.child_processes import python_command, safe_environment
 
+ROOT = Path(__file__).parents[2]
 SECRETS = (
     "HF_TOKEN",
     "HUGGING_FACE_HUB_TOKEN",
@@ -42,6 +45,21 @@ def test_no_entry_of_the_search_path_means_the_working_folder(given: str, monkey
         assert entries[1:] == (["/mine"] if "/mine" in given else [])
         assert all(map(os.path.isabs, entries))
         assert environment["PYTHONSAFEPATH"] == "1"
+
+
+def test_no_process_is_started_with_all_that_we_inherit() -> None:
+    """Every start in the package says which environment it gives on."""
+    bare = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for package in ("sparkdesk", "converters")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if path.name != "build_flags.py"  # runs before anything is installed, and starts nothing but compilers
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func) in ("subprocess.run", "subprocess.Popen", "subprocess.check_output")
+        and "env" not in {each.arg for each in call.keywords}
+    ]
+    assert bare == []
 
 
 def test_modules_are_run_with_a_safe_path() -> None:

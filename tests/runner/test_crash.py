@@ -176,7 +176,7 @@ def test_the_end_of_the_program_ends_the_child(log: Path) -> None:
         ),
     ],
 )
-def test_the_telling_line_is_found(stderr_tail: str, line: str) -> None:
+def test_the_main_error_line_is_found(stderr_tail: str, line: str) -> None:
     """faulthandler's trace comes last, but says less to a user than the assertion before it."""
     assert main_error_line(stderr_tail) == line
 

@@ -18,7 +18,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from sparkdesk.bench.lab.process_cost import ProcessCost, run_measured
-from sparkdesk.machine.child_processes import python_command
+from sparkdesk.machine.child_processes import python_command, safe_environment
 
 _READ_BYTES = 1 << 24
 _COPY, _COPY_AND_SYNC = "cp", "cp and fsync"
@@ -73,7 +73,7 @@ def _copied(files: Sequence[Path], work: Path) -> Iterator[tuple[str, ProcessCos
 
 
 def _drop_from_cache(files: Sequence[Path]) -> None:
-    subprocess.run(("sync",), check=True)  # only what is safe on the disk can be dropped
+    subprocess.run(("sync",), check=True, env=safe_environment())  # only what is safe on the disk can be dropped
     _each(files, lambda descriptor: os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED))
 
 
