@@ -2,7 +2,17 @@
 
 from dataclasses import dataclass
 
-from sparkdesk.engine.settings import SamplingSettings
+from sparkdesk.engine.settings import MTP, SamplingSettings
+
+DRAFTER_TITLES = {
+    "dspark": "DSpark",
+    "dflash": "DFlash",
+    "eagle3": "EAGLE-3",
+    "assistant": "Gemma 4 assistant",
+    "small": "small model",
+    MTP: "MTP",
+}
+"""Kinds of drafters, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,8 @@ class ModelInfo:
     draft_name: str | None = None
     block_size: int = 0
     """Most tokens the draft proposes in one pass; 0 without a draft."""
+    drafter_kind: str = ""
+    """One of DRAFTER_TITLES; empty without a draft, and where a server does not tell."""
     draft_problem: str = ""
     """Why there is no speculation although a draft was asked for."""
     switch_problem: str = ""
@@ -43,3 +55,8 @@ class ModelInfo:
     """How the file itself says that it should be sampled; most say nothing."""
     control_pieces: tuple[str, ...] = ()
     """Texts that become control tokens in a prompt; in what a user typed they are text (engine/tokenizer.py)."""
+
+    @property
+    def drafter_title(self) -> str:
+        """The kind of the drafter, for people; empty where it is not known."""
+        return DRAFTER_TITLES.get(self.drafter_kind, self.drafter_kind)

@@ -54,6 +54,7 @@ class Pair:
         self.saved = KvSnapshots(0)
         self.drafter: DrafterPart | None = None
         self.draft_name: str | None = None
+        self.drafter_kind = ""
         self.draft_problem = ""
         self._contexts: list[Context] = []
 
@@ -115,6 +116,7 @@ class Pair:
             batch_threads=self._batch_threads,
             draft_name=self.draft_name,
             block_size=self.drafter.block_size if self.drafter else 0,
+            drafter_kind=self.drafter_kind,
             draft_problem=self.draft_problem,
             memory_note=self._window.note,
             uses_safe_buffers=not self.settings.use_extra_buffers,
@@ -210,11 +212,12 @@ class Pair:
         place = DraftPlace(self._file, self._model, context, self._open_context)
         try:
             if self._wants_mtp:
-                opened, name = open_mtp(place), f"{self._file.name} (MTP)"
+                opened, name, kind = open_mtp(place), f"{self._file.name} (MTP)", MTP
             elif file is not None:
                 layers = self.settings.draft_gpu_layers
                 model = self._open_model(file.path, gpu_layers=layers, report=report, stage="draft")
                 opened, name = open_drafter(file, model, place), file.name
+                kind = pairing.draft_kind(file).value
             else:
                 return OpenedDraft()
         except DraftUnfit as problem:
@@ -223,7 +226,7 @@ class Pair:
         except EngineError as error:
             self.draft_problem = f"The draft cannot be loaded: {error}"
             return OpenedDraft()
-        self.drafter, self.draft_name = opened.drafter, name
+        self.drafter, self.draft_name, self.drafter_kind = opened.drafter, name, kind
         return opened
 
     @property

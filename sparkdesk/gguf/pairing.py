@@ -37,7 +37,9 @@ class DraftKind(Enum):
     """How a draft works, told by its header."""
 
     DSPARK = "dspark"
-    """A block in one pass, from the target's layer inputs: DSpark and DFlash."""
+    """A block in one pass, from the target's layer inputs, with a Markov head."""
+    DFLASH = "dflash"
+    """The same without that head."""
     EAGLE3 = "eagle3"
     """Token by token, from three of the target's layer inputs."""
     ASSISTANT = "assistant"
@@ -55,7 +57,8 @@ _KINDS = {
 
 
 def draft_kind(draft: GgufFile) -> DraftKind:
-    return _KINDS.get(draft.architecture, DraftKind.SMALL_MODEL)
+    kind = _KINDS.get(draft.architecture, DraftKind.SMALL_MODEL)
+    return DraftKind.DFLASH if kind is DraftKind.DSPARK and _MARKOV[0] not in draft.tensors else kind
 
 
 def problem(target: GgufFile, draft: GgufFile) -> str:
@@ -72,7 +75,7 @@ def header_problem(target: GgufFile, draft: GgufFile) -> str:
             return _eagle3(target, draft)
         case DraftKind.ASSISTANT:
             return _assistant(target, draft)
-        case DraftKind.DSPARK:
+        case DraftKind.DSPARK | DraftKind.DFLASH:
             return _dspark(target, draft)
 
 
@@ -101,7 +104,8 @@ def draft_problem(draft: GgufFile) -> str:
 
 def block_size(draft: GgufFile) -> int:
     """Most rows of one pass whose logits are asked for; 0 for a draft that takes a pass for every token."""
-    return _number(draft, "dflash.block_size") if draft_kind(draft) is DraftKind.DSPARK else 0
+    is_block = draft_kind(draft) in (DraftKind.DSPARK, DraftKind.DFLASH)
+    return _number(draft, "dflash.block_size") if is_block else 0
 
 
 def samples_from_anchor(draft: GgufFile) -> bool:

@@ -50,7 +50,7 @@ def open_drafter(file: GgufFile, model: Model, place: DraftPlace) -> OpenedDraft
             return _eagle3(model, place)
         case DraftKind.ASSISTANT:
             return _assistant(model, place)
-        case DraftKind.DSPARK:
+        case DraftKind.DSPARK | DraftKind.DFLASH:
             return _dspark(file, model, place)
 
 
