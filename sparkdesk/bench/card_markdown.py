@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from sparkdesk.engine.model_info import DRAFTER_TITLES
+
 Found = dict[str, Any]
 
 
@@ -49,6 +51,8 @@ _COLUMNS = ("domain", "asked", "plain", "speculative", "gain", "accepted length"
 
 def _machine(card: Found) -> Iterator[tuple[str, str]]:
     machine, build = card["machine"], card["build"]
+    if kind := DRAFTER_TITLES.get(card["model"].get("drafter", "")):
+        yield "drafter", kind
     yield "processor", f"{machine['processor']} ({machine['architecture']}, {machine['logical_cores']} logical cores)"
     yield "memory", _size(machine["memory_bytes"]) if machine["memory_bytes"] else "unknown"
     yield "graphics", ", ".join(machine["graphics"]) or "none found"

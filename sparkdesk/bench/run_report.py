@@ -15,6 +15,7 @@ from sparkdesk.bench.figures import Figures, by_domain, figures_of
 from sparkdesk.bench.results import Comparison, Reply
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Round
+from sparkdesk.engine.settings import LOOKUP
 from sparkdesk.errors import UsageError
 from sparkdesk.machine import hardware
 
@@ -22,6 +23,7 @@ KIND = "sparkdesk bench run"
 FORMAT = 1
 """Goes up when a name below changes its meaning."""
 _DECIMALS = 4
+_LOOKUP_ALONE = "prompt lookup alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,12 @@ def record(
         **asdict(settings),
         "machine": machine_facts(),
         "build": build_facts(model),
-        "model": {"target": model.name, "draft": model.draft_name, "block_size": model.block_size},
+        "model": {
+            "target": model.name,
+            "draft": model.draft_name or _LOOKUP_ALONE,
+            "drafter": model.drafter_kind or LOOKUP,
+            "block_size": model.block_size,
+        },
         "files": {role: {"name": path.name, "size_bytes": path.stat().st_size} for role, path in files.items()},
         "overall": figures_as_json(figures_of(comparisons)),
         "domains": {domain: figures_as_json(found) for domain, found in by_domain(comparisons).items()},

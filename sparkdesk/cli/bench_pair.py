@@ -25,7 +25,7 @@ def add_pair(parser: ArgumentParser, *, name: str = "name", has_threads: bool = 
     kind: dict[str, Any] = {} if name.startswith("-") else {"nargs": "?"}
     parser.add_argument(name, metavar="NAME", help="a pair on this machine, such as qwen3-8b", **kind)
     parser.add_argument("--target", metavar="FILE", help="target model (GGUF); without one, Spark Tiny is measured")
-    parser.add_argument("--draft", metavar="FILE", help="its DSpark draft (GGUF)")
+    generation_args.add_draft(parser)
     generation_args.add_loading(parser, has_threads=has_threads)
 
 
@@ -86,12 +86,12 @@ def opened(
     from sparkdesk.loading.loading import open_pair
     from sparkdesk.runner.client import EngineClient
 
-    pair = chosen(options) if needs_draft else chosen_pair(options.target, options.draft, name_of(options))
+    pair = chosen(options) if needs_draft else _chosen(options)
     how = generation_args.loading(options, generation_args.settings_file())
     how = replace(how, saved_states_bytes=0)  # a prompt that comes back from memory would be read in no time
     files = prepared(pair)
     with EngineClient(machine_file=user_paths().machine_file) as engine:
-        ready = replace(own_pair(files.target, files.draft), most_threads=pair.most_threads)
+        ready = replace(own_pair(files.target, files.draft), most_threads=pair.most_threads, drafter=pair.drafter)
         show_progress(open_pair(engine, ready, how=how, speculation=speculation))
         assert engine.model is not None
         if engine.model.draft_problem:
@@ -101,9 +101,13 @@ def opened(
 
 def chosen(options: Namespace) -> ChosenPair:
     """Raises UsageError without a draft, and ModelLoadError where a file is missing."""
-    if options.target is not None and options.draft is None:
-        raise UsageError("Without a draft there is nothing to compare.", "Name it: --draft FILE.")
-    return chosen_pair(options.target, options.draft, name_of(options))
+    if options.target is not None and options.draft is None and options.drafter is None:
+        raise UsageError("Without a draft there is nothing to compare.", "Name it: --draft FILE, or --drafter mtp.")
+    return _chosen(options)
+
+
+def _chosen(options: Namespace) -> ChosenPair:
+    return chosen_pair(options.target, options.draft, name_of(options), options.drafter)
 
 
 def name_of(options: Namespace) -> str | None:
@@ -123,7 +127,7 @@ def shown_command(part: str, options: Namespace) -> str:
     for name in ("target", "draft", "suite"):
         given = getattr(options, name, None)
         words += [f"--{name}", Path(given).name] if given else []
-    for name in ("domains", "limit", "max_tokens", "temperature", "repeat", "draft_length", *_LOADING):
+    for name in ("drafter", "domains", "limit", "max_tokens", "temperature", "repeat", "draft_length", *_LOADING):
         given = getattr(options, name, None)
         if given is not None and given != () and given is not ...:
             words += [f"--{name.replace('_', '-')}", _shown(given)]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sparkdesk.cli.color import Colors
+from sparkdesk.engine.model_info import DRAFTER_TITLES
 
 _WIDTH = 100
 _NAME_WIDTH = 14
@@ -35,6 +36,8 @@ def _head(found: Found, colors: Colors) -> Iterator[str]:
     devices = ", ".join(build["devices"])
     device = f"{devices} ({machine['processor']})" if devices == "CPU" and machine["processor"] else devices
     threads = f"{build['threads']} thread{'s' if build['threads'] != 1 else ''}"
+    kind = DRAFTER_TITLES.get(found["model"].get("drafter", ""), "")
+    yield from [f"drafter: {kind}"] if kind else []
     yield clip(f"{device} · {threads} · SparkDesk {build['sparkdesk']} · llama-cpp-python {build['llama_cpp_python']}")
     how = "greedy" if found["temperature"] == 0 else f"temperature {found['temperature']:g}"
     length = found["draft_length"] or "auto"

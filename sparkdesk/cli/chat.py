@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="a pair on this disk, such as qwen3-8b")
     parser.add_argument("--target", metavar="FILE", help="target model (GGUF), instead of a pair's name")
-    parser.add_argument("--draft", metavar="FILE", help="its DSpark draft (GGUF); without one, plain decoding")
+    generation_args.add_draft(parser, without="; without one, plain decoding")
     asked = parser.add_mutually_exclusive_group()
     asked.add_argument("--prompt", metavar="TEXT", help="answer this and exit")
     asked.add_argument("--prompt-tokens", type=values.token_ids, metavar="1,2,3", help="continue these token IDs")
@@ -50,7 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     if options.name is None and options.target is None:
         raise UsageError("No model was named.", "Name a pair, or give --target FILE.")
-    pair = chosen_pair(options.target, options.draft or None, options.name)
+    pair = chosen_pair(options.target, options.draft or None, options.name, options.drafter)
     prompt = _prompt(options)
     if prompt is None:
         return open_screen(pair, options)

@@ -51,6 +51,20 @@ def add_loading(parser: ArgumentParser, *, has_threads: bool = True) -> None:
     )
 
 
+def add_draft(group: _ActionsContainer, *, without: str = "") -> None:
+    """What drafts; `without` says what happens without either."""
+    group.add_argument(
+        "--draft",
+        metavar="FILE",
+        help="its draft (GGUF): DSpark, DFlash, EAGLE-3, Gemma 4 assistant or a small model" + without,
+    )
+    group.add_argument(
+        "--drafter",
+        metavar="mtp|context|NAME",
+        help="instead: the model's own MTP layer, prompt lookup alone, or a draft on this disk",
+    )
+
+
 def add_sampling(parser: ArgumentParser) -> None:
     """Without defaults: what is not given is the preset's, or as the model's makers recommend."""
     usual = SamplingSettings()

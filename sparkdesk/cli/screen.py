@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def run(options: Namespace) -> int:
     """`sparkdesk` without a command."""
-    return open_screen(chosen_pair(options.target, options.draft, options.pair), options)
+    return open_screen(chosen_pair(options.target, options.draft, options.pair, options.drafter), options)
 
 
 def open_screen(pair: ChosenPair, options: Namespace) -> int:

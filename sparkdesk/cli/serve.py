@@ -27,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.epilog = f"The key may be in {KEY_VARIABLE} too, where other users of this machine do not see it."
     parser.add_argument("name", nargs="?", metavar="PAIR", help="a pair on this disk; without one, Spark Tiny")
     parser.add_argument("--target", metavar="FILE", help="target model (GGUF), instead of a pair's name")
-    parser.add_argument("--draft", metavar="FILE", help="its DSpark draft (GGUF); without one, plain decoding")
+    generation_args.add_draft(parser, without="; without one, plain decoding")
     parser.add_argument("--alias", action="append", default=[], metavar="NAME", help="another name for the model")
     _add_network(parser)
     parser.add_argument("--thinking", action="store_true", help="let the model think where a request does not say")
@@ -67,7 +67,7 @@ def _add_network(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    pair = chosen_pair(options.target, options.draft or None, options.name)
+    pair = chosen_pair(options.target, options.draft or None, options.name, options.drafter)
     from sparkdesk.server.web.serving import listen
 
     policy = _policy(options)

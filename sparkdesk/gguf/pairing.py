@@ -55,6 +55,9 @@ _KINDS = {
     "gemma4-assistant": DraftKind.ASSISTANT,
 }
 
+DRAFT_ARCHITECTURES = frozenset(_KINDS)
+"""Of files that are drafts and nothing else."""
+
 
 def draft_kind(draft: GgufFile) -> DraftKind:
     kind = _KINDS.get(draft.architecture, DraftKind.SMALL_MODEL)

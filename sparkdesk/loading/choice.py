@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sparkdesk.engine.settings import LOOKUP, MTP
 from sparkdesk.errors import ConvertError, ModelLoadError, UsageError
 from sparkdesk.events import Progress
 
@@ -43,6 +44,8 @@ class ChosenPair:
     """Prompts worth trying."""
     prepare: Callable[[], Generator[Progress, None, PairFiles]]
     """Makes the files if they must be made, and returns where they are."""
+    drafter: str = ""
+    """MTP or LOOKUP, which need no draft file; empty for what the draft's file is."""
     most_threads: int = 0
     """Where the user does not say how many, the engine chooses from no more than these; 0 is no such limit."""
 
@@ -108,8 +111,55 @@ def demo_pair() -> ChosenPair:
     return ChosenPair(DEMO_NAME, DEMO_EXAMPLES, _prepare_demo, most_threads=_DEMO_MOST_THREADS)
 
 
-def chosen_pair(target: str | None, draft: str | None, name: str | None = None) -> ChosenPair:
-    """What the command line names, or the bundled pair."""
+def chosen_pair(
+    target: str | None, draft: str | None, name: str | None = None, drafter: str | None = None
+) -> ChosenPair:
+    """What the command line names, or the bundled pair; with another drafter than its own where `drafter` names one.
+
+    Raises UsageError or ModelLoadError.
+    """
+    if drafter is not None and draft is not None:
+        raise UsageError("--draft and --drafter both say what drafts.", "Leave out one of them.")
+    pair = _named(target, draft, name)
+    return pair if drafter is None else with_drafter(pair, drafter)
+
+
+def with_drafter(pair: ChosenPair, drafter: str) -> ChosenPair:
+    """The same target with MTP, with LOOKUP, or with the draft or small model of this machine that is called so."""
+    is_built_in = drafter in (MTP, LOOKUP)
+    draft = None if is_built_in else _installed_draft(drafter)
+
+    def prepare() -> Generator[Progress, None, PairFiles]:
+        files = yield from pair.prepare()
+        return replace(files, draft=draft)
+
+    return replace(pair, prepare=prepare, drafter=drafter if is_built_in else "")
+
+
+def _installed_draft(name: str) -> Path:
+    from sparkdesk.catalog.names import did_you_mean
+    from sparkdesk.config.paths import user_paths
+    from sparkdesk.config.settings import read_settings
+    from sparkdesk.library import read_library
+
+    paths = user_paths()
+    library = read_library(paths, read_settings(paths.settings_file))
+    pair, found = library.pair(name), library.models_named(name)
+    if not found and pair is not None and pair.draft is not None:
+        return pair.draft.path
+    if len({model.path for model in found}) > 1:
+        raise UsageError(f"There are {len(found)} models called {name}.", f"Name the file: --draft {found[0].path}.")
+    if found:
+        return found[0].path
+    if Path(name).is_file():
+        raise UsageError(f"{name} is a file, and --drafter takes a name.", f"Give --draft {name}.")
+    known = [MTP, LOOKUP, *(model.name for model in library.drafts)]
+    raise UsageError(
+        f"There is no drafter called {name}.", did_you_mean(name, known) or f"There are {', '.join(known)}."
+    )
+
+
+def _named(target: str | None, draft: str | None, name: str | None) -> ChosenPair:
     if name is not None:
         if target is not None or draft is not None:
             raise UsageError("A pair by its name has its own target and draft.", "Leave out --target and --draft.")

@@ -32,6 +32,7 @@ def open_pair(
     `ask_room` says what is free once the pair that is loaded now is gone. Closing it early undoes what was begun.
     """
     files = yield from pair.prepare()
+    how = replace(how, drafter=pair.drafter)
     how, notice = fitted(files, how, ask_free_memory=ask_free_memory)
     if notice is not None:
         yield notice

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from sparkdesk.engine.settings import LoadSettings
+from sparkdesk.engine.settings import MTP, LoadSettings
 from sparkdesk.errors import EngineCrashed
 from sparkdesk.runner.crash import LOADING_TARGET, ProcessExit
 
@@ -38,8 +38,8 @@ def attempts(settings: LoadSettings, *, needs_safe_buffers: bool) -> list[Attemp
     plan = [first]
     if first.settings.use_extra_buffers:
         plan.append(Attempt(safe, WITHOUT_REPACKING))
-    if settings.draft_path is not None:
-        plan.append(Attempt(replace(first.settings, draft_path=None), WITHOUT_DRAFT))
+    if settings.draft_path is not None or settings.drafter == MTP:
+        plan.append(Attempt(replace(first.settings, draft_path=None, drafter=""), WITHOUT_DRAFT))
     return plan
 
 

@@ -47,5 +47,5 @@ def report(noted: Sequence[Noted], *, model: ModelInfo | None, engine_words: str
 def _about(model: ModelInfo | None) -> str:
     if model is None:
         return "No model is loaded."
-    draft = f"draft {model.draft_name}" if model.draft_name else "no draft"
+    draft = f"{model.drafter_title or 'draft'} {model.draft_name}" if model.draft_name else "no draft"
     return f"{model.name} ({model.architecture}), {draft}, on {', '.join(model.devices)}"

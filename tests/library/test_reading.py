@@ -179,3 +179,9 @@ def test_places_are_those_that_exist_each_once(tmp_path: Path) -> None:
 def test_a_repository_is_named_by_its_folder() -> None:
     place = Place(Path("/hub"), HUB)
     assert repository_of(Path("/hub/models--Qwen--Qwen3-8B-GGUF/snapshots/a/f.gguf"), place) == "Qwen/Qwen3-8B-GGUF"
+
+
+@pytest.mark.parametrize("architecture", ["eagle3", "gemma4-assistant"])
+def test_every_kind_of_draft_is_a_draft(home: Home, architecture: str) -> None:
+    write_draft(home.paths.models / "D.gguf", architecture=architecture)
+    assert [model.role for model in home.read().models] == ["draft"]

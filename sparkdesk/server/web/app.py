@@ -103,6 +103,7 @@ class Api:
                 "parameters": model.parameter_count,
                 "size_bytes": model.size_bytes,
                 "draft": model.draft_name,
+                "drafter": model.drafter_kind,
                 "draft_block_size": model.block_size,
             }
         )

@@ -6,6 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.settings import MTP
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.shared import numbers
 from sparkdesk.ui.shared.prompt import PromptSent
@@ -54,4 +55,5 @@ def _facts(model: ModelInfo) -> str:
     target = f"{known}, on {', '.join(model.devices)}." if known else f"On {', '.join(model.devices)}."
     if model.draft_name is None:
         return target
-    return f"{target} Its draft {model.draft_name} proposes up to {model.block_size} tokens at a time."
+    kind = f" ({model.drafter_title})" if model.drafter_kind not in ("", "dspark", MTP) else ""
+    return f"{target} Its draft {model.draft_name}{kind} proposes up to {model.block_size} tokens at a time."

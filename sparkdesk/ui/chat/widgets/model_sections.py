@@ -6,6 +6,7 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.settings import MTP
 from sparkdesk.ui.shared import bars, numbers
 from sparkdesk.ui.shared.section import AMBER, BRIGHT, CALM, FAINT, QUIET, Section, row
 
@@ -60,6 +61,8 @@ class ModelSection(Section):
             return
         draft = f"{model.draft_name} · {model.block_size} a block" if model.draft_name else "the server's own business"
         yield row("draft", draft, width, value_style=QUIET)
+        if model.drafter_title and model.drafter_kind not in ("dspark", MTP):  # there the name says it
+            yield row("drafter", model.drafter_title, width, value_style=QUIET)
         yield row("device", _place(model), width, value_style=QUIET)
 
 
