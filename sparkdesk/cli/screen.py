@@ -68,7 +68,7 @@ def show(backend: "Backend", options: Namespace, settings: Settings) -> int:
         dress(app, settings if after is None else generation_args.settings_file())
         return app
 
-    with Termination() as termination:
+    with Termination(backend.close) as termination:
         failure = run_screen(backend, make_app, logs=paths.logs, termination=termination)
     if failure is None:
         return termination.exit_code

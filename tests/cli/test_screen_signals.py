@@ -123,13 +123,15 @@ def test_sigterm_gives_the_terminal_back(terminal: Terminal, moment: str) -> Non
     assert all(map(is_gone, engines))
 
 
+@pytest.mark.parametrize("notices_after_s", [0.0, 2.0])
 @pytest.mark.parametrize("moment", [READY, REPLYING])
-def test_a_terminal_that_is_closed_ends_everything(terminal: Terminal, moment: str) -> None:
-    """SIGHUP; nothing can be drawn any more."""
+def test_a_terminal_that_is_closed_ends_everything(terminal: Terminal, moment: str, notices_after_s: float) -> None:
+    """SIGHUP; nothing can be drawn any more, and whoever tries waits for ever."""
     bring_to(terminal, moment)
     engines = engine_of(terminal.process.pid)
     assert engines
     os.close(terminal.ours)
+    time.sleep(notices_after_s)
     terminal.process.send_signal(signal.SIGHUP)
     assert terminal.process.wait(10) == 128 + signal.SIGHUP
     assert all(map(is_gone, engines))
