@@ -13,10 +13,10 @@ from typing import TypeVar
 from sparkdesk.errors import EngineCrashed, EngineStalled, SparkDeskError
 from sparkdesk.server.errors import ApiError, engine_stalled, from_engine, shutting_down
 from sparkdesk.server.jobs.engine import ServedEngine
-from sparkdesk.server.jobs.fair_queue import FairQueue, QueueFull
+from sparkdesk.server.jobs.fair_queue import Client, FairQueue, QueueFull
 from sparkdesk.server.jobs.job import Job
 from sparkdesk.server.jobs.metrics import Gauges, Metrics
-from sparkdesk.server.jobs.prepare import Prepared, prepare
+from sparkdesk.server.jobs.prepare import Prepared, Wanted, prepare
 from sparkdesk.server.jobs.reply_channel import MOST_WAITING_BYTES, ReplyChannel, ReplyFailed
 from sparkdesk.server.jobs.worker import run_job
 from sparkdesk.server.requests.models import ChatRequest, CompletionRequest
@@ -81,7 +81,7 @@ class Dispatcher:
             reloads=self._reloads,
         )
 
-    async def submit(self, request: ChatRequest | CompletionRequest, client: str) -> Job:
+    async def submit(self, request: ChatRequest | CompletionRequest, client: Client) -> Job:
         """Queue a request. Raises ApiError where it cannot be served, or not now."""
         if self.state == STALLED:
             raise engine_stalled("The engine does not react. It is loaded again if that goes on; try again then.")
@@ -97,7 +97,7 @@ class Dispatcher:
         )
         self._check_open()
         try:
-            self._queue.put(client, job)
+            self._queue.put(client, job, job.cost_s)
         except QueueFull:
             raise self._busy() from None
         self._changed.set()
@@ -176,8 +176,12 @@ class Dispatcher:
         """A death that nobody has noticed before is mended first."""
         for _ in range(2):
             await self._until_ready()
+            is_wanted = Wanted()
             try:
-                return await asyncio.to_thread(prepare, self.engine, request)
+                return await asyncio.to_thread(prepare, self.engine, request, is_wanted)
+            except asyncio.CancelledError:
+                is_wanted.end()
+                raise
             except EngineCrashed as error:
                 self.problem = error.message
                 if self._state == READY:
@@ -210,6 +214,7 @@ class Dispatcher:
         finally:
             self._running = None
         took_s = monotonic() - began_s
+        self._queue.charge(job.client, took_s - job.cost_s)
         self.metrics.finished(result, seconds=took_s)
         if result.death is not None:
             self.problem = result.death.message

@@ -4,14 +4,19 @@ import threading
 
 from sparkdesk.server.errors import ApiError
 from sparkdesk.server.jobs.engine import ReplyHandle
+from sparkdesk.server.jobs.fair_queue import Client
 from sparkdesk.server.jobs.prepare import Prepared
 from sparkdesk.server.jobs.reply_channel import ReplyChannel
+
+_PROMPT_TOKEN_S, _NEW_TOKEN_S = 0.002, 0.02
+_UNBOUNDED_TOKENS = 1000
+"""Few replies are longer, whatever they are allowed."""
 
 
 class Job:
     """`stop` comes from the event loop, the rest from the engine's thread."""
 
-    def __init__(self, prepared: Prepared, client: str, channel: ReplyChannel, *, arrived_s: float) -> None:
+    def __init__(self, prepared: Prepared, client: Client, channel: ReplyChannel, *, arrived_s: float) -> None:
         self.prepared = prepared
         self.client = client
         self.channel = channel
@@ -19,6 +24,12 @@ class Job:
         self.stopped_by: ApiError | None = None
         self._reply: ReplyHandle | None = None
         self._lock = threading.Lock()
+
+    @property
+    def cost_s(self) -> float:
+        """What it is expected to take at most, at some usual speed: only how requests compare matters."""
+        new_tokens = self.prepared.settings.max_tokens or _UNBOUNDED_TOKENS
+        return len(self.prepared.tokens) * _PROMPT_TOKEN_S + min(new_tokens, _UNBOUNDED_TOKENS) * _NEW_TOKEN_S
 
     def stop(self, why: ApiError) -> None:
         """End the reply after its current round, or before it has begun."""

@@ -1,5 +1,6 @@
 """From a request to what the engine is asked, and how its tokens are parsed."""
 
+import threading
 from dataclasses import dataclass, replace
 
 from sparkdesk.chat_format.chat_format import ChatFormat, detect_chat_format
@@ -10,12 +11,18 @@ from sparkdesk.chat_format.stream_parser import StreamParser
 from sparkdesk.chat_format.tool_calls.parser import ToolCallParser
 from sparkdesk.chat_format.tool_calls.protocol import ToolCallFormat
 from sparkdesk.chat_format.tool_grammar import ToolGrammar, tool_grammar_for
+from sparkdesk.engine.grammar_source import gbnf_of, unenforced
 from sparkdesk.engine.model_info import ModelInfo
-from sparkdesk.engine.settings import GenerationSettings
-from sparkdesk.errors import EngineError
-from sparkdesk.server.errors import bad_request
+from sparkdesk.engine.settings import GenerationSettings, GrammarSettings
+from sparkdesk.errors import EngineError, GrammarError
+from sparkdesk.server.errors import ApiError, bad_request
 from sparkdesk.server.jobs.engine import ServedEngine
 from sparkdesk.server.requests.models import ChatRequest, CompletionRequest, RequestOptions
+
+_SHORT_CHARACTERS = 32_768
+"""A tenth of a second's work for llama.cpp at its slowest."""
+_PIECE_SLACK = 12
+"""Tokens that a cut in the middle of a text may make more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ class Prepared:
     """What of the reply the prompt holds already."""
     stops_in_reasoning: bool = False
     calls: ToolCallPlan | None = None
+    not_enforced: tuple[str, ...] = ()
+    """What of the schema that was asked for the reply is not held to."""
 
     @property
     def is_constrained(self) -> bool:
@@ -69,23 +78,66 @@ class Prepared:
         return parser
 
 
-def prepare(engine: ServedEngine, request: ChatRequest | CompletionRequest) -> Prepared:
+class Wanted:
+    """Whether somebody still waits for what a thread prepares."""
+
+    def __init__(self) -> None:
+        self._is_over = threading.Event()
+
+    def end(self) -> None:
+        self._is_over.set()
+
+    def check(self) -> None:
+        """Raises ApiError where nobody does."""
+        if self._is_over.is_set():
+            raise ApiError(499, "The client is gone.", code="gone")
+
+
+def prepare(engine: ServedEngine, request: ChatRequest | CompletionRequest, wanted: Wanted) -> Prepared:
     """Asks the engine for tokens only. Raises ApiError, EngineError or ChatTemplateError."""
     model = engine.model
     if model is None:
         raise EngineError("No model is loaded.")
+    not_enforced = _checked_grammar(request.options.grammar)
     if isinstance(request, CompletionRequest):
+        _check_room(engine, model, request.prompt, wanted)
         tokens = request.prompt if isinstance(request.prompt, tuple) else engine.tokenize(request.prompt)
         prepared = Prepared(tokens, _settings(request.options), request.options.stops)
     else:
-        prepared = _prepare_chat(engine, model, request)
+        prepared = _prepare_chat(engine, model, request, wanted)
     _check_length(model, len(prepared.tokens))
-    return prepared
+    return replace(prepared, not_enforced=not_enforced)
 
 
-def _prepare_chat(engine: ServedEngine, model: ModelInfo, request: ChatRequest) -> Prepared:
+def _checked_grammar(grammar: GrammarSettings | None) -> tuple[str, ...]:
+    """Refused here, a grammar takes nobody's turn. Returns what a reply will not be held to."""
+    if grammar is None:
+        return ()
+    try:
+        gbnf_of(grammar)
+        return unenforced(grammar)
+    except GrammarError as error:
+        param = "grammar" if grammar.gbnf else "response_format"
+        raise bad_request(str(error), param=param) from error
+
+
+def _check_room(engine: ServedEngine, model: ModelInfo, prompt: str | tuple[int, ...], wanted: Wanted) -> None:
+    """Cut a long text piece by piece first, and stop where it cannot fit any more: cutting it whole takes seconds, and
+    nobody can stop that."""
+    if isinstance(prompt, tuple) or len(prompt) <= _SHORT_CHARACTERS:
+        return
+    count = 0
+    for start in range(0, len(prompt), _SHORT_CHARACTERS):
+        wanted.check()
+        count += len(engine.tokenize(prompt[start : start + _SHORT_CHARACTERS])) - _PIECE_SLACK
+        if count >= model.context_tokens:
+            raise _too_long(model, f"more than {count:,}")
+
+
+def _prepare_chat(engine: ServedEngine, model: ModelInfo, request: ChatRequest, wanted: Wanted) -> Prepared:
     chat_format = detect_chat_format(model.chat_template)
     rendered = _render(model, chat_format, request)
+    _check_room(engine, model, rendered.text, wanted)
     calls = _calls(request, chat_format)
     opened = calls.tool_grammar.prompt_suffix if calls is not None else ""
     if opened and request.continues_last:
@@ -153,10 +205,14 @@ def _settings(request: RequestOptions) -> GenerationSettings:
 
 def _check_length(model: ModelInfo, count: int) -> None:
     if count >= model.context_tokens:
-        raise bad_request(
-            f"The prompt has {count:,} tokens, the context holds {model.context_tokens:,}. Shorten it.",
-            param="messages",
-            code="context_length_exceeded",
-        )
+        raise _too_long(model, f"{count:,}")
     if not count:
         raise bad_request("The prompt is empty.", param="messages")
+
+
+def _too_long(model: ModelInfo, count: str) -> ApiError:
+    return bad_request(
+        f"The prompt has {count} tokens, the context holds {model.context_tokens:,}. Shorten it.",
+        param="messages",
+        code="context_length_exceeded",
+    )

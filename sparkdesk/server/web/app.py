@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from sparkdesk.server.errors import ApiError
 from sparkdesk.server.jobs.dispatcher import CLOSING, LOADING, READY, STALLED, Dispatcher
+from sparkdesk.server.jobs.fair_queue import Client
 from sparkdesk.server.jobs.metrics import CONTENT_TYPE
 from sparkdesk.server.requests.chat import read_chat_request
 from sparkdesk.server.requests.completion import read_completion_request
@@ -23,7 +24,7 @@ from sparkdesk.server.requests.models import ChatRequest, CompletionRequest, Req
 from sparkdesk.server.responses.chat import ChatResponse
 from sparkdesk.server.responses.completion import CompletionResponse
 from sparkdesk.server.responses.json_io import to_json
-from sparkdesk.server.web.body import read_body
+from sparkdesk.server.web.body import MOST_BODY_BYTES, BodyMemory, most_body_bytes, read_body
 from sparkdesk.server.web.delivery import STALLED_S, Delivery, error_response
 from sparkdesk.server.web.guard import AccessLog, Guard
 from sparkdesk.server.web.security import Policy
@@ -39,24 +40,13 @@ class Api:
     def __init__(self, dispatcher: Dispatcher, defaults: RequestDefaults, *, stalled_s: float = STALLED_S) -> None:
         self._dispatcher, self._defaults, self._stalled_s = dispatcher, defaults, stalled_s
         self._since = int(time.time())
+        self._memory = BodyMemory()
 
     async def chat(self, request: Request) -> Response:
-        parsed = read_chat_request(await read_body(request), self._defaults)
-        response = ChatResponse(
-            self._defaults.names[0],
-            include_usage=parsed.options.include_usage,
-            include_timings=parsed.options.include_timings,
-        )
-        return self._delivery(request, parsed, response)
+        return await self._delivery(request, read_chat_request, ChatResponse)
 
     async def text(self, request: Request) -> Response:
-        parsed = read_completion_request(await read_body(request), self._defaults)
-        response = CompletionResponse(
-            self._defaults.names[0],
-            include_usage=parsed.options.include_usage,
-            include_timings=parsed.options.include_timings,
-        )
-        return self._delivery(request, parsed, response)
+        return await self._delivery(request, read_completion_request, CompletionResponse)
 
     async def models(self, request: Request) -> Response:
         return _json({"object": "list", "data": [self._model(name) for name in self._defaults.names]})
@@ -86,11 +76,33 @@ class Api:
         text = self._dispatcher.metrics.text(self._dispatcher.gauges)
         return Response(text, headers={"Content-Type": CONTENT_TYPE})
 
-    def _delivery(
-        self, request: Request, parsed: ChatRequest | CompletionRequest, response: ChatResponse | CompletionResponse
+    async def _delivery(
+        self,
+        request: Request,
+        read: Callable[[object, RequestDefaults], ChatRequest | CompletionRequest],
+        response: type[ChatResponse] | type[CompletionResponse],
     ) -> Delivery:
-        client = _client_of(request, parsed.options.user)
-        return Delivery(self._dispatcher, parsed, response, client=client, stalled_s=self._stalled_s)
+        model = self._dispatcher.engine.model
+        most_bytes = most_body_bytes(model.context_tokens) if model is not None else MOST_BODY_BYTES
+        body, room = await read_body(request, self._memory, most_bytes)
+        try:
+            parsed = read(body, self._defaults)
+        except BaseException:
+            room.give_back()
+            raise
+        options = parsed.options
+        return Delivery(
+            self._dispatcher,
+            parsed,
+            response(
+                self._defaults.names[0],
+                include_usage=options.include_usage,
+                include_timings=options.include_timings,
+            ),
+            room,
+            client=_client_of(request, options.user),
+            stalled_s=self._stalled_s,
+        )
 
     def _model(self, name: str) -> dict[str, object]:
         model = self._dispatcher.engine.model
@@ -180,11 +192,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return said
 
 
-def _client_of(request: Request, user: str) -> str:
-    """Whose turn it is is decided by this: the user the client names, else the connection."""
-    if user:
-        return f"user {user[:100]}"
-    return f"{request.client.host}:{request.client.port}" if request.client is not None else ""
+def _client_of(request: Request, user: str) -> Client:
+    """Whose turn it is is decided by this: the user the client names, else its address; and by the connection."""
+    host, port = request.client if request.client is not None else ("", 0)
+    return Client(f"user {user[:100]}" if user else host, f"{host}:{port}")
 
 
 def _json(body: object, status: int = 200) -> Response:

@@ -9,11 +9,13 @@ from starlette.types import Receive, Scope, Send
 
 from sparkdesk.server.errors import ApiError
 from sparkdesk.server.jobs.dispatcher import Dispatcher
+from sparkdesk.server.jobs.fair_queue import Client
 from sparkdesk.server.jobs.job import Job
 from sparkdesk.server.jobs.reply_channel import ChannelEvent, ReplyDelta, ReplyDone, ReplyFailed
 from sparkdesk.server.requests.models import ChatRequest, CompletionRequest
 from sparkdesk.server.responses.json_io import DONE, to_event, to_json
 from sparkdesk.server.responses.protocol import ResponseBuilder
+from sparkdesk.server.web.body import Room
 
 STALLED_S = 60.0
 """A client that takes nothing for so long is cut off: whoever reads slowly but reads may take all day."""
@@ -22,6 +24,8 @@ QUIET_S = 10.0
 _KEEP_ALIVE = b": keep-alive\n\n"
 
 _UNBUFFERED = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
+
+_LONGEST_HEADER = 1000
 
 _Result = TypeVar("_Result")
 
@@ -38,23 +42,27 @@ class Delivery(Response):
         dispatcher: Dispatcher,
         request: ChatRequest | CompletionRequest,
         response: ResponseBuilder,
+        room: Room,
         *,
-        client: str,
+        client: Client,
         stalled_s: float = STALLED_S,
     ) -> None:
+        """`room` is what the request's body takes; it is given back when the body has become a prompt."""
         self.background = None
-        self._dispatcher, self._request, self._response, self._client = dispatcher, request, response, client
+        self._dispatcher, self._response, self._room, self._client = dispatcher, response, room, client
+        self._request: ChatRequest | CompletionRequest | None = request
+        self._is_streamed = request.options.is_streamed
         self._stalled_s = stalled_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         gone = asyncio.ensure_future(_until_gone(receive))
         job: Job | None = None
         try:
-            job = await self._unless(gone, self._dispatcher.submit(self._request, self._client))
+            job = await self._submitted(gone)
             first = await self._unless(gone, job.channel.next())
             if isinstance(first, ReplyFailed):
                 raise first.error
-            if self._request.options.is_streamed:
+            if self._is_streamed:
                 await self._stream(job, gone, self._with_deadline(send, scope))
             else:
                 await self._send_whole(job, gone, self._with_deadline(send, scope))
@@ -67,8 +75,16 @@ class Delivery(Response):
             if job is not None:
                 self._dispatcher.leave(job)
 
+    async def _submitted(self, gone: "asyncio.Future[None]") -> Job:
+        request, self._request = self._request, None  # as long as it waits, its tokens are enough
+        assert request is not None, "a response is sent once"
+        try:
+            return await self._unless(gone, self._dispatcher.submit(request, self._client))
+        finally:
+            self._room.give_back()
+
     async def _stream(self, job: Job, gone: "asyncio.Future[None]", send: Send) -> None:
-        await send(_start(200, b"text/event-stream; charset=utf-8", *_UNBUFFERED))
+        await send(_start(200, b"text/event-stream; charset=utf-8", *_UNBUFFERED, *_not_enforced(job)))
         for chunk in self._response.opening():
             await send(_body(to_event(chunk)))
         event: ChannelEvent | None = None
@@ -97,7 +113,9 @@ class Delivery(Response):
                     raise error
                 case ReplyDone() as event:
                     body = to_json(self._response.complete(event))
-                    await send(_start(200, b"application/json", (b"content-length", b"%d" % len(body))))
+                    await send(
+                        _start(200, b"application/json", (b"content-length", b"%d" % len(body)), *_not_enforced(job))
+                    )
                     await send(_body(body, is_last=True))
                     return
 
@@ -130,6 +148,12 @@ class Delivery(Response):
 def error_response(error: ApiError) -> Response:
     headers = error.headers()
     return Response(to_json(error.as_json()), error.status, headers, media_type="application/json")
+
+
+def _not_enforced(job: Job) -> tuple[tuple[bytes, bytes], ...]:
+    """What of its schema the reply is not held to, for clients that want to know."""
+    said = "; ".join(job.prepared.not_enforced).encode("ascii", "replace")[:_LONGEST_HEADER]
+    return ((b"x-schema-not-enforced", said),) if said else ()
 
 
 async def _next_soon(job: Job) -> ChannelEvent | None:
