@@ -6,6 +6,7 @@ is not kept for later replies, because each Generate brings its own. Text is cut
 whoever counts tokens need not wait for a reply to end.
 """
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -40,6 +41,8 @@ from sparkdesk.runner.protocol import (
     Tokens,
 )
 
+_LONG_CHARACTERS = 50_000
+_LAST_USE_S = 0.5
 PROGRESS_INTERVAL_S = 0.05
 """llama.cpp reports its progress once a tensor; a screen needs twenty a second."""
 
@@ -76,8 +79,10 @@ class Service:
         self._engine = engine
         self._send = send
         self._pair: LoadedPair | None = None
-        self._pair_lock = threading.Lock()
-        """Held while a pair is replaced, and while text is cut into tokens beside a reply."""
+        self._pair_use = threading.Condition()
+        self._uses = 0
+        """Texts that are cut into tokens now, beside a reply."""
+        self._is_replacing = False
         self._waiting: queue.SimpleQueue[tuple[Request | SparkDeskError, int, Control | None]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._unfinished: list[tuple[int, Control]] = []
@@ -117,9 +122,10 @@ class Service:
                     return
                 self._serve(request, self._answering(request_id), control)
         finally:
-            with self._pair_lock:
-                if self._pair is not None:
-                    self._pair.close()
+            with self._pair_use:
+                is_free = self._pair_use.wait_for(lambda: self._uses == 0, _LAST_USE_S)
+            if self._pair is not None and is_free:  # else the end of the process is its end too
+                self._pair.close()
 
     def _answering(self, request_id: int) -> Answering:
         return lambda response: self._send(response, request_id)
@@ -130,16 +136,44 @@ class Service:
                 unfinished.is_cancelled = True
 
     def _tokenize_now(self, request: Tokenize, request_id: int) -> bool:
-        """False where no pair is loaded yet, or one is being replaced: then it waits its turn."""
-        if not self._pair_lock.acquire(blocking=False):
+        """False where no pair is loaded yet, or one is being replaced: then it waits its turn.
+
+        A long text takes seconds; in a thread of its own it keeps neither short ones nor a Cancel waiting.
+        """
+        if not self._begin_use():
             return False
+        if len(request.text) > _LONG_CHARACTERS:
+            threading.Thread(target=self._tokenize, args=(request, request_id), daemon=True, name="long text").start()
+        else:
+            self._tokenize(request, request_id)
+        return True
+
+    def _tokenize(self, request: Tokenize, request_id: int) -> None:
         try:
-            if self._pair is None:
-                return False
             self._serve(request, self._answering(request_id), None)
-            return True
         finally:
-            self._pair_lock.release()
+            with self._pair_use:
+                self._uses -= 1
+                self._pair_use.notify_all()
+
+    def _begin_use(self) -> bool:
+        """Of the pair, beside a reply; it is not closed meanwhile."""
+        with self._pair_use:
+            if self._is_replacing or self._pair is None:
+                return False
+            self._uses += 1
+            return True
+
+    @contextlib.contextmanager
+    def _replacing(self) -> Iterator[None]:
+        with self._pair_use:
+            self._is_replacing = True
+            self._pair_use.wait_for(lambda: self._uses == 0)
+        try:
+            yield
+        finally:
+            with self._pair_use:
+                self._is_replacing = False
 
     def _serve(self, request: Request | SparkDeskError, reply: Answering, control: Control | None) -> None:
         try:
@@ -176,7 +210,7 @@ class Service:
         return self._pair
 
     def _load(self, settings: LoadSettings, reply: Answering) -> None:
-        with self._pair_lock:
+        with self._replacing():
             if self._pair is not None:
                 self._pair.close()
                 self._pair = None
