@@ -91,7 +91,7 @@ def opened(
     how = replace(how, saved_states_bytes=0)  # a prompt that comes back from memory would be read in no time
     files = prepared(pair)
     with EngineClient(machine_file=user_paths().machine_file) as engine:
-        ready = replace(own_pair(files.target, files.draft), most_threads=pair.most_threads, drafter=pair.drafter)
+        ready = own_pair(files.target, files.draft, drafter=files.drafter, most_threads=pair.most_threads)
         show_progress(open_pair(engine, ready, how=how, speculation=speculation))
         assert engine.model is not None
         if engine.model.draft_problem:

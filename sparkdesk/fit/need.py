@@ -6,6 +6,7 @@ holds the attention mask, the logits it may be asked for and the widest layer's 
 
 from dataclasses import dataclass
 
+from sparkdesk.engine.settings import MTP
 from sparkdesk.fit.model_size import ModelSize
 
 BATCH_ROWS = 512
@@ -18,6 +19,28 @@ _PADDING = 256
 _FLOAT, _HALF = 4, 2
 _SWIGLU_COPIES = 4  # of the feed-forward's numbers that live at once
 TARGET, DRAFT = "target", "draft"
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a kind of draft asks of its context."""
+
+    tokens: int
+    """Beyond the target's context."""
+    rows: int
+    outputs: int
+    """Rows of logits that are reserved."""
+    hidden_rows: int = 0
+    """Rows of the target's hidden states that are held for it."""
+
+
+_STEPS, _MTP_STEPS, _ASSISTANT_ROWS = 7, 4, 16
+_WORK = {
+    "eagle3": _Work(_STEPS, DRAFT_STEP_ROWS, DRAFT_STEP_ROWS),
+    "small": _Work(_STEPS, DRAFT_STEP_ROWS, 1),
+    "assistant": _Work(0, _ASSISTANT_ROWS, 1, hidden_rows=BATCH_ROWS),
+    MTP: _Work(_MTP_STEPS, DRAFT_STEP_ROWS, DRAFT_STEP_ROWS, hidden_rows=BATCH_ROWS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +101,21 @@ def need_of(
     if draft is not None:
         everything = len(draft.layers) + 1 if gpu_layers else 0
         on_gpu = everything if draft_gpu_layers is None else draft_gpu_layers
-        draft_tokens = context_tokens + draft.block_size
+        work = _WORK.get(draft.drafts_as) or _Work(draft.block_size, DRAFT_STEP_ROWS, DRAFT_STEP_ROWS)
         parts += [
             *_weights(DRAFT, draft, on_gpu),
-            *_cache(DRAFT, draft, draft_tokens, on_gpu, True),
-            *_compute(DRAFT, draft, draft_tokens, on_gpu, taps=0, vocabulary=target.vocabulary),
-            Part(DRAFT, "features", host_bytes=taps * target.width * (BATCH_ROWS * _FLOAT + context_tokens * _HALF)),
+            *_cache(DRAFT, draft, context_tokens + work.tokens, on_gpu, True),
+            *_compute(DRAFT, draft, context_tokens + work.tokens, on_gpu, work=work, vocabulary=target.vocabulary),
+            Part(DRAFT, "features", host_bytes=_feature_bytes(target, draft, context_tokens, work)),
         ]
     return Need(tuple(parts))
+
+
+def _feature_bytes(target: ModelSize, draft: ModelSize, context_tokens: int, work: _Work) -> int:
+    """Of what the draft follows: the rows of a pass, and all that may wait."""
+    waits = draft.tapped_layers + (draft.drafts_as == MTP)
+    passed = draft.tapped_layers * BATCH_ROWS + work.hidden_rows
+    return target.width * (passed * _FLOAT + waits * context_tokens * _HALF)
 
 
 def offloaded(model: ModelSize, gpu_layers: int) -> range:
@@ -113,25 +143,39 @@ def _cache(owner: str, model: ModelSize, tokens: int, gpu_layers: int, keeps_who
     short = whole if keeps_whole_window or not model.window else min(whole, padded(model.window + BATCH_ROWS))
     gpu = offloaded(model, gpu_layers)
     sizes = [layer.kv_bytes_per_token * (short if layer.is_sliding else whole) for layer in model.layers]
+    sizes = [size + layer.state_bytes for size, layer in zip(sizes, model.layers, strict=True)]
     on_gpu = sum(sizes[i] for i in gpu)
     return (Part(owner, "cache", on_gpu, sum(sizes) - on_gpu),)
 
 
 def _compute(
-    owner: str, model: ModelSize, tokens: int, gpu_layers: int, *, taps: int, vocabulary: int = 0
+    owner: str,
+    model: ModelSize,
+    tokens: int,
+    gpu_layers: int,
+    *,
+    taps: int = 0,
+    work: _Work | None = None,
+    vocabulary: int = 0,
 ) -> tuple[Part, ...]:
-    rows = min(BATCH_ROWS if owner == TARGET else DRAFT_STEP_ROWS, padded(tokens))
+    rows = min(work.rows if work is not None else BATCH_ROWS, padded(tokens))
     masks = 2 if model.window else 1
     mask = masks * rows * padded(tokens) * _HALF
     row = rows * _FLOAT
-    outputs = min(rows, VERIFIED_ROWS) if owner == TARGET else rows
-    logits = outputs * _FLOAT * (vocabulary or model.vocabulary) + 2 * row * model.width
+    outputs = min(rows, work.outputs if work is not None else VERIFIED_ROWS)
+    # A reduced head's logits are spread out over the whole vocabulary.
+    logits = (
+        outputs * _FLOAT * ((vocabulary or model.vocabulary) + 2 * model.reduced_vocabulary) + 2 * row * model.width
+    )
     kv = max((layer.kv_bytes_per_token // _HALF for layer in model.layers), default=0)
     layer = row * max(
         model.width + _SWIGLU_COPIES * model.feed_forward, model.width + 2 * model.attention + kv
     )  # whichever step is the widest
+    if model.recurrent:
+        layer = max(layer, row * model.recurrent + max(each.state_bytes for each in model.layers))
     tapped = row * taps * model.width
-    working = tapped + max(logits, mask + layer) if not taps else mask + tapped + max(logits, layer)
+    keeps_mask = bool(taps) or model.drafts_as == MTP  # until the logits are there
+    working = mask + tapped + max(logits, layer) if keeps_mask else max(logits, mask + layer)
     if gpu_layers <= 0:
         return (Part(owner, "compute", host_bytes=working),)
     # The inputs are prepared on the host; layers that stay there need room of their own.

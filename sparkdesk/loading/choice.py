@@ -29,6 +29,8 @@ _DEMO_MOST_THREADS = 2
 class PairFiles:
     target: Path
     draft: Path | None
+    drafter: str = ""
+    """MTP or LOOKUP, which need no draft file; empty for what the draft's file is."""
 
     @property
     def by_role(self) -> dict[str, Path]:
@@ -44,13 +46,11 @@ class ChosenPair:
     """Prompts worth trying."""
     prepare: Callable[[], Generator[Progress, None, PairFiles]]
     """Makes the files if they must be made, and returns where they are."""
-    drafter: str = ""
-    """MTP or LOOKUP, which need no draft file; empty for what the draft's file is."""
     most_threads: int = 0
     """Where the user does not say how many, the engine chooses from no more than these; 0 is no such limit."""
 
 
-def own_pair(target: Path, draft: Path | None) -> ChosenPair:
+def own_pair(target: Path, draft: Path | None, *, drafter: str = "", most_threads: int = 0) -> ChosenPair:
     """Raises ModelLoadError where a file is missing, rather than after the screen has opened."""
     for role, path in (("target", target), ("draft", draft)):
         if path is not None and not path.is_file():
@@ -59,9 +59,9 @@ def own_pair(target: Path, draft: Path | None) -> ChosenPair:
 
     def prepare() -> Generator[Progress, None, PairFiles]:
         yield from ()
-        return PairFiles(target, draft)
+        return PairFiles(target, draft, drafter)
 
-    return ChosenPair(target.stem, GENERAL_EXAMPLES, prepare)
+    return ChosenPair(target.stem, GENERAL_EXAMPLES, prepare, most_threads)
 
 
 def library_pair(name: str) -> ChosenPair:
@@ -131,9 +131,9 @@ def with_drafter(pair: ChosenPair, drafter: str) -> ChosenPair:
 
     def prepare() -> Generator[Progress, None, PairFiles]:
         files = yield from pair.prepare()
-        return replace(files, draft=draft)
+        return PairFiles(files.target, draft, drafter if is_built_in else "")
 
-    return replace(pair, prepare=prepare, drafter=drafter if is_built_in else "")
+    return replace(pair, prepare=prepare)
 
 
 def _installed_draft(name: str) -> Path:

@@ -32,7 +32,6 @@ def open_pair(
     `ask_room` says what is free once the pair that is loaded now is gone. Closing it early undoes what was begun.
     """
     files = yield from pair.prepare()
-    how = replace(how, drafter=pair.drafter)
     how, notice = fitted(files, how, ask_free_memory=ask_free_memory)
     if notice is not None:
         yield notice
@@ -40,6 +39,7 @@ def open_pair(
         how,
         target_path=str(files.target),
         draft_path=str(files.draft) if files.draft is not None else None,
+        drafter=files.drafter,
         most_threads=how.most_threads or pair.most_threads,
     )
     for event in engine.load(settings):

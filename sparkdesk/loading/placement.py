@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sparkdesk.engine.settings import ALL_LAYERS, CONTEXT_STEP_TOKENS, LoadSettings
+from sparkdesk.engine.settings import ALL_LAYERS, CONTEXT_STEP_TOKENS, MTP, LoadSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice
 from sparkdesk.fit import (
@@ -12,11 +12,12 @@ from sparkdesk.fit import (
     ModelSize,
     Plan,
     largest_loadable_context,
+    mtp_size,
     need_of,
     plan_load,
     size_from_header,
 )
-from sparkdesk.gguf.header import glance_gguf
+from sparkdesk.gguf.header import GgufFile, glance_gguf
 from sparkdesk.loading.choice import PairFiles
 
 _ALWAYS_FITS_BYTES = 1_000_000_000
@@ -31,7 +32,7 @@ def fitted(
 
     Where nothing fits it is tried all the same, with little context; the engine falls back by itself.
     """
-    target, draft = _size(files.target), _size(files.draft)
+    target, draft = sizes_of(files)
     if target is None:
         return how, None  # the engine says what is wrong with the file
     how, said = _bounded(how, target)
@@ -120,10 +121,9 @@ def free_memory_without(free: FreeMemory, loaded: LoadedPair | None) -> FreeMemo
 
     On the host its weights are pages of a file, which the system counts as free already.
     """
-    target = _size(loaded.files.target) if loaded is not None else None
+    target, draft = sizes_of(loaded.files) if loaded is not None else (None, None)
     if loaded is None or target is None:
         return free
-    draft = _size(loaded.files.draft)
     need = need_of(target, draft, context_tokens=loaded.context_tokens, gpu_layers=loaded.gpu_layers)
     host_bytes = sum(part.host_bytes for part in need.parts if part.kind != "weights")
     if free.is_shared:
@@ -133,11 +133,20 @@ def free_memory_without(free: FreeMemory, loaded: LoadedPair | None) -> FreeMemo
     return replace(free, host_bytes=free.host_bytes + host_bytes if free.host_bytes else 0, gpu_bytes=gpu_bytes)
 
 
-def _size(path: Path | None) -> ModelSize | None:
-    if path is None:
-        return None
+def sizes_of(files: PairFiles) -> tuple[ModelSize | None, ModelSize | None]:
+    """Of the target and of what drafts; None for a file that cannot be read, and for a drafter that takes no room."""
+    target = _header(files.target)
+    draft = _header(files.draft) if files.draft is not None and not files.drafter else None
+    if files.drafter == MTP and target is not None:
+        beside = mtp_size(target)
+    else:
+        beside = size_from_header(draft) if draft is not None else None
+    return size_from_header(target) if target is not None else None, beside
+
+
+def _header(path: Path) -> GgufFile | None:
     try:
-        return size_from_header(glance_gguf(path))
+        return glance_gguf(path)
     except EngineError:
         return None
 

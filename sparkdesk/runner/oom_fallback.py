@@ -1,13 +1,13 @@
 """Smaller load settings to try when memory ran out: fewer layers on the GPU, then a shorter context."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sparkdesk.engine.settings import LoadSettings
+from sparkdesk.engine.settings import MTP, LoadSettings
 from sparkdesk.errors import EngineError, OutOfMemory
-from sparkdesk.fit import ModelSize, need_of, size_from_header
-from sparkdesk.gguf.header import glance_gguf
+from sparkdesk.fit import ModelSize, mtp_size, need_of, size_from_header
+from sparkdesk.gguf.header import GgufFile, glance_gguf
 from sparkdesk.machine import hardware
 from sparkdesk.runner.crash import ProcessExit, main_error_line
 
@@ -46,7 +46,8 @@ def is_out_of_memory(answer: object) -> bool:
 
 def smaller_settings(settings: LoadSettings) -> Iterator[SmallerLoad]:
     """From the least that is given up to the most."""
-    target, draft = _size(settings.target_path), _size(settings.draft_path)
+    target = _size(settings.target_path)
+    draft = _size(settings.target_path, mtp_size) if settings.drafter == MTP else _size(settings.draft_path)
     layers = len(target.layers) if target is not None else 0
     context = settings.context_tokens or (target.trained_context if target is not None else 0)
     for load in (*_fewer_layers(settings, layers), *_shorter(settings, context)):
@@ -81,10 +82,10 @@ def _is_smaller(
     return least <= _MAX_RELATIVE_SIZE * need_of(target, draft, context_tokens=context_tokens).total_bytes
 
 
-def _size(path: str | None) -> ModelSize | None:
+def _size(path: str | None, size_of: Callable[[GgufFile], ModelSize | None] = size_from_header) -> ModelSize | None:
     if path is None:
         return None
     try:
-        return size_from_header(glance_gguf(Path(path)))
+        return size_of(glance_gguf(Path(path)))
     except EngineError:
         return None

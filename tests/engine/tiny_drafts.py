@@ -44,9 +44,10 @@ def write_eagle3_pair(
     norm_before_residual: bool = False,
     norm_before_fc: bool = False,
     seed: int = 1,
+    shape: Eagle3Shape | None = None,
 ) -> Eagle3Pair:
     """A Qwen3 target, and a draft that reads three of its layers."""
-    shape, random = Eagle3Shape(), np.random.default_rng(seed)
+    shape, random = shape or Eagle3Shape(), np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     embeddings, head = _write_qwen3(folder / "target.gguf", shape, random)
     ids = None
@@ -190,9 +191,9 @@ class Gemma4Shape:
     vocabulary: int = 600
 
 
-def write_assistant_pair(folder: Path, *, seed: int = 6) -> tuple[Path, Path]:
+def write_assistant_pair(folder: Path, *, seed: int = 6, shape: Gemma4Shape | None = None) -> tuple[Path, Path]:
     """A Gemma 4 target with sliding layers and a global one at its end, and its assistant."""
-    shape, random = Gemma4Shape(), np.random.default_rng(seed)
+    shape, random = shape or Gemma4Shape(), np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "gemma4.gguf"
     sliding = [True] * (shape.layers - 1) + [False]

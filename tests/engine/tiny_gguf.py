@@ -33,8 +33,8 @@ class HybridShape:
     kernel: int = 4
 
 
-def write_hybrid(path: Path, *, layers: int = 8, seed: int = 4) -> Path:
-    shape, random = HybridShape(layers=layers), np.random.default_rng(seed)
+def write_hybrid(path: Path, *, layers: int = 8, seed: int = 4, shape: HybridShape | None = None) -> Path:
+    shape, random = shape or HybridShape(layers=layers), np.random.default_rng(seed)
     writer = gguf.GGUFWriter(str(path), "qwen35")
     writer.add_name("tiny qwen35")
     writer.add_block_count(shape.layers + 1)

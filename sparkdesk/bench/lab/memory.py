@@ -15,7 +15,8 @@ from pathlib import Path
 
 from sparkdesk.bench.synthetic.pair import SyntheticPair, quantize_pair, write_pair
 from sparkdesk.bench.synthetic.shape import SyntheticShape
-from sparkdesk.fit import need_of, size_from_header
+from sparkdesk.engine.settings import MTP
+from sparkdesk.fit import mtp_size, need_of, size_from_header
 from sparkdesk.gguf.header import read_gguf
 from sparkdesk.machine.child_processes import python_command, safe_environment
 
@@ -48,18 +49,19 @@ class Measured:
         return self.weights_bytes + self.cache_bytes + self.compute_bytes
 
 
-def measure(target: Path, draft: Path | None, context_tokens: int) -> Measured:
-    """Load it in a process of its own."""
+def measure(target: Path, draft: Path | str | None, context_tokens: int) -> Measured:
+    """Load it in a process of its own; "mtp" in the place of a draft is the target's own layer."""
     command = [*python_command("sparkdesk.bench.lab.memory_probe"), str(context_tokens), str(target)]
     command += [str(draft)] if draft is not None else []
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=safe_environment())
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def predicted_bytes(target: Path, draft: Path | None, context_tokens: int) -> int:
+def predicted_bytes(target: Path, draft: Path | str | None, context_tokens: int) -> int:
     """The same sum, from the headers."""
-    sizes = [size_from_header(read_gguf(path)) for path in (target, draft) if path is not None]
-    need = need_of(sizes[0], sizes[1] if draft is not None else None, context_tokens=context_tokens)
+    header = read_gguf(target)
+    beside = mtp_size(header) if draft == MTP else size_from_header(read_gguf(Path(draft))) if draft else None
+    need = need_of(size_from_header(header), beside, context_tokens=context_tokens)
     return need.total_bytes - need.of("features")
 
 

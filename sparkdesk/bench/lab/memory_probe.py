@@ -1,6 +1,6 @@
 """Loads one pair and prints what llama.cpp allocated.
 
-python -m sparkdesk.bench.lab.memory_probe CONTEXT TARGET [DRAFT]
+python -m sparkdesk.bench.lab.memory_probe CONTEXT TARGET [DRAFT|mtp]
 """
 
 import json
@@ -12,17 +12,16 @@ from pathlib import Path
 from sparkdesk.bench.lab.memory import Measured
 from sparkdesk.engine.llama.allocations import Allocation, recorded_allocations
 from sparkdesk.engine.pair import Pair
-from sparkdesk.engine.settings import LoadSettings
+from sparkdesk.engine.settings import MTP, LoadSettings
 
 _COPIES = "_REPACK"  # weights in another order, made from mapped pages that nobody looks at again
 
 
 def main() -> None:
     tokens, target, *draft = sys.argv[1:]
+    path, drafter = (None, MTP) if draft == [MTP] else (draft[0] if draft else None, "")
     # Without repacking: a miscompiled build would crash, and the same weights would be counted twice.
-    settings = LoadSettings(
-        target, draft[0] if draft else None, context_tokens=int(tokens), threads=1, use_extra_buffers=False
-    )
+    settings = LoadSettings(target, path, drafter, context_tokens=int(tokens), threads=1, use_extra_buffers=False)
     with recorded_allocations() as allocations, Pair.open(settings) as pair:
         assert not pair.draft_problem, pair.draft_problem
         print(json.dumps(asdict(summed(allocations, has_draft=bool(draft)))))
