@@ -72,7 +72,7 @@ def test_a_small_model_of_this_disk_is_found_by_its_name(tmp_path: Path, monkeyp
     steps = chosen.prepare()
     with pytest.raises(StopIteration) as done:
         next(steps)
-    assert done.value.value.draft == draft and not chosen.drafter
+    assert done.value.value.draft == draft and not done.value.value.drafter
     wrong = sparkdesk("chat", "--target", str(target), "--drafter", "litle", "--prompt", "a")
     assert wrong.returncode == 2 and "no drafter called litle" in wrong.stderr
 
