@@ -3,15 +3,14 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from sparkdesk.engine.settings import MTP
 from sparkdesk.gguf.architectures import Rollback, architecture_named
 from sparkdesk.gguf.header import ArrayLength, GgufFile
 from sparkdesk.gguf.pairing import DraftKind, draft_kind
 
 KV_BYTES = 2  # of a float16
 _STATE_BYTES = 4  # of a recurrent state's numbers
-ROLLBACK_STATES = 7
-"""Earlier states that the engine keeps of recurrent layers; its own number."""
+MTP, ROLLBACK_STATES = "mtp", 7
+"""The engine's own word, and how many earlier states it keeps of recurrent layers."""
 _ATTENTION_EVERY = "full_attention_interval"
 
 

@@ -6,8 +6,7 @@ holds the attention mask, the logits it may be asked for and the widest layer's 
 
 from dataclasses import dataclass
 
-from sparkdesk.engine.settings import MTP
-from sparkdesk.fit.model_size import ModelSize
+from sparkdesk.fit.model_size import MTP, ModelSize
 
 BATCH_ROWS = 512
 """Rows in one pass of the target; the engine's own, as all of these."""

@@ -46,7 +46,7 @@ def test_what_was_predicted_is_allocated(tmp_path: Path, kind: str, context_toke
 
 def test_the_arithmetic_knows_the_engine_s_own_numbers() -> None:
     assert (need._STEPS, need._STEPS, need._MTP_STEPS) == (eagle3.BLOCK_SIZE, small_model.BLOCK_SIZE, mtp.BLOCK_SIZE)
-    assert model_size.ROLLBACK_STATES == interfaces.ROLLBACK_STATES
+    assert (model_size.ROLLBACK_STATES, model_size.MTP) == (interfaces.ROLLBACK_STATES, MTP)
 
 
 def test_mtp_is_counted_where_it_drafts_and_only_there(tmp_path: Path) -> None:
