@@ -28,6 +28,13 @@ def safe_text(text: str) -> str:
     return _HIDDEN.sub(_symbol, text.replace("\r\n", "\n"))
 
 
+def safe_rest(text: str, before: str) -> str:
+    """The same for text that goes on after `before`, which was shown already: what a joiner joins may have been there,
+    and a line may have ended with it."""
+    last = "" if before.endswith("\r") else before[-1:]
+    return safe_text(last + text)[len(safe_text(last)) :]
+
+
 def safe_line(text: str) -> str:
     """For a name, a title or a message: nothing begins another line."""
     return _HIDDEN_OR_BREAK.sub(_symbol, text)

@@ -136,9 +136,10 @@ class Conversation:
     def reply(self, text: str, attachments: Sequence[Attachment] = ()) -> Iterator[ReplyEvent]:
         """Add the user's text and make a reply; ends with exactly one ReplyFinished or ReplyBroken.
 
-        A turn of which nothing came is not kept, so the same text can be sent again. Closing the iterator early stops
-        the reply and keeps what came. Raises UsageError for an empty text or while another reply is in the making, and
-        ChatTemplateError.
+        The text is kept from now on, also where the reply is stopped before its first word: `regenerate` answers it
+        then. Only one that could not be read, such as one longer than the context, is taken back, or every later turn
+        would fail as well. Closing the iterator early stops the reply and keeps what came. Raises UsageError for an
+        empty text or while another reply is in the making, and ChatTemplateError.
         """
         user = Message("user", _worth_sending(text), attachments=tuple(attachments))
         return self._run(lambda: Turn.sending(self._tree, self.settings, user, parent=self._tree.last))
@@ -247,10 +248,14 @@ class Conversation:
         except EngineError as error:
             # Whoever stops a reply, or leaves, is the cause; what the engine says of it is only how it came about.
             was_wanted = turn.is_stopped or isinstance(error, EngineClosed)
-            self._keep_or_take_back(turn, note=_NOTES["cancelled"] if was_wanted else error.message)
+            is_readable = was_wanted or isinstance(error, EngineCrashed)
+            self._keep_broken(turn, note=_NOTES["cancelled"] if was_wanted else error.message, is_readable=is_readable)
             yield _left(turn.text) if isinstance(error, EngineClosed) else self._broken(error, turn.text)
-        except BaseException:  # closed early, or Ctrl+C, or a template that fails
-            self._keep_or_take_back(turn, note=_NOTES["cancelled"])
+        except (GeneratorExit, KeyboardInterrupt):
+            self._keep_broken(turn, note=_NOTES["cancelled"], is_readable=True)
+            raise
+        except BaseException:  # a template that fails, or an error of ours
+            self._keep_broken(turn, note=_NOTES["cancelled"], is_readable=False)
             raise
 
     def _events(self, turn: Turn, events: Iterator[PromptEvent]) -> Generator[ReplyEvent, None, None]:
@@ -261,7 +266,7 @@ class Conversation:
             match event:
                 case ContextTrimmed(left_out):
                     self._first_read = turn.path[left_out]
-                case PrefillAdvanced(_, total):
+                case PrefillAdvanced(_, total) if total:
                     self._token_count = total
                 case ReplyAdvanced():
                     turn.add(event)
@@ -288,18 +293,19 @@ class Conversation:
     def _keep_finished(self, turn: Turn, stop_reason: str) -> None:
         note = _NOTES.get(stop_reason, stop_reason)
         if stop_reason == "cancelled":
-            self._keep_or_take_back(turn, note=note)
+            self._keep_broken(turn, note=note, is_readable=True)
         else:
             self._keep(turn, note=note, is_partial=False)
         turn.is_settled = True
 
-    def _keep_or_take_back(self, turn: Turn, *, note: str) -> None:
-        """A reply that was broken off, if anything came of it and it is not kept yet."""
+    def _keep_broken(self, turn: Turn, *, note: str, is_readable: bool) -> None:
+        """A reply that was broken off, if anything came of it and it is not kept yet. Where nothing came, what was
+        asked is kept all the same if it can be read again."""
         if turn.is_settled:
             return
         if turn.has_any:
             self._keep(turn, note=note, is_partial=True)
-        elif turn.take_back():
+        elif not is_readable and turn.take_back():
             self._save()
 
     def _keep(self, turn: Turn, *, note: str, is_partial: bool) -> None:

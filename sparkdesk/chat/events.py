@@ -20,7 +20,7 @@ class ContextTrimmed:
 
 @dataclass(frozen=True, slots=True)
 class PrefillAdvanced:
-    """The prompt is being read."""
+    """The prompt is being read; `total` is 0 where a server does not tell its length."""
 
     done: int
     total: int

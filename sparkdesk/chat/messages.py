@@ -1,6 +1,7 @@
 """What was said in a conversation."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from sparkdesk.chat.trace import Trace
 from sparkdesk.engine.stats import ReplyStats
@@ -42,3 +43,13 @@ class Branch:
     number: int
     """From 1."""
     count: int
+
+
+def in_turns(messages: Sequence[Message]) -> list[Message]:
+    """Templates want the two sides to take turns; a message that never got its reply is read with the one after it."""
+    turns: list[Message] = []
+    for message in messages:
+        if turns and turns[-1].role == message.role == "user":
+            message = replace(message, content=f"{turns.pop().content}\n\n{message.content}")
+        turns.append(message)
+    return turns

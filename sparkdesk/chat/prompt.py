@@ -1,11 +1,11 @@
 """From messages to the tokens of a prompt, in a way that finds again what the KV cache already holds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sparkdesk.chat.attachments import with_attachments
 from sparkdesk.chat.engine import Engine
-from sparkdesk.chat.messages import Message
+from sparkdesk.chat.messages import Message, in_turns
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat_format.prompt import RenderedPrompt, piece_finder, render_prompt, reply_as_text
 from sparkdesk.engine.model_info import ModelInfo
@@ -49,22 +49,12 @@ def make_prompt(
     Raises ChatTemplateError or EngineError.
     """
     model = loaded_model(engine)
-    rendered = _rendered(model, _in_turns([with_attachments(message) for message in messages]), settings, begun)
+    rendered = _rendered(model, in_turns([with_attachments(message) for message in messages]), settings, begun)
     text = rendered.text
     opening = engine.tokenize("")  # what the vocabulary itself puts before every text
     if opening and model.bos_piece:
         text = text.removeprefix(model.bos_piece)  # else the model would begin twice
     return CachedPrompt(text, _tokens(engine, text, cached=cached, opening=opening), rendered.reply_prefix)
-
-
-def _in_turns(messages: Sequence[Message]) -> list[Message]:
-    """Templates want the two sides to take turns; a message that never got its reply is read with the one after it."""
-    turns: list[Message] = []
-    for message in messages:
-        if turns and turns[-1].role == message.role == "user":
-            message = replace(message, content=f"{turns.pop().content}\n\n{message.content}")
-        turns.append(message)
-    return turns
 
 
 def _rendered(model: ModelInfo, messages: Sequence[Message], settings: ChatSettings, begun: str) -> RenderedPrompt:

@@ -118,7 +118,7 @@ class Turn:
             self._tree.replace(self._answer, answer)
 
     def take_back(self) -> bool:
-        """Nothing came of it, so it was never sent; returns whether that changed anything."""
+        """It cannot be answered, so it was never sent; returns whether that changed anything."""
         if not self._is_asked_new or self._answer is not None or self._asked is None:
             return False
         self._tree.remove(self._asked)

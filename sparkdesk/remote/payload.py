@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sparkdesk.chat.attachments import with_attachments
-from sparkdesk.chat.messages import Message
+from sparkdesk.chat.messages import Message, in_turns
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat_format.reasoning import split_reply
 from sparkdesk.remote.dialect import LLAMA_CPP, SGLANG, SPARKDESK, VLLM, ServedModel
@@ -47,7 +47,7 @@ def chat_payload(
 
 def _turns(messages: Sequence[Message], settings: ChatSettings, begun: str) -> list[dict[str, str]]:
     turns = [{"role": "system", "content": settings.system_prompt}] if settings.system_prompt else []
-    for message in map(with_attachments, messages):
+    for message in in_turns([with_attachments(message) for message in messages]):
         content = split_reply(message.content).answer if message.role == "assistant" else message.content
         turns.append({"role": message.role, "content": content})
     if begun:

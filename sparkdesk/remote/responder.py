@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from time import perf_counter
 from typing import Any
 
-from sparkdesk.chat.events import ContextTrimmed
+from sparkdesk.chat.events import ContextTrimmed, PrefillAdvanced
 from sparkdesk.chat.messages import Message
 from sparkdesk.chat.responder import PromptEvent
 from sparkdesk.chat.settings import ChatSettings
@@ -47,6 +47,7 @@ class RemoteResponder:
                 f"A server of the kind {self._model.server} cannot go on with a reply.", "Make it again instead."
             )
         self._stopped.clear()
+        yield PrefillAdvanced(0, 0, 0)  # whoever asks hears that it has begun, and says again what came just before
         is_told = False
         while True:
             if begin and not is_told:

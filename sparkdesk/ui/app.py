@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,11 +12,14 @@ from rich.console import RenderableType
 from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from sparkdesk.config.paths import user_paths
 from sparkdesk.errors import SparkDeskError
+from sparkdesk.safe_text import safe_line, safe_text
 from sparkdesk.ui import commands, messages, themes
 from sparkdesk.ui.chat.screen import ChatScreen
 from sparkdesk.ui.failure import Draft, Failure, failure_of, restore_draft
@@ -24,6 +27,7 @@ from sparkdesk.ui.protocol import Backend
 from sparkdesk.ui.routes import ROUTES, Route, route
 from sparkdesk.ui.session_log import Noted, now, report
 from sparkdesk.ui.settings.preferences import Preferences
+from sparkdesk.ui.shared.control_filter import ControlFilter
 from sparkdesk.ui.too_small import TooSmallScreen, is_too_small
 
 EXIT_AFTER_FIRST_PAINT = "SPARKDESK_EXIT_AFTER_FIRST_PAINT"
@@ -78,6 +82,7 @@ class SparkDeskApp(App[None]):
         self.preferences = preferences or Preferences(user_paths().settings_file)
         self._is_closed = self._is_leaving = False
         self._noted: list[Noted] = list(after.noted) if after else []
+        self._control_filter = ControlFilter()
         self._routed: dict[str, Screen[Any]] = {}
         """What was opened last under each name of the table."""
         for theme in (themes.DARK, themes.LIGHT):
@@ -92,6 +97,21 @@ class SparkDeskApp(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         return commands.of_screen(screen)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return (*super().get_line_filters(), self._control_filter)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """As text: errors and names may come from a server or a file."""
+        super().notify(safe_text(message), title=safe_line(title), severity=severity, timeout=timeout, markup=markup)
 
     @property
     def chat(self) -> ChatScreen:

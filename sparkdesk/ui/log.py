@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
+from sparkdesk.safe_text import safe_text
 from sparkdesk.ui.shared.key_bar import KeyBar
 
 _ABOUT = "No prompt, reply or key is in it. Look through it before you share it."
@@ -39,7 +40,7 @@ class LogScreen(Screen[None]):
 
     def action_read(self) -> None:
         self._shown = self._report()
-        self.query_one("#report", Static).update(Content(self._shown))
+        self.query_one("#report", Static).update(Content(safe_text(self._shown)))
         self.call_after_refresh(self.query_one(VerticalScroll).scroll_end, animate=False)
 
     def action_copy(self) -> None:

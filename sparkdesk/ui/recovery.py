@@ -9,6 +9,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from sparkdesk.safe_text import safe_text
 from sparkdesk.ui import themes
 from sparkdesk.ui.failure import Draft, Failure
 from sparkdesk.ui.shared import numbers
@@ -63,9 +64,9 @@ class RecoveryApp(App[Way]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static("SparkDesk ran into an unexpected error", classes="title")
-            yield Static(Content("\n\n".join(self._sentences())))
+            yield Static(Content(safe_text("\n\n".join(self._sentences()))))
         with VerticalScroll(id="log"):
-            yield Static(Content(self._report))
+            yield Static(Content(safe_text(self._report)))
         yield KeyBar()
 
     def _sentences(self) -> Iterator[str]:

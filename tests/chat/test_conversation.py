@@ -120,14 +120,35 @@ def test_stop_in_the_moment_before_the_engine_begins_is_not_lost() -> None:
     assert isinstance(last, ReplyFinished) and last.stop_reason == "cancelled"
 
 
-def test_a_stopped_reply_of_which_nothing_came_is_not_kept() -> None:
-    """Two questions in a row, or an empty answer, are what many templates refuse."""
+@pytest.mark.parametrize("how", ["stopped", "left", "engine closed", "engine died"])
+def test_a_message_is_kept_from_the_moment_it_is_sent(how: str) -> None:
+    """Leaving with Ctrl+Q, or Esc, while the prompt was read lost the message for good."""
+    died = EngineClosed("The engine was closed.") if how == "engine closed" else CRASH
+    engine = FakeEngine(failing(died) if how.startswith("engine") else talking_on())
+    conversation = Conversation(LocalResponder(engine))
+    events = conversation.reply("Hello")
+    for event in events:
+        assert [message.content for message in conversation.messages] == ["Hello"]
+        if isinstance(event, PrefillAdvanced) and how == "left":
+            events.close()  # type: ignore[attr-defined]  # a generator
+        elif isinstance(event, PrefillAdvanced) and how == "stopped":
+            conversation.stop()
+    assert [(message.role, message.content) for message in conversation.messages] == [("user", "Hello")]
+    engine.script = saying("Hi")
+    list(conversation.regenerate())
+    assert [message.content for message in conversation.messages] == ["Hello", "Hi"]
+
+
+def test_a_message_after_an_unanswered_one_is_read_with_it() -> None:
+    """Two questions in a row are what many templates refuse."""
     engine = FakeEngine(talking_on())
     conversation = Conversation(LocalResponder(engine))
     for event in conversation.reply("Hello"):
         if isinstance(event, PrefillAdvanced):
             conversation.stop()
-    assert not conversation.messages
+    engine.script = saying("Hi")
+    list(conversation.reply("Are you there?"))
+    assert [message.content for message in conversation.messages] == ["Hello", "Are you there?", "Hi"]
 
 
 def test_stop_without_a_reply_does_not_touch_the_next_one() -> None:
@@ -203,13 +224,6 @@ def test_an_engine_that_is_closed_under_a_reply_is_no_cause_either() -> None:
     *_, last = conversation.reply("Hello")
     assert isinstance(last, ReplyBroken) and last.needs_reload and last.cause.startswith("Stopped")
     assert conversation.messages[-1].note == "Stopped."
-
-
-def test_a_crash_before_the_first_token_keeps_nothing() -> None:
-    conversation = Conversation(LocalResponder(FakeEngine(failing(CRASH))))
-    *_, last = conversation.reply("Hello")
-    assert isinstance(last, ReplyBroken) and last.text == ""
-    assert not conversation.messages
 
 
 def test_an_engine_that_died_while_idle_is_told_the_same_way() -> None:

@@ -3,7 +3,8 @@
 import itertools
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from sparkdesk.chat.conversation import Conversation
 from sparkdesk.chat.events import ContextTrimmed, ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
 from sparkdesk.chat.messages import Message
+from sparkdesk.chat.responder import PromptEvent
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError, UsageError
@@ -204,6 +206,26 @@ def test_half_of_the_turns_are_left_out_until_the_server_takes_it() -> None:
     assert conversation.left_out == 12 and len(conversation.messages) == 18
 
 
+def test_a_stop_just_before_a_server_is_asked_is_heard() -> None:
+    """It was forgotten when the request began, and so unheard until the server's first word."""
+
+    class Late(RemoteResponder):
+        def answer(
+            self, messages: Sequence[Message], settings: ChatSettings, *, begin: int = 0, begun: str = ""
+        ) -> Generator[PromptEvent, None, None]:
+            conversation.stop()
+            yield from super().answer(messages, settings, begin=begin, begun=begun)
+
+    with server(Script(chunks=[text("never")], holds=True)) as url:
+        there = Server(url)
+        conversation = Conversation(Late(there, there.models()[0]))
+        began_s = time.monotonic()
+        *_, end = conversation.reply("Hello")
+        assert time.monotonic() - began_s < 5
+    assert isinstance(end, ReplyFinished) and end.stop_reason == "cancelled"
+    assert [message.content for message in conversation.messages] == ["Hello"]
+
+
 def test_stopping_waits_for_nobody() -> None:
     """The server says nothing for twenty seconds, and the user has pressed Esc."""
     script = Script(chunks=[text("One"), text("never")], holds=True)
@@ -216,7 +238,8 @@ def test_stopping_waits_for_nobody() -> None:
         def read() -> None:
             for each in conversation.reply("Hello"):
                 events.append(each)
-                has_begun.set()
+                if isinstance(each, ReplyAdvanced):
+                    has_begun.set()
 
         worker = threading.Thread(target=read)
         worker.start()

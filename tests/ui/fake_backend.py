@@ -214,18 +214,22 @@ class FakeConversation:
         self._stopped.clear()
         self.is_over.clear()
         begun = self.tree.message(grows).content if grows is not None else ""
+        asked = ask()
+        self.key = self.history.keep(self.key, self.tree, self.settings)
         try:
             if self.script.left_out:
                 yield ContextTrimmed(self.script.left_out)
             for event in self._rounds(self._context + 3 * len(text.split()) + 12, begun):
                 if isinstance(event, ReplyFinished | ReplyBroken):
-                    self._keep(event, ask(), grows=grows)
+                    self._keep(event, asked, grows=grows)
                 yield event
         finally:
             self.is_over.set()
 
     def _keep(self, event: ReplyFinished | ReplyBroken, asked: int, *, grows: int | None) -> None:
         stats = event.stats if isinstance(event, ReplyFinished) else None
+        if grows is None and stats is not None and not stats.generated:
+            return  # stopped before its first word
         cause = event.cause if isinstance(event, ReplyBroken) else ""
         is_stopped = stats is None or (isinstance(event, ReplyFinished) and event.stop_reason == "cancelled")
         note = cause or ("Stopped." if is_stopped else "")

@@ -90,12 +90,13 @@ async def at_desk(
     size: tuple[int, int] = WIDE,
     keymap: Mapping[str, str] | None = None,
     preferences: Preferences | None = None,
+    notifications: bool = False,
 ) -> AsyncIterator[Sitting]:
     """The desk while it is opening."""
     desk = desk or FakeBackend()
     app = SparkDeskApp(desk, preferences)
     app.set_keymap(keymap or {})
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=notifications) as pilot:
         yield Sitting(desk, app, pilot)
 
 
@@ -106,9 +107,11 @@ async def at_open_desk(
     size: tuple[int, int] = WIDE,
     keymap: Mapping[str, str] | None = None,
     preferences: Preferences | None = None,
+    notifications: bool = False,
 ) -> AsyncIterator[Sitting]:
     """The desk once its model is loaded."""
-    async with at_desk(desk, size=size, keymap=keymap, preferences=preferences) as sitting:
+    opening = at_desk(desk, size=size, keymap=keymap, preferences=preferences, notifications=notifications)
+    async with opening as sitting:
         # A key pressed while the view is exchanged would be waited for at a widget that is on its way out.
         await sitting.until(lambda: sitting.chat.stage is Stage.READY and not sitting.chat.query(LoadingView))
         yield sitting

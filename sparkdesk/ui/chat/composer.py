@@ -17,6 +17,7 @@ from textual.widgets import TextArea
 from sparkdesk.chat.messages import Attachment
 from sparkdesk.chat.summary import Count
 from sparkdesk.errors import ContextFull, SparkDeskError
+from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.chat.protocol import ChatBackend
 from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.chat.status_lines import TROUBLE, count_line
@@ -270,10 +271,11 @@ class Composer(Vertical):
         line = Content("")
         if offer is not None:
             line = Content.assemble(
-                (key_name(self, "chat.attach"), "bold $primary"), f" attaches {offer[1].name} instead of its path"
+                (key_name(self, "chat.attach"), "bold $primary"),
+                f" attaches {safe_line(offer[1].name)} instead of its path",
             )
         elif self._count_trouble:
-            line = Content.styled(self._count_trouble, TROUBLE)
+            line = Content.styled(safe_line(self._count_trouble), TROUBLE)
         elif count is not None:
             line = Content.styled(*count_line(count, has_words=self._has_words))
         self.prompt.border_subtitle = line

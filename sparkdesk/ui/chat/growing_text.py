@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 
+from sparkdesk.safe_text import safe_rest
+
 _MOST_OPEN = 12
 """Lines of one paragraph that are wrapped again at every step."""
 
@@ -13,6 +15,8 @@ class GrowingText:
 
     def __init__(self) -> None:
         self._pieces: list[tuple[str, str]] = []
+        self._before = ""
+        """The piece that came last, as it was."""
         self._width = 0
         self._lines: list[Content] = []
         self._done_count = 0
@@ -20,7 +24,10 @@ class GrowingText:
 
     def grow(self, pieces: Iterable[tuple[str, str]]) -> None:
         """Text and its style."""
-        added = list(pieces)
+        added = []
+        for text, style in pieces:
+            added.append((safe_rest(text, self._before), style))
+            self._before = text or self._before
         self._pieces += added
         self._advance(added)
 

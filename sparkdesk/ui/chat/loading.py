@@ -11,6 +11,7 @@ from textual.worker import Worker, get_current_worker
 
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Notice, Progress, Report
+from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.chat.protocol import ChatBackend
 from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.chat.view import ChatView
@@ -99,7 +100,7 @@ class ModelLoader:
         parts = [numbers.percent(progress.fraction) if progress.total > 0 else "", pace(progress, elapsed_s)]
         words = " · ".join(part for part in parts if part)
         stop = (key_name(self._view, "chat.stop"), "bold $primary")
-        return Content.assemble(f"{progress.step}  ", (f"{words} · ", "$spark-quiet"), stop, " cancels")
+        return Content.assemble(f"{safe_line(progress.step)}  ", (f"{words} · ", "$spark-quiet"), stop, " cancels")
 
     def _end(self, how: str = "", cause: str = "", hint: str = "") -> None:
         model = self._backend.model
@@ -110,7 +111,7 @@ class ModelLoader:
         if not cause:
             self._view.banner.rest()
         elif model is not None:
-            self._view.banner.warn(cause, hint, f"{model.name} stays loaded")
+            self._view.banner.warn(cause, hint, f"{safe_line(model.name)} stays loaded")
         else:
             self._view.warn_down(cause, hint, "loads the model" if how == "cancelled" else "tries again")
         self._view.tell(LoadEnded(cause, hint))

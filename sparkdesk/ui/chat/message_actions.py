@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from sparkdesk.chat.messages import Message
+from sparkdesk.safe_text import safe_text
 from sparkdesk.ui.chat.composer import Submitted
 from sparkdesk.ui.chat.messages import MessageActed
 from sparkdesk.ui.chat.protocol import ChatBackend, Conversation
@@ -11,6 +12,8 @@ from sparkdesk.ui.chat.reply_controller import ReplyController
 from sparkdesk.ui.chat.state import Stage, why_bench_first
 from sparkdesk.ui.chat.view import ChatView
 from sparkdesk.ui.keys import key_name
+
+_CONTROLS = "It contains control characters: do not paste it into a terminal."
 
 
 class MessageActions:
@@ -133,7 +136,10 @@ class MessageActions:
     def _copy(self, text: str, words: str) -> None:
         if text:
             self._view.app.copy_to_clipboard(text)
-            self._view.notify(words, timeout=2)
+            if safe_text(text) == text.replace("\r\n", "\n"):
+                self._view.notify(words, timeout=2)
+            else:
+                self._view.notify(f"{words} {_CONTROLS}", severity="warning", timeout=8)
 
     # What is shown of them
 

@@ -9,6 +9,7 @@ from textual.style import Style
 from sparkdesk.chat.messages import Attachment, Branch, Message
 from sparkdesk.chat.trace import RoundMark, Stretch
 from sparkdesk.chat_format.reasoning import ReplyParts, split_reply
+from sparkdesk.safe_text import safe_line, safe_text
 from sparkdesk.ui.chat import status_lines
 from sparkdesk.ui.chat.growing_text import GrowingText
 from sparkdesk.ui.chat.heatmap import Heat
@@ -34,6 +35,8 @@ class Entry:
     text = ""
     is_user = False
     can_go_on = False
+    can_regenerate = False
+    """Where it is the last: it is kept, or what it was to answer is."""
 
     def __init__(self, index: int | None = None, branch: Branch = _ONE) -> None:
         self.index = index
@@ -120,12 +123,13 @@ class UserEntry(Entry):
         self, text: str, attachments: Sequence[Attachment] = (), index: int | None = None, branch: Branch = _ONE
     ) -> None:
         super().__init__(index, branch)
+        self.can_regenerate = index is not None
         self.text = text
         self.attachments = tuple(attachments)
 
     def _draw(self, width: int) -> list[Content]:
         lines = [Content.styled(f"+ {_attached(each)}", _QUIET) for each in self.attachments]
-        for line in Content.styled(self.text, "bold").split(allow_blank=True) or [_EMPTY]:
+        for line in Content.styled(safe_text(self.text), "bold").split(allow_blank=True) or [_EMPTY]:
             lines += line.wrap(width) or [_EMPTY]
         return [*lines, *self._versions()]
 
@@ -192,6 +196,7 @@ class ReplyEntry(Entry):
 
     def know_reply(self, message: Message) -> None:
         """What the conversation has kept of it."""
+        self.can_regenerate = True
         self.finish(message.content)
         if message.trace is not None:
             self.stretches, self.rounds = list(message.trace.stretches), list(message.trace.rounds)
@@ -200,12 +205,12 @@ class ReplyEntry(Entry):
 
     def say(self, line: str | Content) -> None:
         """The line below the reply."""
-        self.status = Content(line) if isinstance(line, str) else line
+        self.status = Content(safe_line(line)) if isinstance(line, str) else line
         self.changed()
 
     def mark(self, cause: str, hint: str = "") -> None:
         """The reply is not what it should have been, and why."""
-        self.trouble = Content.assemble((f"✗ {cause}", "$error"), f" {hint}" if hint else "")
+        self.trouble = Content.assemble((f"✗ {safe_line(cause)}", "$error"), f" {safe_line(hint)}" if hint else "")
         self.changed()
 
     def _become(self, text: str) -> None:
@@ -269,5 +274,4 @@ def entry_of(message: Message, index: int, branch: Branch, *, model: str) -> Ent
 
 
 def _attached(attachment: Attachment) -> str:
-    lines = attachment.text.count("\n") + 1
-    return f"{attachment.name} · {numbers.grouped(lines)} line{'s' * (lines != 1)}"
+    return f"{safe_line(attachment.name)} · {numbers.count(len(attachment.text.splitlines()), 'line')}"

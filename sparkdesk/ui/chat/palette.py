@@ -9,6 +9,7 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 
 from sparkdesk.chat.messages import Message
+from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.chat.conversations import Conversations
 from sparkdesk.ui.chat.generation_settings import GenerationSettings
 from sparkdesk.ui.chat.message_actions import MessageActions
@@ -47,7 +48,9 @@ def of_chat(
         yield from _of_messages(screen, messages, actions)
     yield SystemCommand("Show or hide where tokens came from", "Drafted, repeated, plain", key("toggle_origins"))
     if conversations.deleted_title:
-        yield SystemCommand(f"Bring back “{conversations.deleted_title}”", "It was deleted", conversations.undelete)
+        yield SystemCommand(
+            f"Undo deleting “{safe_line(conversations.deleted_title)}”", "It was deleted", conversations.undelete
+        )
     yield SystemCommand("Copy the last reply", "To the clipboard", key("copy_reply"))
     yield SystemCommand("Show or hide live figures", "Speed, acceptance, gain", key("toggle_live"))
     yield SystemCommand("Show or hide thoughts", "What the model thought first", key("toggle_thoughts"))

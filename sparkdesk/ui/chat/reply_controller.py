@@ -36,7 +36,7 @@ class ReplyEnded(Message):
 
     end: ReplyFinished | ReplyBroken
     is_unanswered: bool
-    """It broke before its first word."""
+    """It broke before its first word, and what it was to answer is not kept."""
 
 
 class ReplyController:
@@ -180,8 +180,14 @@ class ReplyController:
             self._say(_STOPPING if self._is_stopping else running)
         elif isinstance(batch.end, ReplyFinished):
             transcript.newest.finish(batch.end.text)
-            parked_rounds = self._stats.parked_rounds
-            self._say(status_lines.finished_line(batch.end, parked_rounds=parked_rounds, way_out=self._way_out()))
+            self._say(
+                status_lines.finished_line(
+                    batch.end,
+                    parked_rounds=self._stats.parked_rounds,
+                    way_out=self._way_out(),
+                    answer_keys=self._key_names("chat.select_above", "message.regenerate"),
+                )
+            )
             await self._end(batch.end)
         else:
             await self._break_off(batch.end)
@@ -202,9 +208,11 @@ class ReplyController:
     def _way_out(self) -> str:
         """Of a context that is full: what was said before this turn can be left out, if there is any."""
         if len(self._backend.conversation.messages) > 2:
-            select, go_on = (key_name(self._view, key_id) for key_id in ("chat.select_above", "message.go_on"))
-            return f"{select}, {go_on} goes on without the oldest messages"
+            return f"{self._key_names('chat.select_above', 'message.go_on')} continues without the oldest messages"
         return f"{key_name(self._view, 'chat.new')} starts a new conversation"
+
+    def _key_names(self, *key_ids: str) -> str:
+        return ", ".join(key_name(self._view, key_id) for key_id in key_ids)
 
     def _say(self, line: str) -> None:
         """Below the newest reply."""
@@ -227,13 +235,19 @@ class ReplyController:
         self._say(status_lines.broken_line(stats, parked_rounds=self._stats.parked_rounds))
         if broken.needs_reload:
             self._view.warn_down(broken.cause, "What came so far is kept.", "reloads")
-        await self._end(broken, is_unanswered=not reply.text)
+        await self._end(broken)
 
-    async def _end(self, end: ReplyFinished | ReplyBroken, *, is_unanswered: bool = False) -> None:
+    async def _end(self, end: ReplyFinished | ReplyBroken) -> None:
+        is_unanswered = not self._transcript.newest.text and not self._is_asked_kept()
         await self._show_what_is_kept(end)
         self._stats.end_reply(end.stats if isinstance(end, ReplyFinished) else None)
         self._tell_figures()
         self._view.tell(ReplyEnded(end, is_unanswered))
+
+    def _is_asked_kept(self) -> bool:
+        """Whether the conversation ends with the message that the newest reply of the transcript was to answer."""
+        kept, transcript = self._backend.conversation.messages, self._transcript
+        return len(kept) == transcript.count - 1 and kept[-1].role == "user" and kept[-1].content == transcript.asked
 
     async def _show_what_is_kept(self, end: ReplyFinished | ReplyBroken) -> None:
         """When nothing came in the place of an older message, that one is still there."""

@@ -7,6 +7,7 @@ from sparkdesk.chat.messages import Message
 from sparkdesk.chat.summary import Count
 from sparkdesk.chat.trace import RoundMark
 from sparkdesk.engine.stats import ReplyStats
+from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.chat.live_stats import LiveFigures
 from sparkdesk.ui.shared import numbers
 
@@ -18,27 +19,31 @@ _REASONS = {
 }
 
 
-def finished_line(end: ReplyFinished, *, parked_rounds: int, way_out: str) -> str:
-    """`way_out` is what can be done about a full context."""
+def finished_line(end: ReplyFinished, *, parked_rounds: int, way_out: str, answer_keys: str) -> str:
+    """`way_out` is what can be done about a full context, `answer_keys` make a reply after all."""
+    if end.stop_reason == "cancelled" and not end.text:
+        return f"■ stopped before the first word · the message is kept · {answer_keys} regenerates"
     reason = _REASONS.get(end.stop_reason, "")
     parts = (reason.format(way_out=way_out), numbers.reply_line(end.stats, parked_rounds=parked_rounds))
     return " · ".join(part for part in parts if part)
 
 
 def kept_line(message: Message, rounds: Sequence[RoundMark], *, model: str) -> str:
-    """Below a reply of the history. `model` is what is loaded now: another one's name is told."""
+    """Below a reply of the history. `model` is what is loaded now, as it is shown: another one's name is told."""
     parked_rounds = sum(done.is_parked for done in rounds)
     stats = message.stats
     parts = (
         f"■ {message.note.rstrip('.')}" if message.note else "",
         numbers.reply_line(stats, parked_rounds=parked_rounds) if stats else "",
-        message.model if message.model != model else "",
+        safe_line(message.model) if safe_line(message.model) != model else "",
     )
     return " · ".join(part for part in parts if part)
 
 
 def running_line(shown: LiveFigures, *, stop_key: str) -> str:
     """Below a reply that is being made."""
+    if shown.prefill and not shown.prefill.total:
+        return f"waiting for the server … · {stop_key} stops"
     if shown.prefill:
         return f"reading the prompt … {shown.prefill.done} / {shown.prefill.total} tokens"
     return f"… {numbers.tokens(shown.reply.generated)} · {numbers.speed(shown.now)} tok/s · {stop_key} stops"

@@ -1,5 +1,7 @@
 """What the chat screen shows: the conversation and the composer, the live figures, a line about the model."""
 
+from dataclasses import replace
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -8,6 +10,7 @@ from textual.reactive import reactive
 
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import SpeculationSettings
+from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.chat.composer import Composer
 from sparkdesk.ui.chat.draft_choice import NO_CHOICE, DraftChoice
 from sparkdesk.ui.chat.live_stats import LiveFigures
@@ -50,7 +53,7 @@ class ChatView(Vertical):
         self.transcript = Transcript(LoadingView(backend.name), classes="-view")
         self.banner = Banner()
         self.composer = Composer(backend)
-        self.set_reactive(ChatView.pair, backend.name)
+        self.set_reactive(ChatView.pair, safe_line(backend.name))
         self.set_reactive(ChatView.speculation, backend.speculation)
 
     def compose(self) -> ComposeResult:
@@ -79,7 +82,7 @@ class ChatView(Vertical):
 
     def use(self, model: ModelInfo, *, problem: str) -> None:
         """It is loaded now."""
-        self.model, self.pair, self.problem = model, model.name, problem
+        self.model, self.pair, self.problem = _shown(model), safe_line(model.name), safe_line(problem)
 
     def tell(self, message: Message) -> None:
         """The screen. What is posted here goes no further where a handler of the screen brought it about."""
@@ -89,3 +92,17 @@ class ChatView(Vertical):
         """There is no model any more, or still none."""
         self.tell(Noted(f"{without_words(cause)} {hint}".strip()))
         self.banner.warn(cause, hint, f"{key_name(self, 'chat.reload')} {what_reloading_does}")
+
+
+def _shown(model: ModelInfo) -> ModelInfo:
+    """With texts from its files, or from a server, as they can be shown."""
+    return replace(
+        model,
+        name=safe_line(model.name),
+        architecture=safe_line(model.architecture),
+        devices=tuple(map(safe_line, model.devices)),
+        draft_name=safe_line(model.draft_name) if model.draft_name is not None else None,
+        draft_problem=safe_line(model.draft_problem),
+        switch_problem=safe_line(model.switch_problem),
+        memory_note=safe_line(model.memory_note),
+    )

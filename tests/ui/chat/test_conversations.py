@@ -160,7 +160,7 @@ async def test_deleting_the_open_conversation_begins_a_new_one_and_undoing_opens
         await sitting.pilot.press("down", "delete")
         await sitting.until(lambda: titles(sitting) == [])
         await sitting.until(lambda: not sitting.transcript.has_turns)
-        (back,) = (each for each in of_screen(sitting.chat) if each.title == "Bring back “one”")
+        (back,) = (each for each in of_screen(sitting.chat) if each.title == "Undo deleting “one”")
         back.callback()
         await sitting.until(lambda: said(sitting) == ["one"])
         await sitting.until(lambda: sitting.transcript.has_turns)

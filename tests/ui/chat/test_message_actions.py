@@ -241,4 +241,4 @@ async def test_a_full_context_names_the_way_on_that_there_is() -> None:
         await sitting.ask()
         assert "the context is full: Ctrl+N starts a new conversation" in sitting.picture()
         await sitting.ask()
-        assert "the context is full: Alt+Up, g goes on without the oldest messages" in sitting.picture()
+        assert "the context is full: Alt+Up, g continues without the oldest messages" in sitting.picture()

@@ -3,6 +3,7 @@
 import pytest
 from textual import events
 
+from sparkdesk.chat.messages import Message
 from sparkdesk.errors import ContextFull
 from sparkdesk.ui.chat.message_lines import LIVE_THOUGHT_LINES
 from sparkdesk.ui.chat.state import Stage
@@ -283,3 +284,34 @@ async def test_a_reply_that_does_not_stop_is_ended_by_the_second_escape_and_no_s
         sitting.backend.conversation.stop()
         await sitting.until(lambda: sitting.chat.stage is Stage.READY and not sitting.transcript.has_turns)
         await sitting.until(lambda: "Write below" in sitting.picture())
+
+
+@pytest.mark.parametrize("keys", [("escape",), ("ctrl+q",)])
+async def test_a_message_is_kept_where_its_reply_is_stopped_before_the_first_word(keys: tuple[str, ...]) -> None:
+    """Leaving lost it; Esc left a ghost that was neither kept nor given back."""
+    backend = FakeBackend(Script(is_gated=True))
+    async with at_open_desk(backend) as sitting:
+        await sitting.say("Is this kept?")
+        await sitting.until(lambda: sitting.chat.view.figures.prefill)
+        await sitting.pilot.press(*keys)
+        if keys == ("escape",):
+            await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+            assert "stopped before the first word" in sitting.picture()
+            assert sitting.prompt.text == ""
+            backend.conversation.let(1000)
+            await sitting.pilot.press("alt+up", "r")
+            await sitting.until(lambda: "accepted length" in sitting.picture())
+            assert [message.content for message in backend.conversation.messages] == ["Is this kept?", STORY]
+            assert sitting.picture().count("Is this kept?") == 1
+    assert backend.conversation.is_over.wait(2)
+    (kept,) = backend.history.newest()
+    assert kept.title == "Is this kept?"
+
+
+async def test_an_unanswered_message_of_the_history_can_be_answered() -> None:
+    backend = FakeBackend()
+    backend.conversation.tree.add(Message("user", "Where were we?"), None)
+    async with at_open_desk(backend) as sitting:
+        await sitting.pilot.press("alt+up", "r")
+        await sitting.until(lambda: "accepted length" in sitting.picture())
+        assert [message.role for message in backend.conversation.messages] == ["user", "assistant"]

@@ -16,6 +16,7 @@ from textual.widgets import Input, OptionList, Static
 
 from sparkdesk.chat.messages import Attachment
 from sparkdesk.errors import SparkDeskError
+from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.chat.attachments import common_beginning, completions, expanded, read_attachment
 
 _KEYS = (("Tab", "completes"), ("↑↓", "pick"), ("Enter", "attaches"), ("Esc", "closes"))
@@ -80,7 +81,8 @@ class AttachScreen(ModalScreen[Attachment | None]):
             return
         self._found = found
         shown = self.query_one(OptionList)
-        shown.set_options([Content(path.rstrip("/").rpartition("/")[2] + "/" * path.endswith("/")) for path in found])
+        names = (path.rstrip("/").rpartition("/")[2] + "/" * path.endswith("/") for path in found)
+        shown.set_options([Content(safe_line(name)) for name in names])
         shown.highlighted = 0 if found else None
         if not found:
             self._say("Nothing here begins like that." if written else "This folder is empty.")
@@ -153,4 +155,4 @@ class AttachScreen(ModalScreen[Attachment | None]):
         field.cursor_position = len(path)
 
     def _say(self, trouble: str) -> None:
-        self.query_one(".trouble", Static).update(Content.styled(trouble, "$warning"))
+        self.query_one(".trouble", Static).update(Content.styled(safe_line(trouble), "$warning"))

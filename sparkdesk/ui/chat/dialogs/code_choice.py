@@ -11,6 +11,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
+from sparkdesk.safe_text import safe_text
+
 _SHOWN_LINES = 2
 
 
@@ -42,7 +44,7 @@ class CodeChoice(ModalScreen[str | None]):
 
 
 def _glance(number: int, code: str) -> Content:
-    lines = code.splitlines() or [""]
+    lines = safe_text(code).split("\n") if code else [""]
     rest = len(lines) - _SHOWN_LINES
     more = [Content.styled(f"   … {rest} more line{'s' * (rest != 1)}", "$spark-quiet")] if rest > 0 else []
     glance = [Content(f"{number}  " if row == 0 else "   ") + line for row, line in enumerate(lines[:_SHOWN_LINES])]

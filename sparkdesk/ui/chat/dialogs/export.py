@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 
 from sparkdesk.atomic_file import write_whole
 from sparkdesk.errors import SparkDeskError
+from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.chat.export_path import JSON, MARKDOWN, other_ending, suggested_path, why_not_there
 
 _FORMS = {MARKDOWN: "Markdown, as it is shown", JSON: "JSON, with everything"}
@@ -58,7 +59,7 @@ class ExportScreen(ModalScreen[Path | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static(Content.assemble(("Export ", "bold"), f"“{self._title}”"), classes="title")
+            yield Static(Content.assemble(("Export ", "bold"), f"“{safe_line(self._title)}”"), classes="title")
             yield FormChoice()
             yield Input(str(suggested_path(self._title, MARKDOWN, home=self._home, here=self._here)), compact=True)
             yield Static(classes="trouble")
@@ -116,4 +117,4 @@ class ExportScreen(ModalScreen[Path | None]):
         self.dismiss(None)
 
     def _say(self, trouble: str) -> None:
-        self.query_one(".trouble", Static).update(Content.styled(trouble, "$warning"))
+        self.query_one(".trouble", Static).update(Content.styled(safe_line(trouble), "$warning"))

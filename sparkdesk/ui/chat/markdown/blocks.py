@@ -9,6 +9,7 @@ from markdown_it.tree import SyntaxTreeNode
 from textual.content import Content
 from textual.highlight import highlight
 
+from sparkdesk.safe_text import safe_text
 from sparkdesk.ui.chat.markdown.inline import inline
 from sparkdesk.ui.chat.markdown.tables import table_lines
 
@@ -62,11 +63,12 @@ def _block_lines(node: SyntaxTreeNode, width: int, depth: int) -> list[Content]:
         case "table":
             return table_lines(node, width)
         case _:
-            return Content(node.content.rstrip("\n")).wrap(width)
+            return Content(safe_text(node.content.rstrip("\n"))).wrap(width)
 
 
 def code_lines(code: str, language: str, width: int) -> list[Content]:
     """Code on a ground of its own; what is too long goes on in the next line, since nothing scrolls sideways here."""
+    code = safe_text(code)
     coloured = highlight(code, language=language or "text") if code else Content("")
     lines: list[Content] = []
     for line in coloured.split(allow_blank=True) or [Content("")]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from markdown_it.token import Token
 from textual.content import Content, Span
 
+from sparkdesk.safe_text import safe_text
+
 _STYLES = {
     "em_open": "italic",
     "strong_open": "bold",
@@ -25,6 +27,7 @@ def inline(tokens: Iterable[Token]) -> Content:
 
     def add(words: str, style: str = "") -> None:
         nonlocal length
+        words = safe_text(words)  # not before: entities and addresses spell out control characters too
         if style:
             spans.append(Span(length, length + len(words), style))
         text.append(words)

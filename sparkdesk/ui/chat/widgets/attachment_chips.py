@@ -13,6 +13,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from sparkdesk.chat.messages import Attachment
+from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.shared import numbers
 
 _LONGEST_NAME = 24
@@ -32,8 +33,8 @@ class Chip(Widget, can_focus=True):
 
     def __init__(self, index: int, name: str, tokens: int | None) -> None:
         super().__init__()
-        self._index, self._file_name, self._tokens = index, name, tokens
-        self.tooltip = f"{name}: click, or Delete, takes it off"
+        self._index, self._file_name, self._tokens = index, safe_line(name), tokens
+        self.tooltip = Content(f"{self._file_name}: click, or Delete, takes it off")
 
     def render(self) -> RenderResult:
         name = Content(self._file_name).truncate(_LONGEST_NAME, ellipsis=True)

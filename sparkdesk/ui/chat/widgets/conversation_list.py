@@ -8,6 +8,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from sparkdesk.chat.summary import Found, Summary
+from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.shared import ages
 
 ROW_LINES = 2
@@ -76,14 +77,14 @@ def _summary(each: Summary | Found) -> Summary:
 
 def _title(summary: Summary, width: int, *, is_open: bool, age: str) -> Content:
     room = width - len(age) - 3
-    title = Content(" ".join(summary.title.split()) or UNTITLED).truncate(room, ellipsis=True, pad=True)
+    title = Content(safe_line(" ".join(summary.title.split())) or UNTITLED).truncate(room, ellipsis=True, pad=True)
     mark = ("▸ ", "bold $primary") if is_open else ("  ", "")
     return Content.assemble(mark, title.stylize("bold") if is_open else title, (f" {age}", "$spark-quiet"))
 
 
 def _facts(summary: Summary) -> str:
     count = "1 message" if summary.message_count == 1 else f"{summary.message_count} messages"
-    return f"{count} · {summary.model}" if summary.model else count
+    return f"{count} · {safe_line(summary.model)}" if summary.model else count
 
 
 def _place(found: Found, width: int) -> Content:
@@ -100,4 +101,4 @@ def _place(found: Found, width: int) -> Content:
 
 
 def _in_one_line(text: str) -> str:
-    return text.replace("\n", " ").replace("\t", " ")
+    return safe_line(text.replace("\n", " ").replace("\t", " "))

@@ -7,6 +7,7 @@ from textual.widgets import Static
 
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import MTP
+from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.shared import numbers
 from sparkdesk.ui.shared.prompt import PromptSent
@@ -16,7 +17,7 @@ class Example(Static):
     """A prompt to be clicked."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(Content.assemble(("▸ ", "$primary"), text))
+        super().__init__(Content.assemble(("▸ ", "$primary"), safe_line(text)))
         self._text = text
 
     def on_click(self) -> None:

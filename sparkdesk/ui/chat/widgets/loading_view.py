@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -9,6 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from sparkdesk.events import Notice, Progress, Report
+from sparkdesk.safe_text import safe_line, safe_text
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.shared import bars, numbers
 
@@ -21,7 +23,7 @@ class LoadingView(Vertical):
 
     def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self._title = name
+        self._title = safe_line(name)
         self._clock = clock
         self._began = clock()
         self._done: list[Content] = []
@@ -39,9 +41,9 @@ class LoadingView(Vertical):
     def show(self, event: Report) -> None:
         match event:
             case Notice(text):
-                self._done.append(Content.assemble(("! ", "$warning"), text))
+                self._done.append(Content.assemble(("! ", "$warning"), safe_text(text)))
             case Progress():
-                self._advance(event)
+                self._advance(replace(event, step=safe_line(event.step), unit=safe_line(event.unit)))
         self._redraw()
 
     def end(self, how: str) -> None:

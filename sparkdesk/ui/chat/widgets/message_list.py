@@ -316,6 +316,8 @@ class MessageList(ScrollView, can_focus=True):
 def _acts(entry: Entry, *, is_last: bool) -> Iterable[str]:
     """What can be done with a message."""
     yield "copy"
+    if is_last and entry.can_regenerate:
+        yield "regenerate"
     if entry.index is not None and entry.branch.count > 1:
         yield from ("previous", "next")
     if entry.is_user:
@@ -326,7 +328,5 @@ def _acts(entry: Entry, *, is_last: bool) -> Iterable[str]:
         yield "copy_code"
     if entry.has_thought:
         yield "fold"
-    if is_last and entry.index is not None:
-        yield "regenerate"
-        if entry.can_go_on:
-            yield "go_on"
+    if is_last and entry.index is not None and entry.can_go_on:
+        yield "go_on"

@@ -15,6 +15,7 @@ from textual.reactive import reactive
 from textual.widgets import Input, OptionList, Static
 
 from sparkdesk.chat.summary import Found, Summary
+from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.chat.protocol import ChatBackend
 from sparkdesk.ui.chat.sidebar_messages import (
     ConversationPicked,
@@ -67,6 +68,10 @@ class Sidebar(Vertical):
         super().__init__()
         self._backend = backend
         self._found: Sequence[Summary] | Sequence[Found] = ()
+        self._found_words = ""
+        """What the list in sight was searched for."""
+        self._opens_first = False
+        """Enter was struck before the list of what was found came."""
         self._renamed: int | None = None
         self._trouble = ""
         self._deleted: list[_Deleted] = []
@@ -119,18 +124,20 @@ class Sidebar(Vertical):
     def _show(self, words: str, found: Sequence[Summary] | Sequence[Found]) -> None:
         if words != self.words:  # another list is on its way
             return
-        self._found, self._trouble = found, ""
+        self._found, self._found_words, self._trouble = found, words, ""
         empty = self.query_one(".none", Static)
         empty.display = not found
         empty.update(
-            f"Nothing found for “{self.words}”.\n{self._key('close')} shows all again." if self.words else _NONE_KEPT
+            Content(f"No matches for “{safe_line(self.words)}”.\n{self._key('close')} shows all again.")
+            if self.words
+            else _NONE_KEPT
         )
         # The list has no width before it was laid out once.
         self.call_after_refresh(self._fill)
         self._say()
 
     def say_trouble(self, cause: str, hint: str) -> None:
-        self._trouble = f"{cause} {hint}".strip()
+        self._trouble = safe_line(f"{cause} {hint}".strip())
         self._say()
 
     def tell_deleted(self, message: DeleteAsked, *, was_open: bool) -> None:
@@ -175,7 +182,11 @@ class Sidebar(Vertical):
 
     @on(Input.Submitted, "#search")
     def open_chosen(self) -> None:
-        if chosen := self._list.chosen:
+        chosen = self._list.chosen
+        self._opens_first = self.words != self._found_words
+        if self._opens_first:  # what is highlighted is of another list
+            self.refresh_list()
+        elif chosen:
             self.post_message(ConversationPicked(chosen.key))
 
     def _search(self, words: str) -> None:
@@ -271,7 +282,7 @@ class Sidebar(Vertical):
     def show_keys(self) -> None:
         close = self._key("close")
         if self.query_one("#rename").has_focus:
-            keys = [("Enter", "rename"), (close, "leave it")]
+            keys = [("Enter", "rename"), (close, "cancel")]
         elif self._list.has_focus:
             keys = [(self._key(action), action) for action in _LIST_ACTIONS]
         else:
@@ -285,6 +296,8 @@ class Sidebar(Vertical):
 
     def _fill(self) -> None:
         self._list.show(self._found, open_key=self.open_key, now=datetime.now().astimezone())
+        if self._opens_first and self.words == self._found_words:
+            self.open_chosen()
 
     def _say(self) -> None:
         state = self.query_one(".state", Static)
@@ -292,5 +305,7 @@ class Sidebar(Vertical):
         if self._trouble:
             state.update(Content.assemble(("✗ ", "bold $error"), self._trouble))
         elif self._shown_deleted:
-            deleted = Content(f"Deleted “{self._shown_deleted}”.").truncate(self.content_size.width, ellipsis=True)
-            state.update(Content.assemble(deleted, (f"\n{self._key('undelete')}", "bold $primary"), " brings it back"))
+            deleted = Content(f"Deleted “{safe_line(self._shown_deleted)}”.").truncate(
+                self.content_size.width, ellipsis=True
+            )
+            state.update(Content.assemble(deleted, (f"\n{self._key('undelete')}", "bold $primary"), " undo"))

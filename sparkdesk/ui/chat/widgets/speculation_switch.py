@@ -73,7 +73,7 @@ class SpeculationSwitch(Widget):
     def _explain(self) -> None:
         how = _HOW.format(key_name(self, "chat.speculation"))
         fixed = self.model.switch_problem if self.model is not None else ""
-        self.tooltip = self.problem or fixed or (f"{_WHY_PARKED} {how}" if self.is_parked else how)
+        self.tooltip = Content(self.problem or fixed or (f"{_WHY_PARKED} {how}" if self.is_parked else how))
 
     async def on_click(self) -> None:
         await self.run_action("screen.toggle_speculation")

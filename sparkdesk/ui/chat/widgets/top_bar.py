@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import SpeculationSettings
+from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.chat.draft_choice import NO_CHOICE, DraftChoice
 from sparkdesk.ui.chat.widgets.speculation_switch import SpeculationSwitch
 
@@ -32,7 +33,7 @@ class Title(Widget):
             ("  " + self.pair, "$foreground"),
             ("  ∴ thinking" if self.is_thinking else "", "bold $secondary"),
             ("  ¶ system prompt" if self.has_system_prompt else "", "$secondary"),
-            (f"  ⇣ {self.job}" if self.job else "", "$primary"),
+            (f"  ⇣ {safe_line(self.job)}" if self.job else "", "$primary"),
             (where, "$spark-quiet"),
         )
 

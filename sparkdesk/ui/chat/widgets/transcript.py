@@ -117,6 +117,12 @@ class Transcript(Vertical):
         assert isinstance(entry, ReplyEntry)
         return entry
 
+    @property
+    def asked(self) -> str:
+        """The words that the newest reply answers."""
+        assert self._messages is not None
+        return self._messages.roll[len(self._messages.roll) - 2].text if self.count > 1 else ""
+
     # The newest reply
 
     def write(self, text: str, stretches: Sequence[Stretch], rounds: Sequence[RoundMark]) -> None:
@@ -129,6 +135,8 @@ class Transcript(Vertical):
                 is_kept = position < len(messages)
                 entry = self._messages.roll[position]
                 entry.know(position if is_kept else None, branch_of(position) if is_kept else Branch(1, 1))
+                if not entry.is_user:
+                    entry.can_regenerate = position <= len(messages)
                 if is_kept and isinstance(entry, type(self.newest)):
                     entry.know_reply(messages[position])
             self._messages.redraw()
