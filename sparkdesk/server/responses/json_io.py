@@ -2,13 +2,14 @@
 
 import json
 import re
-from typing import Any, NoReturn
+from typing import Any
+
+import msgspec
 
 from sparkdesk.server.errors import bad_request
 
 DONE = b"data: [DONE]\n\n"
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_BRACKETS = re.compile(r'"(?:[^"\\]+|\\.)*"?|([\[{])|([\]}])', re.DOTALL)
+_BRACKETS = re.compile(rb'"(?:[^"\\]+|\\.)*"?|([\[{])|([\]}])', re.DOTALL)
 _MOST_NESTED = 100
 """Whoever walks through a body by recursion must not be led too deep."""
 _LEAST_LOGPROB = -9999.0
@@ -24,29 +25,25 @@ def to_event(value: object) -> bytes:
 
 
 def from_json(body: bytes) -> Any:
-    """Raises ApiError for what is no JSON, or has numbers and characters that JSON does not have."""
+    """Raises ApiError for what is not JSON, or has numbers and characters that JSON does not have."""
     try:
-        text = body.decode("utf-8")
-        _check_depth(text)
-        value = json.loads(text, parse_constant=_refuse_constant)
-        # An escaped half of a character passes json, and cannot be said in UTF-8.
-        if "\\u" in text and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
-            raise ValueError("half a character")
+        _check_depth(body)
+        return msgspec.json.decode(body)
     except UnicodeDecodeError:
         raise bad_request("The body is not UTF-8.") from None
     except RecursionError:
         raise bad_request("The body is nested too deeply.") from None
-    except ValueError:
-        raise bad_request("The body is not valid JSON.") from None
-    return value
+    except msgspec.MsgspecError as error:
+        reason = str(error).removeprefix("JSON is malformed: ")
+        raise bad_request(f"The body is not valid JSON: {reason[:1].lower()}{reason[1:]}.") from None
 
 
-def _check_depth(text: str) -> None:
+def _check_depth(body: bytes) -> None:
     """Raises RecursionError."""
-    if text.count("{") + text.count("[") <= _MOST_NESTED:
+    if body.count(b"{") + body.count(b"[") <= _MOST_NESTED:
         return
     depth = 0
-    for bracket in _BRACKETS.finditer(text):
+    for bracket in _BRACKETS.finditer(body):
         depth += (bracket[1] is not None) - (bracket[2] is not None)
         if depth > _MOST_NESTED:
             raise RecursionError
@@ -54,7 +51,3 @@ def _check_depth(text: str) -> None:
 
 def as_logprob(value: float) -> float:
     return round(max(value, _LEAST_LOGPROB), 6)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
