@@ -23,7 +23,7 @@ _POLL_SECONDS = 0.1
 
 
 class RemoteResponder:
-    """Satisfies chat.speaker.Speaker."""
+    """Satisfies chat.responder.Responder."""
 
     def __init__(self, server: Server, model: ServedModel, *, on_loss: Callable[[], None] = lambda: None) -> None:
         """`on_loss` is called when the server cannot be reached any more."""
@@ -81,7 +81,7 @@ class RemoteResponder:
         is_speculating = settings.speculation.is_enabled if self._model.server == SPARKDESK else None
         reply = RemoteReply(begun=begun, is_speculating=is_speculating)
         payload = chat_payload(self._model, messages, settings, begun=begun)
-        reading = _Reading(self._server, payload)
+        reading = _ReaderThread(self._server, payload)
         try:
             for chunk in reading.chunks(self._stopped):
                 advanced = reply.add(chunk, now_s=perf_counter())
@@ -101,7 +101,7 @@ class RemoteResponder:
         yield reply.finished(counted, is_stopped=self._stopped.is_set())
 
 
-class _Reading:
+class _ReaderThread:
     """A request, and the thread that reads its answer."""
 
     def __init__(self, server: Server, payload: dict[str, Any]) -> None:

@@ -92,9 +92,10 @@ def _counts_of_others(limits: Constraints, names: list[str]) -> tuple[int, int |
     if most is not None and most < len(names):
         raise refusal("maxProperties below the number of properties cannot be enforced", limits.path)
     missing = max(0, least - required)
-    if missing > 1 or (missing and len(names) > required and not _has_others(limits)):
+    is_full = most is not None and most == len(names)
+    if missing > 1 or (missing and len(names) > required and (is_full or not _has_others(limits))):
         raise refusal("minProperties above the number of required properties cannot be enforced", limits.path)
-    if missing and not _has_others(limits):
+    if missing and (is_full or not _has_others(limits)):
         raise refusal("minProperties is more than there are properties", limits.path)
     return missing, None if most is None else most - len(names)
 

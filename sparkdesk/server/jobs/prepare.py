@@ -136,6 +136,8 @@ def _check_room(engine: ServedEngine, model: ModelInfo, prompt: str | tuple[int,
 
 def _prepare_chat(engine: ServedEngine, model: ModelInfo, request: ChatRequest, wanted: Wanted) -> Prepared:
     chat_format = detect_chat_format(model.chat_template)
+    for message in request.messages:  # one that cannot fit need not be rendered
+        _check_room(engine, model, str(message.get("content") or ""), wanted)
     rendered = _render(model, chat_format, request)
     _check_room(engine, model, rendered.text, wanted)
     calls = _calls(request, chat_format)

@@ -24,7 +24,7 @@ def to_event(value: object) -> bytes:
     return b"data: " + to_json(value) + b"\n\n"
 
 
-def from_json(body: bytes) -> Any:
+def from_json(body: bytes | bytearray) -> Any:
     """Raises ApiError for what is not JSON, or has numbers and characters that JSON does not have."""
     try:
         _check_depth(body)
@@ -38,7 +38,7 @@ def from_json(body: bytes) -> Any:
         raise bad_request(f"The body is not valid JSON: {reason[:1].lower()}{reason[1:]}.") from None
 
 
-def _check_depth(body: bytes) -> None:
+def _check_depth(body: bytes | bytearray) -> None:
     """Raises RecursionError."""
     if body.count(b"{") + body.count(b"[") <= _MOST_NESTED:
         return

@@ -98,13 +98,13 @@ async def read_body(request: Request, memory: BodyMemory, most_bytes: int) -> tu
         raise
 
 
-async def _bytes_of(request: Request, most_bytes: int) -> bytes:
+async def _bytes_of(request: Request, most_bytes: int) -> bytearray:
     data = bytearray()
     async for piece in request.stream():
         data += piece
         if len(data) > most_bytes:
             raise _too_large(most_bytes)
-    return bytes(data)
+    return data
 
 
 def _too_large(most_bytes: int) -> ApiError:

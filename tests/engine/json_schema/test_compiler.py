@@ -180,6 +180,16 @@ def test_multiples_within_bounds_are_enforced(multiple: int, low: int | None, hi
         ({"$ref": "#/nowhere"}, "points to nothing"),
         ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}, "without end"),
         ({"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}, "no end"),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {}},
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": True,
+            },
+            "min",
+        ),
         ({"type": "object", "properties": {"a": False}, "required": ["a"]}, "required and forbidden"),
         ({"allOf": [{"type": "string"}, {"type": "null"}]}, "nothing fits"),
         ({"enum": []}, "nothing fits"),
