@@ -63,6 +63,10 @@ class ScriptedEngine:
     knows_grammars: bool = True
     encode: Callable[[str], bytes] = str.encode
     """A token's bytes."""
+    reused: int = 0
+    """Tokens of the prompt that it has in its cache."""
+    prefill_step: int = 0
+    """Tells how far it has read every so many tokens; 0: only at the end."""
     dies_at: str = ""
     """The engine dies when it comes to say this."""
 
@@ -126,7 +130,9 @@ class ScriptedReply:
             raise GrammarError("The grammar cannot be used.", "RequestOptions for another.")
         text = engine.say(self._prompt, settings)
         count = len(self._prompt)
-        yield Prefilling(Prefilled(count, count, 0, 1.0))
+        for read in range(engine.prefill_step or count, count, engine.prefill_step or count):
+            yield Prefilling(Prefilled(read, count, engine.reused, 0.5))
+        yield Prefilling(Prefilled(count, count, engine.reused, 1.0))
         stats = ReplyStats(prompt_tokens=count)
         said = text[: settings.max_tokens] if settings.max_tokens else text
         for start in range(0, len(said), engine.round_size):

@@ -103,6 +103,16 @@ class Dispatcher:
         self._changed.set()
         return job
 
+    async def count_tokens(self, request: ChatRequest) -> int:
+        """Of its prompt, which may be longer than the context. Raises ApiError."""
+        if len(self._queue) + self._arriving >= self._queue.capacity:
+            raise self._busy()
+        self._arriving += 1
+        try:
+            return len((await self._prepare(request, is_limited=False)).tokens)
+        finally:
+            self._arriving -= 1
+
     def leave(self, job: Job) -> None:
         """Nobody waits for this job any more."""
         if self._queue.remove(job.client, job):
@@ -172,13 +182,13 @@ class Dispatcher:
         ending.shutdown(wait=False)
         await self._until_idle(_LAST_ROUND_S, lambda: False)
 
-    async def _prepare(self, request: ChatRequest | CompletionRequest) -> Prepared:
+    async def _prepare(self, request: ChatRequest | CompletionRequest, *, is_limited: bool = True) -> Prepared:
         """A death that nobody has noticed before is mended first."""
         for _ in range(2):
             await self._until_ready()
             is_wanted = Wanted()
             try:
-                return await asyncio.to_thread(prepare, self.engine, request, is_wanted)
+                return await asyncio.to_thread(prepare, self.engine, request, is_wanted, is_limited=is_limited)
             except asyncio.CancelledError:
                 is_wanted.end()
                 raise

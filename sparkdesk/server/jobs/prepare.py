@@ -93,8 +93,13 @@ class Wanted:
             raise ApiError(499, "The client is gone.", code="gone")
 
 
-def prepare(engine: ServedEngine, request: ChatRequest | CompletionRequest, wanted: Wanted) -> Prepared:
-    """Asks the engine for tokens only. Raises ApiError, EngineError or ChatTemplateError."""
+def prepare(
+    engine: ServedEngine, request: ChatRequest | CompletionRequest, wanted: Wanted, *, is_limited: bool = True
+) -> Prepared:
+    """Asks the engine for tokens only. `is_limited`: a prompt that does not fit the context is refused.
+
+    Raises ApiError, EngineError or ChatTemplateError.
+    """
     model = engine.model
     if model is None:
         raise EngineError("No model is loaded.")
@@ -104,8 +109,9 @@ def prepare(engine: ServedEngine, request: ChatRequest | CompletionRequest, want
         tokens = request.prompt if isinstance(request.prompt, tuple) else engine.tokenize(request.prompt)
         prepared = Prepared(tokens, _settings(request.options), request.options.stops)
     else:
-        prepared = _prepare_chat(engine, model, request, wanted)
-    _check_length(model, len(prepared.tokens))
+        prepared = _prepare_chat(engine, model, request, wanted, is_limited=is_limited)
+    if is_limited:
+        _check_length(model, len(prepared.tokens))
     return replace(prepared, not_enforced=not_enforced)
 
 
@@ -134,12 +140,15 @@ def _check_room(engine: ServedEngine, model: ModelInfo, prompt: str | tuple[int,
             raise _too_long(model, f"more than {count:,}")
 
 
-def _prepare_chat(engine: ServedEngine, model: ModelInfo, request: ChatRequest, wanted: Wanted) -> Prepared:
+def _prepare_chat(
+    engine: ServedEngine, model: ModelInfo, request: ChatRequest, wanted: Wanted, *, is_limited: bool
+) -> Prepared:
     chat_format = detect_chat_format(model.chat_template)
-    for message in request.messages:  # one that cannot fit need not be rendered
+    for message in request.messages if is_limited else ():  # one that cannot fit need not be rendered
         _check_room(engine, model, str(message.get("content") or ""), wanted)
     rendered = _render(model, chat_format, request)
-    _check_room(engine, model, rendered.text, wanted)
+    if is_limited:
+        _check_room(engine, model, rendered.text, wanted)
     calls = _calls(request, chat_format)
     opened = calls.tool_grammar.prompt_suffix if calls is not None else ""
     if opened and request.continues_last:

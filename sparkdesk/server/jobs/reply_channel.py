@@ -23,6 +23,21 @@ _PART_BYTES = 200
 class ReplyStarted:
     """The engine has taken the reply on."""
 
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    """Those of the prompt that need not be read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRead:
+    """So much of the prompt has been read, and more is to come."""
+
+    done: int
+    """Tokens, cached ones included."""
+    total: int
+    cached: int
+    elapsed_ms: float
+
 
 @dataclass(frozen=True, slots=True)
 class ReplyDelta:
@@ -43,6 +58,8 @@ class ReplyDone:
     reason: str
     """OpenAI's finish_reason: "stop", "length" or "tool_calls"."""
     figures: ReplyUsage
+    stop: str | None = None
+    """The stop string that ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +67,7 @@ class ReplyFailed:
     error: ApiError
 
 
-ChannelEvent = ReplyStarted | ReplyDelta | ReplyDone | ReplyFailed
+ChannelEvent = ReplyStarted | PromptRead | ReplyDelta | ReplyDone | ReplyFailed
 
 
 class ReplyChannel:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 from sparkdesk.chat_format.parts import merge_deltas
 from sparkdesk.chat_format.stream_parser import ParsedEvent, StreamParser, TokenLogprob
+from sparkdesk.engine.round import Prefilled
 from sparkdesk.errors import EngineCrashed, GrammarError, SparkDeskError
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
 from sparkdesk.server.errors import ApiError, bad_request, from_engine
 from sparkdesk.server.jobs.engine import ReplyHandle, ServedEngine
 from sparkdesk.server.jobs.job import Job
 from sparkdesk.server.jobs.prepare import Prepared
-from sparkdesk.server.jobs.reply_channel import ReplyDelta, ReplyDone, ReplyFailed, ReplyStarted
+from sparkdesk.server.jobs.reply_channel import PromptRead, ReplyDelta, ReplyDone, ReplyFailed, ReplyStarted
 from sparkdesk.server.jobs.usage import ReplyUsage, UsageCounter
 
 _CUT = ("length", "context")
@@ -79,12 +80,13 @@ class _JobRun:
         """The reply to its end; returns the engine's reason for it."""
         reason = "cancelled"
         for event in reply.events():
-            self._begin()
+            self._begin(event)
             if self._job.channel.is_cut:
                 self._job.stop(ApiError(408, "The reply was not read for too long.", code="too_slow"))
             match event:
                 case Prefilling(progress):
                     self._usage.prefilling(progress)
+                    self._tell_progress(progress)
                 case RoundDone():
                     self._usage.round_done(event.round)
                     self._parse(event)
@@ -94,10 +96,17 @@ class _JobRun:
                     reason = stop_reason
         return reason
 
-    def _begin(self) -> None:
+    def _begin(self, event: object) -> None:
         if not self._has_begun:
             self._has_begun = True
-            self._job.channel.put(ReplyStarted())
+            cached = event.progress.reused if isinstance(event, Prefilling) else 0
+            self._job.channel.put(ReplyStarted(len(self._prepared.tokens), cached))
+
+    def _tell_progress(self, progress: Prefilled) -> None:
+        if progress.done < progress.total:
+            self._job.channel.put(
+                PromptRead(progress.done, progress.total, progress.reused, round(progress.elapsed_ms, 3))
+            )
 
     def _parse(self, event: RoundDone) -> None:
         if self._is_enough:
@@ -125,7 +134,7 @@ class _JobRun:
         reason = "stop" if self._is_enough else _REASONS.get(stop_reason, "stop")
         if self._parser.has_calls and reason == "stop":
             reason = "tool_calls"
-        self._job.channel.put(ReplyDone(reason, figures))
+        self._job.channel.put(ReplyDone(reason, figures, self._parser.stops.found))
         return JobResult(reason, figures)
 
     def _stopped(self, why: ApiError, figures: ReplyUsage | None = None) -> JobResult:

@@ -1,6 +1,5 @@
 """Reads a request to /v1/chat/completions."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,9 +7,12 @@ from sparkdesk.server.requests.fields import Fields
 from sparkdesk.server.requests.messages import read_messages
 from sparkdesk.server.requests.models import AUTO, NONE, REQUIRED, ChatRequest, RequestDefaults
 from sparkdesk.server.requests.options import read_logprobs_count, read_options
+from sparkdesk.server.requests.tools import read_chosen, read_function, read_tools
 
-_FUNCTION_NAME = re.compile(r"[\w.-]{1,128}", re.ASCII)
-_MOST_TOOLS = 512
+_KNOWN = frozenset(
+    "messages tools tool_choice parallel_tool_calls chat_template_kwargs add_generation_prompt "
+    "continue_final_message".split()
+)
 _TAKEN = frozenset({"messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token"})
 
 
@@ -21,8 +23,8 @@ def read_chat_request(body: object, defaults: RequestDefaults) -> ChatRequest:
         if fields.has(old):
             fields.refuse(old, "is OpenAI's former way; send tools and tool_choice")
     is_thinking, values = _template_values(fields, defaults)
-    options = read_options(fields, defaults, logprobs=_logprobs(fields), is_thinking=is_thinking)
-    tools = _tools(fields)
+    options = read_options(fields, defaults, known=_KNOWN, logprobs=_logprobs(fields), is_thinking=is_thinking)
+    tools = read_tools(fields, _tool)
     choice, function = _tool_choice(fields, tools)
     if options.grammar is not None and tools and choice != NONE:
         name = "grammar" if fields.has("grammar") else "response_format"
@@ -67,30 +69,13 @@ def _logprobs(fields: Fields) -> int | None:
     return read_logprobs_count(fields, "top_logprobs")
 
 
-def _tools(fields: Fields) -> tuple[Mapping[str, Any], ...]:
-    given = fields.items("tools")
-    if len(given) > _MOST_TOOLS:
-        fields.refuse("tools", f"must have no more than {_MOST_TOOLS} functions")
-    tools = tuple(_tool(Fields(tool, f"tools[{index}]")) for index, tool in enumerate(given))
-    if len({tool["function"]["name"] for tool in tools}) < len(tools):
-        fields.refuse("tools", "must have functions of different names")
-    return tools
-
-
 def _tool(fields: Fields) -> Mapping[str, Any]:
     if fields.text("type", "function") != "function":
         fields.refuse("type", 'must be "function", the only kind of tool here')
     function = fields.inner("function")
     if function is None:
         fields.refuse("function", "is missing")
-    name = function.needed_text("name")
-    if not _FUNCTION_NAME.fullmatch(name):
-        function.refuse("name", "must have letters, digits, _, - and . only, and no more than 128 of them")
-    parameters = function.inner("parameters")
-    said: dict[str, Any] = {"name": name, "description": function.text("description")}
-    if parameters is not None:
-        said["parameters"] = parameters.given
-    return {"type": "function", "function": said}
+    return read_function(function, "parameters")
 
 
 def _tool_choice(fields: Fields, tools: tuple[Mapping[str, Any], ...]) -> tuple[str, str]:
@@ -101,10 +86,7 @@ def _tool_choice(fields: Fields, tools: tuple[Mapping[str, Any], ...]) -> tuple[
         function = choice.inner("function")
         if function is None:
             choice.refuse("function", 'is missing; it names the function, as in {"type": "function", ...}')
-        name = function.needed_text("name")
-        if all(tool["function"]["name"] != name for tool in tools):
-            function.refuse("name", "is not among the tools")
-        return REQUIRED, name
+        return REQUIRED, read_chosen(function, tools)
     choice_text = fields.text("tool_choice", AUTO)
     if choice_text not in (AUTO, NONE, REQUIRED):
         fields.refuse("tool_choice", "must be auto, none, required, or name a function")

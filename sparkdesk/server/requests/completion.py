@@ -6,6 +6,7 @@ from sparkdesk.server.requests.fields import Fields
 from sparkdesk.server.requests.models import CompletionRequest, RequestDefaults
 from sparkdesk.server.requests.options import asks_no_limit, read_logprobs_count, read_options
 
+_KNOWN = frozenset({"prompt", "echo", "suffix"})
 _DEFAULT_MAX_TOKENS = 16
 """OpenAI's own."""
 
@@ -14,7 +15,7 @@ def read_completion_request(body: object, defaults: RequestDefaults) -> Completi
     """Raises ApiError."""
     fields = Fields(body)
     logprobs = read_logprobs_count(fields, "logprobs") if fields.has("logprobs") else None
-    options = read_options(fields, defaults, logprobs=logprobs)
+    options = read_options(fields, defaults, known=_KNOWN, logprobs=logprobs)
     if fields.switch("echo", False):
         fields.refuse("echo", "is not supported here; leave it out")
     if fields.text("suffix"):

@@ -81,6 +81,10 @@ class Fields:
     def inner(self, name: str) -> "Fields | None":
         return Fields(self.given[name], self.path(name)) if self.has(name) else None
 
+    def others(self, known: frozenset[str]) -> tuple[str, ...]:
+        """Paths of the fields that are given beside the known ones."""
+        return tuple(self.path(name) for name in self.given if name not in known and self.has(name))
+
 
 def kind_of(value: object) -> str:
     """In JSON's own words."""

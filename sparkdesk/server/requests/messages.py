@@ -8,7 +8,7 @@ from sparkdesk.server.requests.fields import Fields
 
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 _TEXT_PARTS = {"text": "text", "refusal": "refusal"}
-_MOST_MESSAGES = 10_000
+MOST_MESSAGES = 10_000
 
 
 def read_messages(fields: Fields) -> tuple[Mapping[str, Any], ...]:
@@ -16,8 +16,8 @@ def read_messages(fields: Fields) -> tuple[Mapping[str, Any], ...]:
     given = fields.items("messages")
     if not given:
         fields.refuse("messages", "must have at least one message")
-    if len(given) > _MOST_MESSAGES:
-        fields.refuse("messages", f"must have no more than {_MOST_MESSAGES:,} messages")
+    if len(given) > MOST_MESSAGES:
+        fields.refuse("messages", f"must have no more than {MOST_MESSAGES:,} messages")
     return tuple(_message(Fields(message, f"messages[{index}]")) for index, message in enumerate(given))
 
 

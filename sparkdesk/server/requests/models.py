@@ -28,8 +28,12 @@ class RequestOptions:
     """At the end of a stream."""
     include_timings: bool = False
     """With every chunk of a stream."""
+    include_progress: bool = False
+    """Chunks of a stream tell how much of the prompt has been read."""
     user: str = ""
     """Who asks, where the client says so."""
+    ignored: tuple[str, ...] = ()
+    """Fields of the request that change nothing here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,34 +10,51 @@ from sparkdesk.server.requests.models import RequestDefaults, RequestOptions
 
 _MOST_STOPS = 4
 _MOST_STOP_CHARACTERS = 1000
-_MOST_TOKENS = 2**31 - 1
+MOST_TOKENS = 2**31 - 1
 _NO_LIMIT = -1
 """As llama.cpp's server takes it for max_tokens."""
 _SEEDS = 2**64
 _ANY_OBJECT = "{}"
+EVERYWHERE = frozenset(
+    "model stream temperature top_p top_k min_p repeat_penalty presence_penalty frequency_penalty seed speculative "
+    "draft_length".split()
+)
+"""What requests of every form may say."""
+_KNOWN = EVERYWHERE | frozenset(
+    "n best_of logit_bias max_tokens max_completion_tokens stop stop_in_reasoning stream_options response_format "
+    "grammar timings_per_token return_progress logprobs top_logprobs user".split()
+)
 _AUTO = "auto"
 
 
 def read_options(
-    fields: Fields, defaults: RequestDefaults, *, logprobs: int | None, is_thinking: bool = False
+    fields: Fields,
+    defaults: RequestDefaults,
+    *,
+    known: frozenset[str],
+    logprobs: int | None,
+    is_thinking: bool = False,
 ) -> RequestOptions:
-    _check_model(fields, defaults)
+    """`known` are fields that the caller reads. Raises ApiError."""
+    check_model(fields, defaults)
     _refuse_unsupported(fields)
     stream_options = fields.inner("stream_options")
     grammar = _grammar(fields)
     is_thinking = is_thinking and grammar is None
     return RequestOptions(
-        sampling=_sampling(fields, defaults.thinking_sampling if is_thinking else defaults.sampling),
-        speculation=_speculation(fields, defaults),
+        sampling=read_sampling(fields, defaults.thinking_sampling if is_thinking else defaults.sampling),
+        speculation=read_speculation(fields, defaults),
         max_tokens=_max_tokens(fields),
-        stops=_stops(fields),
+        stops=read_stops(fields, "stop", most=_MOST_STOPS),
         stops_in_reasoning=fields.switch("stop_in_reasoning", False),
         grammar=grammar,
         top_logprobs=logprobs,
         is_streamed=fields.switch("stream", False),
         include_usage=stream_options.switch("include_usage", False) if stream_options is not None else False,
         include_timings=fields.switch("timings_per_token", False),
+        include_progress=fields.switch("return_progress", False),
         user=fields.text("user"),
+        ignored=fields.others(known | _KNOWN),
     )
 
 
@@ -45,7 +62,7 @@ def read_logprobs_count(fields: Fields, name: str) -> int:
     return fields.whole(name, 0, least=0, most=MOST_LOGPROBS)
 
 
-def _check_model(fields: Fields, defaults: RequestDefaults) -> None:
+def check_model(fields: Fields, defaults: RequestDefaults) -> None:
     asked = fields.text("model")
     if asked and asked not in defaults.names:
         raise ApiError(
@@ -63,13 +80,13 @@ def _refuse_unsupported(fields: Fields) -> None:
         fields.refuse("logit_bias", "is not supported here; leave it out")
 
 
-def _sampling(fields: Fields, defaults: SamplingSettings) -> SamplingSettings:
+def read_sampling(fields: Fields, defaults: SamplingSettings) -> SamplingSettings:
     number = fields.number
     return replace(
         defaults,
         temperature=number("temperature", defaults.temperature, least=0, most=100),
         top_p=number("top_p", defaults.top_p, least=0, most=1),
-        top_k=max(0, fields.whole("top_k", defaults.top_k, least=-1, most=_MOST_TOKENS)),
+        top_k=max(0, fields.whole("top_k", defaults.top_k, least=-1, most=MOST_TOKENS)),
         min_p=number("min_p", defaults.min_p, least=0, most=1),
         repeat_penalty=number("repeat_penalty", defaults.repeat_penalty, least=0.01, most=100),
         presence_penalty=number("presence_penalty", defaults.presence_penalty, least=-2, most=2),
@@ -89,25 +106,25 @@ def asks_no_limit(fields: Fields) -> bool:
 
 
 def _max_tokens(fields: Fields) -> int:
-    return 0 if asks_no_limit(fields) else fields.whole(_limit_name(fields), 0, least=1, most=_MOST_TOKENS)
+    return 0 if asks_no_limit(fields) else fields.whole(_limit_name(fields), 0, least=1, most=MOST_TOKENS)
 
 
 def _limit_name(fields: Fields) -> str:
     return "max_completion_tokens" if fields.has("max_completion_tokens") else "max_tokens"
 
 
-def _stops(fields: Fields) -> tuple[str, ...]:
-    given = fields.given.get("stop")
-    stops = [given] if isinstance(given, str) else fields.items("stop")
-    if len(stops) > _MOST_STOPS:
-        fields.refuse("stop", f"must have no more than {_MOST_STOPS} strings")
+def read_stops(fields: Fields, name: str, *, most: int) -> tuple[str, ...]:
+    given = fields.given.get(name)
+    stops = [given] if isinstance(given, str) else fields.items(name)
+    if len(stops) > most:
+        fields.refuse(name, f"must have no more than {most} strings")
     for stop in stops:
         if not isinstance(stop, str) or len(stop) > _MOST_STOP_CHARACTERS:
-            fields.refuse("stop", f"must be a string, or up to {_MOST_STOPS} of them, none of them very long")
+            fields.refuse(name, f"must be a string, or up to {most} of them, none of them very long")
     return tuple(str(stop) for stop in stops if stop)
 
 
-def _speculation(fields: Fields, defaults: RequestDefaults) -> SpeculationSettings:
+def read_speculation(fields: Fields, defaults: RequestDefaults) -> SpeculationSettings:
     """`speculative` switches it for this request, `draft_length` fixes how many tokens are drafted."""
     is_enabled = fields.switch("speculative", defaults.speculation.is_enabled)
     length = defaults.speculation.draft_length
@@ -128,22 +145,21 @@ def _grammar(fields: Fields) -> GrammarSettings | None:
         return GrammarSettings(gbnf=gbnf)
     if form is None:
         return None
+    return read_format(form, form.inner("json_schema") if form.given.get("type") == "json_schema" else form)
+
+
+def read_format(form: Fields, wrapped: Fields | None) -> GrammarSettings | None:
+    """What a reply must be: any text, a JSON object, or what a schema says. `wrapped` holds the schema."""
     kind = form.needed_text("type")
     if kind == "text":
         return None
-    if kind == "json_object":
-        return GrammarSettings(json_schema=_schema(form, "schema") or _ANY_OBJECT)
-    if kind != "json_schema":
+    if kind not in ("json_object", "json_schema"):
         form.refuse("type", "must be text, json_object or json_schema")
-    wrapped = form.inner("json_schema")
     if wrapped is None:
         form.refuse("json_schema", "is missing")
-    schema = _schema(wrapped, "schema")
-    if schema is None:
+    schema = wrapped.inner("schema")
+    if schema is not None:
+        return GrammarSettings(json_schema=json.dumps(schema.given, ensure_ascii=False))
+    if kind == "json_schema":
         wrapped.refuse("schema", "is missing")
-    return GrammarSettings(json_schema=schema)
-
-
-def _schema(fields: Fields, name: str) -> str | None:
-    schema = fields.inner(name)
-    return json.dumps(schema.given, ensure_ascii=False) if schema is not None else None
+    return GrammarSettings(json_schema=_ANY_OBJECT)

@@ -5,21 +5,35 @@ from typing import Any
 
 from sparkdesk.chat_format.parts import ContentDelta
 from sparkdesk.chat_format.stream_parser import TokenLogprob
-from sparkdesk.server.jobs.reply_channel import ReplyDelta, ReplyDone
+from sparkdesk.server.errors import ApiError
+from sparkdesk.server.jobs.reply_channel import PromptRead, ReplyDelta, ReplyDone, ReplyStarted
+from sparkdesk.server.requests.models import RequestOptions
 from sparkdesk.server.responses.json_io import as_logprob
-from sparkdesk.server.responses.protocol import ResponseHeading, timings_so_far, with_usage
+from sparkdesk.server.responses.protocol import ResponseHeading, prompt_progress, timings_so_far, with_usage
 
 
 class CompletionResponse:
-    def __init__(self, model: str, *, include_usage: bool, include_timings: bool = False) -> None:
+    names_events = False
+
+    def __init__(self, model: str, options: RequestOptions) -> None:
         self._heading = ResponseHeading("cmpl", model)
-        self._include_usage, self._include_timings = include_usage, include_timings
+        self._include_usage, self._include_timings = options.include_usage, options.include_timings
+        self._include_progress = options.include_progress
         self._text: list[str] = []
         self._logprobs: list[TokenLogprob] = []
         self._offset = 0
 
-    def opening(self) -> Iterator[dict[str, Any]]:
+    def opening(self, event: ReplyStarted) -> Iterator[dict[str, Any]]:
         return iter(())
+
+    def progress(self, event: PromptRead) -> dict[str, Any] | None:
+        return {**self._chunk(""), **prompt_progress(event)} if self._include_progress else None
+
+    def quiet(self) -> None:
+        return None
+
+    def failed(self, error: ApiError) -> dict[str, Any]:
+        return error.as_json()
 
     def chunks(self, event: ReplyDelta) -> Iterator[dict[str, Any]]:
         timings = timings_so_far(event) if self._include_timings else {}

@@ -20,8 +20,8 @@ def to_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def to_event(value: object) -> bytes:
-    return b"data: " + to_json(value) + b"\n\n"
+def to_event(value: object, name: str = "") -> bytes:
+    return (f"event: {name}\n".encode() if name else b"") + b"data: " + to_json(value) + b"\n\n"
 
 
 def from_json(body: bytes | bytearray) -> Any:

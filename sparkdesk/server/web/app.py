@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,20 +19,25 @@ from sparkdesk.server.errors import ApiError
 from sparkdesk.server.jobs.dispatcher import CLOSING, LOADING, READY, STALLED, Dispatcher
 from sparkdesk.server.jobs.fair_queue import Client
 from sparkdesk.server.jobs.metrics import CONTENT_TYPE
+from sparkdesk.server.requests.anthropic import read_count_request, read_messages_request
 from sparkdesk.server.requests.chat import read_chat_request
 from sparkdesk.server.requests.completion import read_completion_request
-from sparkdesk.server.requests.models import ChatRequest, CompletionRequest, RequestDefaults
+from sparkdesk.server.requests.models import ChatRequest, CompletionRequest, RequestDefaults, RequestOptions
+from sparkdesk.server.responses.anthropic import MessagesResponse
 from sparkdesk.server.responses.chat import ChatResponse
 from sparkdesk.server.responses.completion import CompletionResponse
 from sparkdesk.server.responses.json_io import to_json
-from sparkdesk.server.web.body import MOST_BODY_BYTES, BodyMemory, most_body_bytes, read_body
-from sparkdesk.server.web.delivery import STALLED_S, Delivery, error_response
+from sparkdesk.server.responses.protocol import ResponseBuilder
+from sparkdesk.server.web.body import MOST_BODY_BYTES, BodyMemory, Room, most_body_bytes, read_body
+from sparkdesk.server.web.delivery import ANTHROPIC_PATH, STALLED_S, Delivery, error_response
 from sparkdesk.server.web.guard import AccessLog, Guard
 from sparkdesk.server.web.security import Policy
 
 CHAT, TEXT, MODELS, HEALTH, METRICS = "/v1/chat/completions", "/v1/completions", "/v1/models", "/health", "/metrics"
+MESSAGES, COUNT = ANTHROPIC_PATH, f"{ANTHROPIC_PATH}/count_tokens"
 _STATUSES = {READY: "ok", LOADING: "loading", STALLED: "stalled", CLOSING: "shutting down"}
-_METHODS = "GET, POST, OPTIONS"
+
+_Parsed = TypeVar("_Parsed")
 
 
 class Api:
@@ -47,6 +53,16 @@ class Api:
 
     async def text(self, request: Request) -> Response:
         return await self._delivery(request, read_completion_request, CompletionResponse)
+
+    async def messages(self, request: Request) -> Response:
+        return await self._delivery(request, read_messages_request, MessagesResponse)
+
+    async def count_tokens(self, request: Request) -> Response:
+        parsed, room = await self._read(request, read_count_request)
+        try:
+            return _json({"input_tokens": await self._dispatcher.count_tokens(parsed)})
+        finally:
+            room.give_back()
 
     async def models(self, request: Request) -> Response:
         return _json({"object": "list", "data": [self._model(name) for name in self._defaults.names]})
@@ -80,29 +96,28 @@ class Api:
         self,
         request: Request,
         read: Callable[[object, RequestDefaults], ChatRequest | CompletionRequest],
-        response: type[ChatResponse] | type[CompletionResponse],
+        response: Callable[[str, RequestOptions], ResponseBuilder],
     ) -> Delivery:
+        parsed, room = await self._read(request, read)
+        return Delivery(
+            self._dispatcher,
+            parsed,
+            response(self._defaults.names[0], parsed.options),
+            room,
+            client=_client_of(request, parsed.options.user),
+            stalled_s=self._stalled_s,
+        )
+
+    async def _read(self, request: Request, read: Callable[[object, RequestDefaults], _Parsed]) -> tuple[_Parsed, Room]:
+        """The request, and the room its body takes, to be given back."""
         model = self._dispatcher.engine.model
         most_bytes = most_body_bytes(model.context_tokens) if model is not None else MOST_BODY_BYTES
         body, room = await read_body(request, self._memory, most_bytes)
         try:
-            parsed = read(body, self._defaults)
+            return read(body, self._defaults), room
         except BaseException:
             room.give_back()
             raise
-        options = parsed.options
-        return Delivery(
-            self._dispatcher,
-            parsed,
-            response(
-                self._defaults.names[0],
-                include_usage=options.include_usage,
-                include_timings=options.include_timings,
-            ),
-            room,
-            client=_client_of(request, options.user),
-            stalled_s=self._stalled_s,
-        )
 
     def _model(self, name: str) -> dict[str, object]:
         model = self._dispatcher.engine.model
@@ -131,7 +146,7 @@ def build_app(
     stalled_s: float = STALLED_S,
 ) -> Starlette:
     api = Api(dispatcher, defaults, stalled_s=stalled_s)
-    known = frozenset({CHAT, TEXT, MODELS, HEALTH, METRICS})
+    known = frozenset({CHAT, TEXT, MESSAGES, COUNT, MODELS, HEALTH, METRICS})
 
     def count(path: str, status: int) -> None:
         dispatcher.metrics.requests.labels(path if path in known else "other", str(status)).inc()
@@ -149,6 +164,8 @@ def build_app(
         routes=[
             Route(CHAT, api.chat, methods=["POST"]),
             Route(TEXT, api.text, methods=["POST"]),
+            Route(MESSAGES, api.messages, methods=["POST"]),
+            Route(COUNT, api.count_tokens, methods=["POST"]),
             Route(MODELS, api.models, methods=["GET"]),
             Route(MODELS + "/{name:path}", api.model, methods=["GET"]),
             Route(HEALTH, api.health, methods=["GET"]),
@@ -180,14 +197,15 @@ def _cors(policy: Policy) -> list[Middleware]:
 
 async def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return error_response(error)
+    return error_response(error, request.url.path)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return error_response(ApiError(404, "There is no such path; this server has /v1.", code="not_found"))
-    said = error_response(ApiError(error.status_code, f"{error.detail}.", code="method_not_allowed"))
+        missing = ApiError(404, "There is no such path; this server has /v1.", code="not_found")
+        return error_response(missing, request.url.path)
+    said = error_response(ApiError(error.status_code, f"{error.detail}.", code="method_not_allowed"), request.url.path)
     said.headers.update(error.headers or {})
     return said
 

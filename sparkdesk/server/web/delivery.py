@@ -1,7 +1,8 @@
 """Sends one reply to its client, whole or as server-sent events, and lets go of it when the client does."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from starlette.responses import Response
@@ -11,8 +12,16 @@ from sparkdesk.server.errors import ApiError
 from sparkdesk.server.jobs.dispatcher import Dispatcher
 from sparkdesk.server.jobs.fair_queue import Client
 from sparkdesk.server.jobs.job import Job
-from sparkdesk.server.jobs.reply_channel import ChannelEvent, ReplyDelta, ReplyDone, ReplyFailed
+from sparkdesk.server.jobs.reply_channel import (
+    ChannelEvent,
+    PromptRead,
+    ReplyDelta,
+    ReplyDone,
+    ReplyFailed,
+    ReplyStarted,
+)
 from sparkdesk.server.requests.models import ChatRequest, CompletionRequest
+from sparkdesk.server.responses.anthropic import anthropic_error
 from sparkdesk.server.responses.json_io import DONE, to_event, to_json
 from sparkdesk.server.responses.protocol import ResponseBuilder
 from sparkdesk.server.web.body import Room
@@ -26,6 +35,8 @@ _KEEP_ALIVE = b": keep-alive\n\n"
 _UNBUFFERED = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 
 _LONGEST_HEADER = 1000
+_NOT_IN_HEADERS = re.compile(r"[^ -~]")
+ANTHROPIC_PATH = "/v1/messages"
 
 _Result = TypeVar("_Result")
 
@@ -51,7 +62,7 @@ class Delivery(Response):
         self.background = None
         self._dispatcher, self._response, self._room, self._client = dispatcher, response, room, client
         self._request: ChatRequest | CompletionRequest | None = request
-        self._is_streamed = request.options.is_streamed
+        self._is_streamed, self._ignored = request.options.is_streamed, request.options.ignored
         self._stalled_s = stalled_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,11 +74,11 @@ class Delivery(Response):
             if isinstance(first, ReplyFailed):
                 raise first.error
             if self._is_streamed:
-                await self._stream(job, gone, self._with_deadline(send, scope))
+                await self._stream(job, first, gone, self._with_deadline(send, scope))
             else:
                 await self._send_whole(job, gone, self._with_deadline(send, scope))
         except ApiError as error:
-            await error_response(error)(scope, receive, send)
+            await error_response(error, scope["path"])(scope, receive, send)
         except _ClientGone:
             pass
         finally:
@@ -83,26 +94,40 @@ class Delivery(Response):
         finally:
             self._room.give_back()
 
-    async def _stream(self, job: Job, gone: "asyncio.Future[None]", send: Send) -> None:
-        await send(_start(200, b"text/event-stream; charset=utf-8", *_UNBUFFERED, *_not_enforced(job)))
-        for chunk in self._response.opening():
-            await send(_body(to_event(chunk)))
-        event: ChannelEvent | None = None
+    async def _stream(self, job: Job, first: ChannelEvent, gone: "asyncio.Future[None]", send: Send) -> None:
+        await send(_start(200, b"text/event-stream; charset=utf-8", *_UNBUFFERED, *self._notes(job)))
+        started = first if isinstance(first, ReplyStarted) else ReplyStarted(len(job.prepared.tokens))
+        await send(_body(self._events(self._response.opening(started))))
+        event: ChannelEvent | None = first
         while not isinstance(event, ReplyDone | ReplyFailed):
             event = await self._unless(gone, _next_soon(job))
-            await send(_body(_KEEP_ALIVE if event is None else self._as_events(event)))
-        await send(_body(DONE, is_last=True))
+            await send(_body(self._as_events(event)))
+        await send(_body(b"" if self._response.names_events else DONE, is_last=True))
 
-    def _as_events(self, event: ChannelEvent) -> bytes:
+    def _as_events(self, event: ChannelEvent | None) -> bytes:
         match event:
+            case None:
+                quiet = self._response.quiet()
+                return _KEEP_ALIVE if quiet is None else self._events([quiet])
+            case PromptRead():
+                chunk = self._response.progress(event)
+                return _progress_comment(event) if chunk is None else self._events([chunk])
             case ReplyDelta():
-                return b"".join(map(to_event, self._response.chunks(event)))
+                return self._events(self._response.chunks(event))
             case ReplyDone():
-                return b"".join(map(to_event, self._response.closing(event)))
+                return self._events(self._response.closing(event))
             case ReplyFailed(error):
-                return to_event(error.as_json())
+                return self._events([self._response.failed(error)])
             case _:
                 return b""
+
+    def _events(self, chunks: Iterable[dict[str, Any]]) -> bytes:
+        names = self._response.names_events
+        return b"".join(to_event(chunk, chunk["type"] if names else "") for chunk in chunks)
+
+    def _notes(self, job: Job) -> tuple[tuple[bytes, bytes], ...]:
+        """For clients that want to know: what of its schema is not held to, and which fields changed nothing."""
+        return (*_note(b"x-schema-not-enforced", job.prepared.not_enforced), *_note(b"x-ignored-fields", self._ignored))
 
     async def _send_whole(self, job: Job, gone: "asyncio.Future[None]", send: Send) -> None:
         while True:
@@ -114,7 +139,7 @@ class Delivery(Response):
                 case ReplyDone() as event:
                     body = to_json(self._response.complete(event))
                     await send(
-                        _start(200, b"application/json", (b"content-length", b"%d" % len(body)), *_not_enforced(job))
+                        _start(200, b"application/json", (b"content-length", b"%d" % len(body)), *self._notes(job))
                     )
                     await send(_body(body, is_last=True))
                     return
@@ -145,15 +170,20 @@ class Delivery(Response):
         return send_in_time
 
 
-def error_response(error: ApiError) -> Response:
-    headers = error.headers()
-    return Response(to_json(error.as_json()), error.status, headers, media_type="application/json")
+def error_response(error: ApiError, path: str = "") -> Response:
+    """In the form of the API that the path belongs to."""
+    body = anthropic_error(error) if path.startswith(ANTHROPIC_PATH) else error.as_json()
+    return Response(to_json(body), error.status, error.headers(), media_type="application/json")
 
 
-def _not_enforced(job: Job) -> tuple[tuple[bytes, bytes], ...]:
-    """What of its schema the reply is not held to, for clients that want to know."""
-    said = "; ".join(job.prepared.not_enforced).encode("ascii", "replace")[:_LONGEST_HEADER]
-    return ((b"x-schema-not-enforced", said),) if said else ()
+def _note(name: bytes, said: Sequence[str]) -> tuple[tuple[bytes, bytes], ...]:
+    """What is said comes from the request, and may have line breaks in it."""
+    value = _NOT_IN_HEADERS.sub("?", "; ".join(said)).encode()[:_LONGEST_HEADER].strip()
+    return ((name, value),) if value else ()
+
+
+def _progress_comment(event: PromptRead) -> bytes:
+    return f": prompt {event.done}/{event.total} tokens, {event.cached} from the cache\n\n".encode()
 
 
 async def _next_soon(job: Job) -> ChannelEvent | None:

@@ -26,7 +26,7 @@ class Guard:
         if scope["type"] == "http":
             refusal = self._refusal(scope)
             if refusal is not None:
-                await error_response(refusal)(scope, receive, send)
+                await error_response(refusal, scope["path"])(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -37,9 +37,19 @@ class Guard:
             return ApiError(403, "This server does not go by that name; start it with --allowed-host.", code="host")
         if not policy.is_welcome_origin(headers.get("origin", ""), host):
             return ApiError(403, "This web page may not ask; start the server with --cors-origin.", code="origin")
-        if scope["path"] not in OPEN_PATHS and not policy.is_key(headers.get("authorization", "")):
-            return ApiError(401, "The API key is missing or wrong: Authorization: Bearer KEY.", code="invalid_api_key")
+        if scope["path"] not in OPEN_PATHS and not _has_key(policy, headers):
+            return ApiError(
+                401,
+                "The API key is missing or wrong: Authorization: Bearer KEY, or x-api-key: KEY.",
+                code="invalid_api_key",
+            )
         return None
+
+
+def _has_key(policy: Policy, headers: Headers) -> bool:
+    """As OpenAI's clients send it, or as Anthropic's do."""
+    key = headers.get("x-api-key", "")
+    return policy.is_key(headers.get("authorization", "")) or bool(key and policy.is_key(f"Bearer {key}"))
 
 
 class AccessLog:
@@ -66,7 +76,7 @@ class AccessLog:
             self._log(f"This should not have happened: {type(error).__name__} {_place(error)}")
             if not status:
                 oops = ApiError(500, f"This should not have happened ({type(error).__name__}).", code="internal_error")
-                await error_response(oops)(scope, receive, watched)
+                await error_response(oops, scope["path"])(scope, receive, watched)
         finally:
             elapsed_ms = 1e3 * (monotonic() - began_s)
             self._count(scope["path"], status)
