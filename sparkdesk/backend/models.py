@@ -74,14 +74,14 @@ class LocalModels:
 
     def fit(self, target: "Model", draft: "Model | None") -> "Plan | None":
         from sparkdesk.fit import plan_load, size_from_header
-        from sparkdesk.loading.placement import context_of
+        from sparkdesk.loading.placement import context_of, wanted_by
 
         if target.header is None:
             return None
         size = size_from_header(target.header)
         beside = size_from_header(draft.header) if draft is not None and draft.header is not None else None
         context = context_of(self._how(), size.trained_context)
-        return plan_load(size, beside, self._free_memory(), context_tokens=context, gpu_layers=self._how().gpu_layers)
+        return plan_load(size, beside, self._free_memory(), context_tokens=context, wanted=wanted_by(self._how()))
 
     # What can be had
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkdesk.cli import generation_args, values
 from sparkdesk.cli.console import follow, say, show_progress
-from sparkdesk.config.settings import ALL_LAYERS
+from sparkdesk.config.checks import ALL_LAYERS
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.errors import PairMismatch, UsageError
 from sparkdesk.loading.choice import ChosenPair, PairFiles, chosen_pair, own_pair
@@ -135,7 +135,7 @@ def shown_command(part: str, options: Namespace) -> str:
     return shlex.join(words)
 
 
-_LOADING = ("threads", "ctx", "gpu_layers")
+_LOADING = ("threads", "ctx", "gpu_layers", "cpu_experts", "cache_type")
 
 
 def _shown(given: object) -> str:

@@ -53,6 +53,7 @@ def _plan_as_json(plan: "LoadPlan") -> dict[str, object]:
         "fits": plan.fits,
         "context_tokens": plan.context_tokens,
         "gpu_layers": plan.gpu_layers,
+        "cpu_experts": plan.layout.cpu_experts,
         "gpu_bytes": plan.need.gpu_bytes,
         "host_bytes": plan.need.host_bytes,
     }

@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.cli import values
+from sparkdesk.config.checks import ALL_LAYERS, AUTO, CACHE_TYPES, MOST_CONTEXT_TOKENS, MOST_THREADS
 from sparkdesk.config.paths import user_paths
-from sparkdesk.config.settings import (
-    ALL_LAYERS,
-    AUTO,
-    MOST_CONTEXT_TOKENS,
-    MOST_THREADS,
-    Preset,
-    Settings,
-    read_settings,
-)
+from sparkdesk.config.settings import Preset, Settings, read_settings
 from sparkdesk.engine.settings import AUTOMATIC, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import UsageError
 
@@ -48,6 +41,26 @@ def add_loading(parser: ArgumentParser, *, has_threads: bool = True) -> None:
         )
     group.add_argument(
         "--gpu-layers", type=values.gpu_layers, metavar="auto|N", help="target layers on the GPU; auto: all that fit"
+    )
+    group.add_argument(
+        "--cpu-experts",
+        type=values.gpu_layers,
+        metavar="auto|N",
+        help="of a mixture of experts: layers whose experts stay with the CPU; auto: as few as must",
+    )
+    group.add_argument(
+        "--cache-type", choices=CACHE_TYPES, help="type of the target's KV cache; default: f16, the exact one"
+    )
+    group.add_argument(
+        "-ts",
+        "--tensor-split",
+        type=values.shares,
+        default=(),
+        metavar="A,B",
+        help="shares of the target for several GPUs; default: by their free memory",
+    )
+    group.add_argument(
+        "--main-gpu", type=values.whole_number(least=0, most=63), metavar="N", help="the only GPU to use, of several"
     )
 
 
@@ -134,6 +147,10 @@ def loading(options: Namespace, settings: Settings) -> LoadSettings:
         threads=_given(options, "threads", settings.threads),
         gpu_layers=_given(options, "gpu_layers", settings.gpu_layers),
         draft_gpu_layers=settings.draft_gpu_layers,
+        cpu_experts=_given(options, "cpu_experts", settings.cpu_experts),
+        cache_type=_given(options, "cache_type", settings.cache_type),
+        tensor_split=getattr(options, "tensor_split", ()),
+        main_gpu=_given(options, "main_gpu", AUTOMATIC),
         saved_states_bytes=AUTOMATIC if settings.saved_states_mb is None else settings.saved_states_mb * 1_000_000,
     )
 
@@ -144,6 +161,8 @@ def instead_of_settings(options: Namespace) -> dict[str, object]:
         "context_tokens": getattr(options, "ctx", None),
         "threads": getattr(options, "threads", None),
         "gpu_layers": getattr(options, "gpu_layers", None),
+        "cpu_experts": getattr(options, "cpu_experts", None),
+        "cache_type": getattr(options, "cache_type", None),
         "speculation": False if getattr(options, "no_spec", False) else None,
     }
     given = {name: AUTO if value == ALL_LAYERS else value for name, value in said.items() if value is not None}
@@ -203,6 +222,6 @@ def _speculation(options: Namespace, settings: Settings) -> SpeculationSettings:
     )
 
 
-def _given(options: Namespace, name: str, otherwise: int) -> int:
-    value = getattr(options, name, None)
-    return otherwise if value is None else int(value)
+def _given(options: Namespace, name: str, otherwise: Value) -> Value:
+    value: Value | None = getattr(options, name, None)
+    return otherwise if value is None else value

@@ -4,7 +4,7 @@ import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 
-from sparkdesk.config.settings import ALL_LAYERS, MOST_THREADS
+from sparkdesk.config.checks import ALL_LAYERS, MOST_THREADS
 
 AUTO = "auto"
 
@@ -45,6 +45,17 @@ def draft_length(given: str) -> int | None:
 
 def gpu_layers(given: str) -> int:
     return ALL_LAYERS if given == AUTO else _whole_or_auto(given, least=0)
+
+
+def shares(given: str) -> tuple[float, ...]:
+    """Of several graphics cards."""
+    try:
+        found = tuple(float(each) for each in given.split(","))
+    except ValueError:
+        found = ()
+    if not found or len(found) > 64 or not all(0 <= each < math.inf for each in found) or not any(found):
+        raise ArgumentTypeError(f"must be shares such as 3,1, not {given!r}")
+    return found
 
 
 def token_ids(given: str) -> tuple[int, ...]:

@@ -3,6 +3,8 @@
 threads = 0              # 0: chosen for this machine
 gpu_layers = "auto"      # or a number of layers; "auto" is as many as there is room for
 draft_gpu_layers = "auto"  # the same for the draft; "auto" is all of it
+cpu_experts = "auto"     # layers of a mixture of experts whose experts stay with the processor; "auto": as few as must
+cache_type = "f16"       # of the KV cache; "q8_0" and "q4_0" take a half and a quarter of the memory
 saved_states_mb = "auto" # memory for conversations put aside while another is answered; 0: none
 context_tokens = 4096    # 0: as many as the model was trained with
 speculation = true       # whether a conversation starts with it
@@ -30,17 +32,12 @@ from pathlib import Path
 from typing import Any
 
 from converters.regular_file import read_regular
+from sparkdesk.config import checks
+from sparkdesk.config.checks import ALL_LAYERS, AUTO, CACHE_TYPES, MOST_CONTEXT_TOKENS, MOST_THREADS
 from sparkdesk.errors import UsageError
 
 _MOST_BYTES = 1 << 20  # of the file
 _MOST_SAID = 80  # of a wrong value, in a message
-_LONGEST, _DEEPEST = 4096, 8
-MOST_THREADS, MOST_LAYERS = 1024, 4096
-MOST_CONTEXT_TOKENS = 1 << 24
-"""More than any model was trained with; memory is reckoned from it before a model is there to ask."""
-_MOST_MEGABYTES, _MOST_DRAFT = 1 << 24, 256
-ALL_LAYERS = -1
-AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +75,9 @@ class Settings:
     history: bool = True
     """Whether conversations are kept."""
     draft_gpu_layers: int = ALL_LAYERS
+    cpu_experts: int = ALL_LAYERS
+    """Of how many of the first layers; -1 is as few as must be."""
+    cache_type: str = CACHE_TYPES[0]
     saved_states_mb: int | None = None
     """None is the engine's own choice."""
     preset: str = ""
@@ -137,81 +137,17 @@ def _shortened(value: object) -> str:
     return said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID]}…"
 
 
-def _count(value: object, *, most: int) -> int:
-    # TOML's true is Python's True, which is an int.
-    if type(value) is not int or not 0 <= value <= most:
-        raise ValueError
-    return value
-
-
-def _threads(value: object) -> int:
-    return _count(value, most=MOST_THREADS)
-
-
-def _tokens(value: object) -> int:
-    return _count(value, most=MOST_CONTEXT_TOKENS)
-
-
-def _gpu_layers(value: object) -> int:
-    return ALL_LAYERS if value == AUTO else _count(value, most=MOST_LAYERS)
-
-
-def _megabytes(value: object) -> int | None:
-    return None if value == AUTO else _count(value, most=_MOST_MEGABYTES)
-
-
-def _draft_length(value: object) -> int | None:
-    if value == AUTO:
-        return None
-    return _count(value, most=_MOST_DRAFT) or _refuse()
-
-
-def _switch(value: object) -> bool:
-    return value if isinstance(value, bool) else _refuse()
-
-
-def _word(value: object) -> str:
-    return value if isinstance(value, str) and value and len(value) <= _LONGEST and "\0" not in value else _refuse()
-
-
-def _folders(value: object) -> tuple[str, ...]:
-    return tuple(_word(each) for each in value) if isinstance(value, list) else _refuse()
-
-
-def _name_or_none(value: object) -> str:
-    return value if isinstance(value, str) else _refuse()
-
-
-def _number(value: object) -> float:
-    """TOML's true is Python's True, which is a number; its nan is one too."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e6 < value < 1e6:
-        raise ValueError
-    return float(value)
-
-
-def _share(value: object) -> float:
-    return _number(value) if 0 <= _number(value) <= 1 else _refuse()
-
-
-def _not_negative(value: object) -> float:
-    return _number(value) if _number(value) >= 0 else _refuse()
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else _refuse()
-
-
 _PRESET: Mapping[str, Callable[[object], Any]] = {
-    "system_prompt": _text,
-    "thinking": _switch,
-    "temperature": _not_negative,
-    "top_k": _tokens,
-    "top_p": _share,
-    "min_p": _share,
-    "repeat_penalty": _not_negative,
-    "presence_penalty": _number,
-    "frequency_penalty": _number,
-    "max_tokens": _tokens,
+    "system_prompt": checks.text,
+    "thinking": checks.switch,
+    "temperature": checks.not_negative,
+    "top_k": checks.tokens,
+    "top_p": checks.share,
+    "min_p": checks.share,
+    "repeat_penalty": checks.not_negative,
+    "presence_penalty": checks.number,
+    "frequency_penalty": checks.number,
+    "max_tokens": checks.tokens,
 }
 
 
@@ -225,21 +161,6 @@ def _preset(given: Mapping[str, object]) -> Preset:
     if not given.keys() <= _PRESET.keys():
         raise ValueError
     return Preset(**{name: _PRESET[name](each) for name, each in given.items()})
-
-
-def flat_keys(value: object, depth: int = 0) -> dict[str, str]:
-    """TOML makes a table of the dots in chat.reload; the names are whole again here. Raises ValueError."""
-    flat: dict[str, str] = {}
-    if depth > _DEEPEST:
-        raise ValueError
-    for name, keys in (value if isinstance(value, dict) else _refuse()).items():
-        inner = flat_keys(keys, depth + 1) if isinstance(keys, dict) else {"": _word(keys)}
-        flat |= {f"{name}.{last}".rstrip("."): key for last, key in inner.items()}
-    return flat
-
-
-def _refuse() -> Any:
-    raise ValueError
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +190,7 @@ SETTINGS = (
         "Threads",
         "CPU threads; 0: as many as are fastest, up to the physical cores.",
         f"a whole number up to {MOST_THREADS:,}; 0 is automatic",
-        _threads,
+        checks.threads,
         0,
         _RELOAD,
     ),
@@ -278,7 +199,7 @@ SETTINGS = (
         "Target layers on the GPU",
         "How many layers of the target run on the GPU; auto: as many as fit.",
         '"auto" or a whole number of layers',
-        _gpu_layers,
+        checks.layers,
         AUTO,
         _RELOAD,
     ),
@@ -287,8 +208,26 @@ SETTINGS = (
         "Draft layers on the GPU",
         "How many layers of the draft run on the GPU; auto: all of them.",
         '"auto" or a whole number of layers',
-        _gpu_layers,
+        checks.layers,
         AUTO,
+        _RELOAD,
+    ),
+    Setting(
+        "cpu_experts",
+        "Experts on the CPU",
+        "Of how many layers of a mixture of experts the experts stay with the CPU; auto: as few as must.",
+        '"auto" or a whole number of layers',
+        checks.layers,
+        AUTO,
+        _RELOAD,
+    ),
+    Setting(
+        "cache_type",
+        "Type of the KV cache",
+        "q8_0 takes half the memory of f16, q4_0 a quarter, and both lose some precision.",
+        f"one of {', '.join(CACHE_TYPES)}",
+        checks.cache_type,
+        CACHE_TYPES[0],
         _RELOAD,
     ),
     Setting(
@@ -296,7 +235,7 @@ SETTINGS = (
         "Saved conversations, MB",
         "Memory for the KV caches of earlier conversations; auto: depends on what is free.",
         '"auto" or a whole number of megabytes; 0 is none',
-        _megabytes,
+        checks.megabytes,
         AUTO,
         _RELOAD,
     ),
@@ -305,7 +244,7 @@ SETTINGS = (
         "Context length",
         "Tokens that prompt and reply share; 0: as many as the model was trained with.",
         f"a whole number of tokens up to {MOST_CONTEXT_TOKENS:,}; 0 is the model's own",
-        _tokens,
+        checks.tokens,
         4096,
         _RELOAD,
     ),
@@ -314,7 +253,7 @@ SETTINGS = (
         "Speculation",
         "Whether a chat starts with speculation on.",
         "true or false",
-        _switch,
+        checks.switch,
         True,
         _NEXT_START,
     ),
@@ -323,7 +262,7 @@ SETTINGS = (
         "Draft length",
         "Tokens to draft per round; auto: chosen round by round, and parked where drafting loses.",
         '"auto" or a whole number of 1 or more',
-        _draft_length,
+        checks.draft_length,
         AUTO,
         _NEXT_START,
     ),
@@ -332,17 +271,17 @@ SETTINGS = (
         "Keep conversations",
         "Whether conversations are kept on this machine.",
         "true or false",
-        _switch,
+        checks.switch,
         True,
         _NEXT_START,
     ),
-    Setting("theme", "Theme", "The colours of the screen.", "the name of a theme", _word, "spark-dark"),
+    Setting("theme", "Theme", "The colours of the screen.", "the name of a theme", checks.word, "spark-dark"),
     Setting(
         "animations",
         "Animations",
         "Whether the screen animates and the cursor blinks.",
         "true or false",
-        _switch,
+        checks.switch,
         True,
     ),
     Setting(
@@ -350,7 +289,7 @@ SETTINGS = (
         "Live figures",
         "Whether live figures are shown beside the chat.",
         "true or false",
-        _switch,
+        checks.switch,
         True,
     ),
     Setting(
@@ -358,7 +297,7 @@ SETTINGS = (
         "Model folders",
         "Where other programs keep GGUF files.",
         'a list of folders such as ["~/models"]',
-        _folders,
+        checks.folders,
         [],
         "when models are listed next",
     ),
@@ -367,7 +306,7 @@ SETTINGS = (
         "Preset of new chats",
         "The preset that new chats start with.",
         "the name of a preset",
-        _name_or_none,
+        checks.text,
         "",
         _NEXT_START,
     ),
@@ -380,6 +319,6 @@ SETTINGS = (
         {},
         _NEXT_START,
     ),
-    Setting("keys", "Keys", "Keys of the screen.", 'a table such as chat.reload = "f12"', flat_keys, {}),
+    Setting("keys", "Keys", "Keys of the screen.", 'a table such as chat.reload = "f12"', checks.flat_keys, {}),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

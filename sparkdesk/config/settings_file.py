@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sparkdesk.atomic_file import write_whole
-from sparkdesk.config.settings import SETTINGS, Setting, Settings, flat_keys, parsed, read_text, settings_from
+from sparkdesk.config.checks import flat_keys
+from sparkdesk.config.settings import SETTINGS, Setting, Settings, parsed, read_text, settings_from
 from sparkdesk.errors import SparkDeskError, UsageError
 
 _BEGINNING = "# SparkDesk's settings. F2 on the screen changes them too, and leaves what you write here as it is.\n\n"

@@ -18,8 +18,6 @@ BATCH_ROWS = 512
 """Most rows in one pass of the target."""
 DRAFT_STEP_ROWS = 128
 """Most rows in one pass of the draft: its graph reserves the logits of every one of them."""
-ROLLBACK_STATES = 7
-"""Earlier states kept of recurrent layers: as many as a block has tokens, because all of them may be rejected."""
 VERIFIED_ROWS = 17
 """Most rows of one pass of the target whose logits are asked for, while no block is longer: room is reserved for so
 many. An anchor and what may be verified after it, and one to spare."""

@@ -13,9 +13,9 @@ from sparkdesk.engine import llama
 from sparkdesk.engine.block import ConstraintPart
 from sparkdesk.engine.constraint import constraint_of
 from sparkdesk.engine.drafters.opening import DraftPlace, DraftUnfit, OpenedDraft, open_drafter, open_mtp
-from sparkdesk.engine.interfaces import BATCH_ROWS, ROLLBACK_STATES, VERIFIED_ROWS, DrafterPart
+from sparkdesk.engine.interfaces import BATCH_ROWS, VERIFIED_ROWS, DrafterPart
 from sparkdesk.engine.kv_snapshots import KvSnapshots
-from sparkdesk.engine.llama import Context, Model
+from sparkdesk.engine.llama import F16, Cards, Context, Model, graphics_cards
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.probe import LEAST_PROBE_SECONDS, PROBE_SECONDS, probe_costs, probe_threads
 from sparkdesk.engine.recommendation import recommended_by
@@ -176,6 +176,7 @@ class Pair:
             outputs=max(VERIFIED_ROWS, block_size + 1),
             keeps_whole_window=self._window.keeps_whole,
             rollback_states=self._rollback_states(),
+            cache_type=self.settings.cache_type,
         )
         opened = self._open_draft(draft, context, report=report)
         self.target = Target(context, opened.target_layers, gives_hidden_rows=opened.needs_hidden_rows)
@@ -184,7 +185,7 @@ class Pair:
         """Earlier states that the target's context is asked to keep; None where it has no recurrent layers."""
         rollback = architecture_named(self._file.architecture).rollback
         if rollback is Rollback.RECURRENT_STATES:
-            return ROLLBACK_STATES
+            return max(0, self.settings.rollback_states)
         return 0 if self._model.has_recurrent_layers else None
 
     def _usable_draft(self) -> GgufFile | None:
@@ -241,10 +242,20 @@ class Pair:
                     gpu_layers=gpu_layers,
                     use_extra_buffers=self.settings.use_extra_buffers,
                     on_progress=lambda fraction: report(stage, fraction),
+                    cpu_experts=self.settings.cpu_experts if stage == "target" else 0,
+                    cards=self._cards(stage),
                     loads_mtp=self._wants_mtp and stage == "target",
                 )
             )
         )
+
+    def _cards(self, stage: str) -> Cards:
+        """The draft lies whole on the card of the target's last layers: their numbers are what it reads."""
+        count = len(graphics_cards())
+        if not count:
+            return Cards()
+        wanted = Cards(self.settings.tensor_split, self.settings.main_gpu)
+        return wanted if stage == "target" else wanted.of_draft(count)
 
     def _open_context(
         self,
@@ -256,6 +267,7 @@ class Pair:
         other: Context | None = None,
         keeps_whole_window: bool = True,
         rollback_states: int | None = None,
+        cache_type: str = F16,
         is_mtp: bool = False,
     ) -> Context:
         context = self._stack.enter_context(
@@ -270,6 +282,7 @@ class Pair:
                     other=other,
                     keeps_whole_window=keeps_whole_window,
                     rollback_states=rollback_states,
+                    cache_type=cache_type,
                     is_mtp=is_mtp,
                 )
             )

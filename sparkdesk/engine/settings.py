@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 ALL_LAYERS = AUTOMATIC = -1
 MTP, LOOKUP = "mtp", "context"
 """Drafters that need no file of their own: the model's own layer, and prompt lookup alone."""
+ROLLBACK_STATES = 7
+"""As many as a block has tokens, because all of them may be rejected."""
 MOST_LOGPROBS = 20
 CONTEXT_STEP_TOKENS = 256
 """A context is so many tokens or a multiple of it: shorter ones end llama.cpp's process."""
@@ -32,6 +34,17 @@ class LoadSettings:
     """Target layers on the GPU; -1 is all that there are. Ignored by a build without a GPU backend."""
     draft_gpu_layers: int = ALL_LAYERS
     """Layers of the draft on the GPU, likewise."""
+    cpu_experts: int = AUTOMATIC
+    """So many of the target's first layers leave the weights of their experts with the processor; -1: none, unless the
+    fit says otherwise."""
+    tensor_split: tuple[float, ...] = ()
+    """Shares of the target for several graphics cards, in llama.cpp's order of them; empty: by their free memory."""
+    main_gpu: int = -1
+    """The one card, of several, that everything lies on; -1: the target is spread over all of them."""
+    cache_type: str = "f16"
+    """Of the target's KV cache: "f16", "q8_0" or "q4_0"."""
+    rollback_states: int = ROLLBACK_STATES
+    """Earlier states of recurrent layers to keep: no more drafted tokens can be verified at once."""
     saved_states_bytes: int = AUTOMATIC
     """Memory for conversations put aside while another one is answered; 0 keeps none, -1 leaves it to the engine."""
     use_extra_buffers: bool = True

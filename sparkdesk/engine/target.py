@@ -8,7 +8,7 @@ from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.interfaces import Checkpoint, TargetState
 from sparkdesk.engine.llama import Context
 
-_MOST_CHECKPOINTS = 4
+MOST_CHECKPOINTS = 4
 """Each is the size of all recurrent states: tens to hundreds of megabytes with a large model."""
 
 
@@ -104,7 +104,7 @@ class Target:
         if any(each.length == length for each in self._checkpoints):
             return
         newest = Checkpoint(length, self._context.checkpoint())
-        self._checkpoints = [*self._checkpoints[1 - _MOST_CHECKPOINTS :], newest]
+        self._checkpoints = [*self._checkpoints[1 - MOST_CHECKPOINTS :], newest]
 
     def truncate(self, length: int) -> None:
         """Keep the first `length` tokens; fewer, or none, where the cache cannot be cut there."""

@@ -4,7 +4,7 @@ Source: the graphs (`t_layer_inp`) and `llama-arch.cpp` of llama-cpp-python 0.3.
 it does not give out ends the whole process, so an architecture that is not listed is taken for one of those.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -17,6 +17,15 @@ class Rollback(Enum):
     CHECKPOINT = "only by restoring a state that was saved before"
 
 
+class Recurrent(Enum):
+    """Which layers of a hybrid hold one state instead of keys and values of every token."""
+
+    BY_INTERVAL = "all but every n-th (full_attention_interval, 4 where the file does not say)"
+    WITHOUT_KV_HEADS = "those that have no key and value heads"
+    BESIDE_ATTENTION = "all of them, and all have attention too"
+    ALL = "all of them, and none has attention"
+
+
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """Of a target."""
@@ -27,12 +36,17 @@ class Architecture:
     """None where nobody has looked."""
     may_read_after_last_layer: bool = False
     """Whether a draft may listen to layer n_layer, the last layer's output; elsewhere that ends the process."""
+    recurrent: Recurrent | None = None
+    """None for a model without recurrent layers."""
 
 
 _UNKNOWN = Architecture(False, None)
 _DENSE = Architecture(True, Rollback.KV_CACHE)
 _SLIDING = Architecture(True, Rollback.SLIDING_WINDOW)
-_HYBRID = Architecture(True, Rollback.RECURRENT_STATES)
+_QWEN_HYBRID = Architecture(True, Rollback.RECURRENT_STATES, recurrent=Recurrent.BY_INTERVAL)
+_HYBRID = Architecture(True, Rollback.RECURRENT_STATES, recurrent=Recurrent.WITHOUT_KV_HEADS)
+_NEMOTRON = replace(_HYBRID, may_read_after_last_layer=True)
+_SLOW_HYBRID = Architecture(False, Rollback.CHECKPOINT, recurrent=Recurrent.WITHOUT_KV_HEADS)
 
 ARCHITECTURES = {
     "llama": _DENSE,
@@ -46,27 +60,30 @@ ARCHITECTURES = {
     "gemma4": _SLIDING,
     "gpt-oss": _SLIDING,
     "mimo2": Architecture(True, Rollback.SLIDING_WINDOW, may_read_after_last_layer=True),
-    "qwen35": _HYBRID,
-    "qwen35moe": _HYBRID,
-    "qwen4exp": _HYBRID,
+    "qwen35": _QWEN_HYBRID,
+    "qwen35moe": _QWEN_HYBRID,
+    "qwen4exp": _QWEN_HYBRID,
     "lfm2": _HYBRID,
     "lfm2moe": _HYBRID,
     "bailingmoe3": _HYBRID,
     "deepseek4": Architecture(True, Rollback.RECURRENT_STATES, may_read_after_last_layer=True),
-    "nemotron_h": Architecture(True, Rollback.RECURRENT_STATES, may_read_after_last_layer=True),
-    "nemotron_h_moe": Architecture(True, Rollback.RECURRENT_STATES, may_read_after_last_layer=True),
-    "qwen3next": Architecture(True, Rollback.CHECKPOINT),
-    "minimax-01": Architecture(True, Rollback.CHECKPOINT),
+    "nemotron_h": _NEMOTRON,
+    "nemotron_h_moe": _NEMOTRON,
+    "qwen3next": Architecture(True, Rollback.CHECKPOINT, recurrent=Recurrent.BY_INTERVAL),
+    "minimax-01": Architecture(True, Rollback.CHECKPOINT, recurrent=Recurrent.BY_INTERVAL),
     "qwen2": Architecture(False, Rollback.KV_CACHE),
     "glm4": Architecture(False, Rollback.KV_CACHE),
     "gemma3": Architecture(False, Rollback.SLIDING_WINDOW),
     "llama4": Architecture(False, Rollback.SLIDING_WINDOW),
-    "kimi-k3": Architecture(False, Rollback.RECURRENT_STATES),
-    "glm5-next": Architecture(False, Rollback.RECURRENT_STATES),
-    "mamba": Architecture(False, Rollback.CHECKPOINT),
-    "mamba2": Architecture(False, Rollback.CHECKPOINT),
-    "falcon-h1": Architecture(False, Rollback.CHECKPOINT),
-    "granitehybrid": Architecture(False, Rollback.CHECKPOINT),
+    "kimi-k3": replace(_HYBRID, exposes_layer_inputs=False),
+    "glm5-next": replace(_HYBRID, exposes_layer_inputs=False),
+    "mamba": replace(_SLOW_HYBRID, recurrent=Recurrent.ALL),
+    "mamba2": replace(_SLOW_HYBRID, recurrent=Recurrent.ALL),
+    "falcon-h1": replace(_SLOW_HYBRID, recurrent=Recurrent.BESIDE_ATTENTION),
+    "jamba": _SLOW_HYBRID,
+    "plamo2": _SLOW_HYBRID,
+    "kimi-linear": _SLOW_HYBRID,
+    "granitehybrid": _SLOW_HYBRID,
 }
 """By `general.architecture` of a target's GGUF file."""
 

@@ -4,13 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sparkdesk.engine.settings import ALL_LAYERS, CONTEXT_STEP_TOKENS, MTP, LoadSettings
+from sparkdesk.engine.settings import ALL_LAYERS, AUTOMATIC, CONTEXT_STEP_TOKENS, MTP, LoadSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice
 from sparkdesk.fit import (
     FreeMemory,
+    Layout,
     ModelSize,
     Plan,
+    Wanted,
     largest_loadable_context,
     mtp_size,
     need_of,
@@ -36,7 +38,7 @@ def fitted(
     if target is None:
         return how, None  # the engine says what is wrong with the file
     how, said = _bounded(how, target)
-    if need_of(target, draft, context_tokens=how.context_tokens).total_bytes < _ALWAYS_FITS_BYTES:
+    if need_of(target, draft, Layout(how.context_tokens, cache_type=how.cache_type)).total_bytes < _ALWAYS_FITS_BYTES:
         return how, _notice(said)
     free = (ask_free_memory or _free_memory)()
     plan = plan_for(how, target, draft, free)
@@ -46,9 +48,20 @@ def fitted(
         plan = plan_for(how, target, draft, free)
     elif plan.advice:
         said += f" {plan.why} {plan.advice}"
-    if how.gpu_layers == ALL_LAYERS and free.has_gpu and plan.fits and plan.gpu_layers <= len(target.layers):
-        how = replace(how, gpu_layers=plan.gpu_layers)
-    return how, _notice(said)
+    elif plan.note:
+        said += f" {plan.note}"
+    return _as_planned(how, plan), _notice(said)
+
+
+def _as_planned(how: LoadSettings, plan: Plan) -> LoadSettings:
+    if not plan.fits:
+        return how
+    chosen = replace(how, rollback_states=min(how.rollback_states, plan.layout.rollback_states or how.rollback_states))
+    if how.gpu_layers == ALL_LAYERS and not plan.is_whole:
+        chosen = replace(chosen, gpu_layers=plan.gpu_layers)
+    if how.cpu_experts == AUTOMATIC and plan.layout.cpu_experts:
+        chosen = replace(chosen, cpu_experts=plan.layout.cpu_experts)
+    return chosen
 
 
 def context_of(how: LoadSettings, trained_tokens: int) -> int:
@@ -66,8 +79,17 @@ def plan_for(how: LoadSettings, target: ModelSize, draft: ModelSize | None, free
         draft,
         free,
         context_tokens=how.context_tokens,
+        wanted=wanted_by(how),
+    )
+
+
+def wanted_by(how: LoadSettings) -> Wanted:
+    return Wanted(
         gpu_layers=how.gpu_layers,
         draft_gpu_layers=how.draft_gpu_layers,
+        cpu_experts=how.cpu_experts,
+        cache_type=how.cache_type,
+        rollback_states=how.rollback_states,
     )
 
 
@@ -94,8 +116,7 @@ def _shortened(
         draft,
         free,
         most=how.context_tokens,
-        gpu_layers=how.gpu_layers,
-        draft_gpu_layers=how.draft_gpu_layers,
+        wanted=wanted_by(how),
     )
     shorter = replace(how, context_tokens=context)
     if context == how.context_tokens or not plan_for(shorter, target, draft, free).fits:
@@ -124,7 +145,7 @@ def free_memory_without(free: FreeMemory, loaded: LoadedPair | None) -> FreeMemo
     target, draft = sizes_of(loaded.files) if loaded is not None else (None, None)
     if loaded is None or target is None:
         return free
-    need = need_of(target, draft, context_tokens=loaded.context_tokens, gpu_layers=loaded.gpu_layers)
+    need = need_of(target, draft, Layout(context_tokens=loaded.context_tokens, gpu_layers=loaded.gpu_layers))
     host_bytes = sum(part.host_bytes for part in need.parts if part.kind != "weights")
     if free.is_shared:
         available = free.host_bytes + need.gpu_bytes + host_bytes

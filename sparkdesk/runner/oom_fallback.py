@@ -1,4 +1,4 @@
-"""Smaller load settings to try when memory ran out: fewer layers on the GPU, then a shorter context."""
+"""Smaller load settings to try when memory ran out: experts off the GPU, fewer layers on it, a shorter context."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sparkdesk.engine.settings import MTP, LoadSettings
 from sparkdesk.errors import EngineError, OutOfMemory
-from sparkdesk.fit import ModelSize, mtp_size, need_of, size_from_header
+from sparkdesk.fit import Layout, ModelSize, mtp_size, need_of, size_from_header
 from sparkdesk.gguf.header import GgufFile, glance_gguf
 from sparkdesk.machine import hardware
 from sparkdesk.runner.crash import ProcessExit, main_error_line
@@ -50,9 +50,20 @@ def smaller_settings(settings: LoadSettings) -> Iterator[SmallerLoad]:
     draft = _size(settings.target_path, mtp_size) if settings.drafter == MTP else _size(settings.draft_path)
     layers = len(target.layers) if target is not None else 0
     context = settings.context_tokens or (target.trained_context if target is not None else 0)
-    for load in (*_fewer_layers(settings, layers), *_shorter(settings, context)):
+    experts = target.expert_layers if target is not None else 0
+    fewer = (*_fewer_experts(settings, experts), *_fewer_layers(settings, layers))
+    for load in (*fewer, *_shorter(settings, context)):
         if target is None or _is_smaller(load.settings, settings, target, draft, context):
             yield load
+
+
+def _fewer_experts(settings: LoadSettings, expert_layers: int) -> Iterator[SmallerLoad]:
+    """Off the card: a token needs a few of a layer's experts, and everything else of it."""
+    asked = max(0, settings.cpu_experts)
+    if settings.gpu_layers == 0 or asked >= expert_layers or not hardware.find_graphics_cards():
+        return
+    for count in sorted({(asked + expert_layers + 1) // 2, expert_layers}):
+        yield SmallerLoad(replace(settings, cpu_experts=count), f"the experts of {count} layers on the processor")
 
 
 def _fewer_layers(settings: LoadSettings, layer_count: int) -> Iterator[SmallerLoad]:
@@ -76,10 +87,10 @@ def _shorter(settings: LoadSettings, context_tokens: int) -> Iterator[SmallerLoa
 def _is_smaller(
     load: LoadSettings, asked: LoadSettings, target: ModelSize, draft: ModelSize | None, context_tokens: int
 ) -> bool:
-    if load.gpu_layers != asked.gpu_layers:
+    if (load.gpu_layers, load.cpu_experts) != (asked.gpu_layers, asked.cpu_experts):
         return True
-    least = need_of(target, draft, context_tokens=load.context_tokens).total_bytes
-    return least <= _MAX_RELATIVE_SIZE * need_of(target, draft, context_tokens=context_tokens).total_bytes
+    least = need_of(target, draft, Layout(context_tokens=load.context_tokens)).total_bytes
+    return least <= _MAX_RELATIVE_SIZE * need_of(target, draft, Layout(context_tokens=context_tokens)).total_bytes
 
 
 def _size(path: str | None, size_of: Callable[[GgufFile], ModelSize | None] = size_from_header) -> ModelSize | None:

@@ -15,7 +15,7 @@ import pytest
 from converters import ConversionError
 from converters.gguf_target import GgufTarget
 from sparkdesk.errors import ModelLoadError
-from sparkdesk.fit.model_size import size_from_header
+from sparkdesk.fit.header_size import size_from_header
 from sparkdesk.gguf.header import glance_gguf, read_gguf, read_head
 from tests.attack.gguf_bytes import (
     ARRAY,

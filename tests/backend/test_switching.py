@@ -9,7 +9,7 @@ from sparkdesk.backend.local import LocalBackend
 from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.chat.events import ReplyFinished
 from sparkdesk.errors import EngineError, ModelLoadError, UsageError
-from sparkdesk.fit import FreeMemory, need_of, size_from_header
+from sparkdesk.fit import FreeMemory, Layout, need_of, size_from_header
 from sparkdesk.gguf.header import read_gguf
 from sparkdesk.loading.choice import PairFiles, own_pair
 from sparkdesk.loading.placement import LoadedPair, free_memory_without
@@ -81,7 +81,7 @@ def test_room_is_counted_without_what_goes(synthetic_pair: SyntheticPair) -> Non
     """On the host, a model's weights are pages of its file, which the system counts as free already."""
     files = PairFiles(synthetic_pair.target, synthetic_pair.draft)
     sizes = [size_from_header(read_gguf(path)) for path in (files.target, synthetic_pair.draft)]
-    need = need_of(sizes[0], sizes[1], context_tokens=4096, gpu_layers=7)
+    need = need_of(sizes[0], sizes[1], Layout(context_tokens=4096, gpu_layers=7))
     found = free_memory_without(FreeMemory(8 * GB, 4 * GB), LoadedPair(files, 4096, 7))
     assert found.gpu_bytes == 4 * GB + need.gpu_bytes
     assert 8 * GB < found.host_bytes < 8 * GB + need.host_bytes

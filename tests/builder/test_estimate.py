@@ -21,7 +21,7 @@ from sparkdesk.config.paths import HOME_VARIABLE
 from sparkdesk.demo import bundled
 from sparkdesk.errors import BrokenDownload, NotOnHub
 from sparkdesk.events import Notice, Run
-from sparkdesk.fit import FreeMemory, need_of, size_from_header
+from sparkdesk.fit import FreeMemory, Layout, need_of, size_from_header
 from sparkdesk.gguf.header import read_gguf
 from sparkdesk.hub.client import Hub as HubClient
 from sparkdesk.hub.lookup import Lookup
@@ -167,7 +167,7 @@ def test_the_forecast_is_what_the_file_itself_says(
     assert forecast is not None and wanted.draft is not None
     path = tmp_path / "whole.gguf"
     path.write_bytes(hub.models["Maker/Tiny-GGUF"].files["Tiny-Q4_K_M.gguf"])
-    target = need_of(size_from_header(read_gguf(path)), None, context_tokens=512)
+    target = need_of(size_from_header(read_gguf(path)), None, Layout(512))
     assert forecast.chosen.plan.need.of("weights", "target") == target.of("weights")
     assert forecast.chosen.plan.need.of("cache", "target") == target.of("cache")
 

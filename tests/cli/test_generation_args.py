@@ -98,3 +98,19 @@ def test_new_and_continue_exclude_each_other() -> None:
     assert parsed("--continue").continues and not parsed("--new").continues and not parsed().continues
     with pytest.raises(UsageError, match="not allowed with"):
         parsed("--new", "--continue")
+
+
+def test_where_a_target_lies_and_in_what_its_cache_is() -> None:
+    usual = generation_args.loading(parsed(), Settings(cpu_experts=7, cache_type="q8_0"))
+    assert (usual.cpu_experts, usual.cache_type, usual.tensor_split, usual.main_gpu) == (7, "q8_0", (), -1)
+    line = ("--cpu-experts", "auto", "--cache-type", "q4_0", "-ts", "3,0,1.5", "--main-gpu", "2")
+    asked = generation_args.loading(parsed(*line), Settings(cpu_experts=7, cache_type="q8_0"))
+    assert (asked.cpu_experts, asked.cache_type, asked.tensor_split, asked.main_gpu) == (-1, "q4_0", (3.0, 0.0, 1.5), 2)
+    said = generation_args.instead_of_settings(parsed(*line))
+    assert (said["cpu_experts"], said["cache_type"]) == ("auto", "q4_0")
+
+
+@pytest.mark.parametrize("given", ["", "a", "1,,2", "-1,2", "0,0", "nan", "inf,1", ",".join("1" * 99)])
+def test_shares_that_are_none_are_refused(given: str) -> None:
+    with pytest.raises(UsageError, match="shares such as 3,1"):
+        parsed(f"--tensor-split={given}")

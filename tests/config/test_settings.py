@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.config.settings import ALL_LAYERS, Settings, read_settings
+from sparkdesk.config.checks import ALL_LAYERS
+from sparkdesk.config.settings import Settings, read_settings
 from sparkdesk.engine import settings as engine_settings
 from sparkdesk.errors import UsageError
 

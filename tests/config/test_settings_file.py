@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkdesk.config.settings import ALL_LAYERS, read_settings, read_values
+from sparkdesk.config.checks import ALL_LAYERS
+from sparkdesk.config.settings import read_settings, read_values
 from sparkdesk.config.settings_file import ChangedMeanwhile, change, change_key, in_words, reset, typed
 from sparkdesk.errors import UsageError
 
@@ -151,6 +152,7 @@ def test_what_cannot_be_meant_is_refused(name: str, text: str) -> None:
         typed(name, text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_nothing_typed_breaks_the_file(text: str) -> None:
     from tempfile import TemporaryDirectory

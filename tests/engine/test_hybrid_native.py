@@ -7,12 +7,18 @@ import pytest
 from numpy.typing import NDArray
 
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.interfaces import ROLLBACK_STATES, DraftState, TargetPart
+from sparkdesk.engine.interfaces import DraftState, TargetPart
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.picker import Picker
 from sparkdesk.engine.proposal import Proposal
 from sparkdesk.engine.scheduling.tuner import Tuner
-from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import (
+    ROLLBACK_STATES,
+    GenerationSettings,
+    LoadSettings,
+    SamplingSettings,
+    SpeculationSettings,
+)
 from sparkdesk.engine.speculate import generate
 from tests.engine.scripted import Run, collect
 from tests.engine.tiny_gguf import FIRST_PLAIN, write_hybrid

@@ -11,7 +11,7 @@ from pathlib import Path
 from converters import ConversionError
 from converters.gguf_target import GgufTarget
 from sparkdesk.errors import ModelLoadError
-from sparkdesk.fit.model_size import size_from_header
+from sparkdesk.fit.header_size import size_from_header
 from sparkdesk.gguf import pairing
 from sparkdesk.gguf.header import glance_gguf, read_gguf, read_head
 from sparkdesk.library.quantization import parameter_count, quantization_of

@@ -7,7 +7,7 @@ import pytest
 
 from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.engine.settings import LoadSettings
-from sparkdesk.fit import FreeMemory, need_of, plan_load, size_from_header
+from sparkdesk.fit import FreeMemory, Layout, need_of, plan_load, size_from_header
 from sparkdesk.gguf.header import read_gguf
 from sparkdesk.loading import placement
 from sparkdesk.loading.choice import PairFiles
@@ -35,7 +35,7 @@ def test_a_context_that_does_not_fit_is_not_loaded(files: PairFiles) -> None:
     assert "--force-ctx" in notice.text and "\n" not in notice.text
     target, draft = (size_from_header(read_gguf(path)) for path in (files.target, files.draft) if path is not None)
     for context, is_room in ((how.context_tokens, True), (how.context_tokens + 256, False)):
-        need = need_of(target, draft, context_tokens=context)
+        need = need_of(target, draft, Layout(context_tokens=context))
         assert (need.total_bytes + 500_000_000 <= 600_000_000) is is_room
 
 

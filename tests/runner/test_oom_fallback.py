@@ -1,5 +1,8 @@
 """When memory runs out while loading, less is tried, and what was given up is said."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from sparkdesk.bench.synthetic.pair import SyntheticPair
@@ -10,6 +13,7 @@ from sparkdesk.runner.client import EngineClient
 from sparkdesk.runner.crash import ProcessExit
 from sparkdesk.runner.oom_fallback import is_out_of_memory, smaller_settings
 from sparkdesk.runner.protocol import Loaded, Loading
+from tests.engine.tiny_moe import write_moe
 from tests.runner.fake_child import COMMAND
 
 
@@ -50,6 +54,16 @@ def test_with_a_card_layers_go_before_the_context(
     assert "5 of 7 layers" in loads[0].notice
     monkeypatch.setattr("sparkdesk.machine.hardware.find_graphics_cards", lambda: ())
     assert [load.settings.context_tokens for load in smaller_settings(settings)] == [8192, 4096, 2048]
+
+
+def test_with_a_card_experts_go_before_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = LoadSettings(str(write_moe(tmp_path / "moe.gguf", layers=4)), context_tokens=8192)
+    monkeypatch.setattr("sparkdesk.machine.hardware.find_graphics_cards", lambda: (GraphicsCard("NVIDIA", "RTX"),))
+    loads = list(smaller_settings(settings))
+    assert [load.settings.cpu_experts for load in loads[:3]] == [2, 4, -1]
+    assert "the experts of 2 layers on the processor" in loads[0].notice
+    with_all = replace(settings, cpu_experts=4)
+    assert next(iter(smaller_settings(with_all))).settings.gpu_layers == 3
 
 
 def test_what_is_hardly_smaller_is_not_tried(synthetic_pair: SyntheticPair) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from sparkdesk.bench.synthetic.pair import SyntheticPair, quantize_pair, write_pair
 from sparkdesk.bench.synthetic.shape import SyntheticShape
 from sparkdesk.engine.settings import MTP
-from sparkdesk.fit import mtp_size, need_of, size_from_header
+from sparkdesk.fit import Layout, mtp_size, need_of, size_from_header
 from sparkdesk.gguf.header import read_gguf
 from sparkdesk.machine.child_processes import python_command, safe_environment
 
@@ -61,8 +61,8 @@ def predicted_bytes(target: Path, draft: Path | str | None, context_tokens: int)
     """The same sum, from the headers."""
     header = read_gguf(target)
     beside = mtp_size(header) if draft == MTP else size_from_header(read_gguf(Path(draft))) if draft else None
-    need = need_of(size_from_header(header), beside, context_tokens=context_tokens)
-    return need.total_bytes - need.of("features")
+    need = need_of(size_from_header(header), beside, Layout(context_tokens))
+    return need.total_bytes - need.of("features") - need.of("checkpoints")
 
 
 def main() -> None:

@@ -16,11 +16,14 @@ from sparkdesk.engine.llama.model import Model
 from sparkdesk.engine.llama.row_batch import RowBatch
 from sparkdesk.engine.rollback import FreeRollback, Rollback, StateRollback
 from sparkdesk.engine.settings import CONTEXT_STEP_TOKENS
-from sparkdesk.errors import ContextFull, EngineError, OutOfMemory
+from sparkdesk.errors import ContextFull, EngineError, ModelLoadError, OutOfMemory
 
 _DECODE, _ENCODE = C.LLAMA_PROCESS_TYPE_DECODE, C.LLAMA_PROCESS_TYPE_ENCODE
 _PARTIAL = C.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY
 _BYTES: Any = ctypes.POINTER(ctypes.c_uint8)
+F16 = "f16"
+CACHE_TYPES = {F16: C.GGML_TYPE_F16, "q8_0": C.GGML_TYPE_Q8_0, "q4_0": C.GGML_TYPE_Q4_0}
+"""What a KV cache may hold keys and values in."""
 _FEW_ROWS = 32
 """More than any verify pass has; fewer than any step of a prompt but its last."""
 
@@ -40,6 +43,7 @@ class Context:
         other: "Context | None" = None,
         keeps_whole_window: bool = True,
         rollback_states: int | None = None,
+        cache_type: str = F16,
         is_mtp: bool = False,
     ) -> None:
         """`other` is the target's context, from which a draft borrows embeddings and output head.
@@ -55,9 +59,12 @@ class Context:
         `rollback_states`: earlier states to keep of recurrent layers, so that the last rows can be cut off again; None
         for a model without such layers. llama.cpp may grant fewer.
 
+        `cache_type`: of keys and values, one of CACHE_TYPES.
+
         `is_mtp`: runs only the layer that predicts further tokens, not the model.
 
-        Raises OutOfMemory when the cache or the compute buffers find no room.
+        Raises OutOfMemory when the cache or the compute buffers find no room, ModelLoadError where the model cannot
+        have a cache of that type.
         """
         params = C.llama_context_default_params()
         # llama.cpp rounds a context up to whole steps, but not the size of a pass: asked for 40 tokens, it holds 256
@@ -68,6 +75,9 @@ class Context:
         params.n_outputs_max = outputs_max
         params.swa_full = keeps_whole_window
         params.n_rs_seq = rollback_states or 0
+        params.type_k = params.type_v = CACHE_TYPES[cache_type]
+        if cache_type != F16:  # quantized values cannot be read by anything else
+            params.flash_attn_type = C.LLAMA_FLASH_ATTN_TYPE_ENABLED
         if is_mtp:
             params.ctx_type = C.LLAMA_CONTEXT_TYPE_MTP
         self._threads = self._used_threads = threads
@@ -79,6 +89,10 @@ class Context:
         self.pointer: Any = C.llama_init_from_model(model.pointer, params)
         if not self.pointer:
             said = complaints.take() or "no reason given"
+            if "cache type" in said or "flash_attn" in said:
+                raise ModelLoadError(
+                    f"{model.path.name} cannot have a KV cache of type {cache_type}: {said}.", "Use --cache-type f16."
+                )
             raise OutOfMemory(
                 f"No room for a context of {context_tokens:,} tokens for {model.path.name}: {said}.",
                 "Try a shorter context (--ctx) or fewer GPU layers (--gpu-layers).",

@@ -34,6 +34,11 @@ def devices() -> tuple[Device, ...]:
     return tuple(_describe(library, get(i)) for i in range(count))
 
 
+def graphics_cards() -> tuple[Device, ...]:
+    """Those that layers may lie on, in llama.cpp's order."""
+    return tuple(device for device in devices() if "gpu" in device.kind)
+
+
 def _describe(library: Any, handle: int) -> Device:
     name = _typed(library.ggml_backend_dev_name, [ctypes.c_void_p], ctypes.c_char_p)
     description = _typed(library.ggml_backend_dev_description, [ctypes.c_void_p], ctypes.c_char_p)

@@ -9,6 +9,7 @@ from typing import Any
 from llama_cpp import llama_cpp as C
 
 from sparkdesk.engine.llama.library import bound, complaints, start
+from sparkdesk.engine.llama.placing import ALL_CARDS, Cards, expert_overrides
 from sparkdesk.errors import EngineError, ModelLoadError, OutOfMemory
 
 _EVERYTHING = 999
@@ -25,9 +26,13 @@ class Model:
         gpu_layers: int,
         use_extra_buffers: bool,
         on_progress: Callable[[float], None] | None = None,
+        cpu_experts: int = 0,
+        cards: Cards = ALL_CARDS,
         loads_mtp: bool = False,
     ) -> None:
-        """`loads_mtp`: with the layers that predict further tokens, where the file has some.
+        """`cpu_experts`: so many of the first layers leave the weights of their experts with the processor.
+
+        `loads_mtp`: with the layers that predict further tokens, where the file has some.
 
         Raises ModelLoadError or OutOfMemory with llama.cpp's own words."""
         start()
@@ -35,11 +40,16 @@ class Model:
         params.n_gpu_layers = _EVERYTHING if gpu_layers < 0 else gpu_layers
         params.use_extra_bufts = use_extra_buffers
         params.load_mtp = loads_mtp
+        overrides = expert_overrides(cpu_experts)  # kept alive until the model is loaded, as is the split
+        if overrides is not None:
+            params.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p)
+        split = cards.apply(params)
         report = C.llama_progress_callback(_progress_of(on_progress))
         params.progress_callback = report
         complaints.take()
         self.path = path
         self.pointer: Any = C.llama_model_load_from_file(os.fsencode(path), params)
+        del overrides, split
         if not self.pointer:
             raise _load_failure(path, complaints.take())
         self._vocabulary: Any = C.llama_model_get_vocab(self.pointer)

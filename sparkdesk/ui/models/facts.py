@@ -64,7 +64,8 @@ def fit_in_words(plan: Plan) -> str:
     if not plan.advice:
         return f"fits with {context}, entirely on the GPU, in {takes}"
     shorter = f"; all of them with {plan.shorter_context:,} tokens" if plan.shorter_context else ""
-    return f"fits with {context}; {plan.gpu_layers} layers on the GPU{shorter}"
+    experts = f", the experts of {plan.layout.cpu_experts} on the CPU" if plan.layout.cpu_experts else ""
+    return f"fits with {context}; {plan.gpu_layers} layers on the GPU{experts}{shorter}"
 
 
 def _trouble(row: Row) -> Iterator[Fact]:

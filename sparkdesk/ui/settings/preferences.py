@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkdesk.config.settings import SETTINGS, Setting, Settings, flat_keys, read_values, settings_from
+from sparkdesk.config.checks import flat_keys
+from sparkdesk.config.settings import SETTINGS, Setting, Settings, read_values, settings_from
 
 if TYPE_CHECKING:
     from textual.binding import Binding

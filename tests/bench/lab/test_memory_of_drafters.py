@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from sparkdesk.bench.lab.memory import measure, predicted_bytes
-from sparkdesk.engine import interfaces
 from sparkdesk.engine.drafters import eagle3, mtp, small_model
-from sparkdesk.engine.settings import MTP, LoadSettings
-from sparkdesk.fit import FreeMemory, model_size, mtp_size, need, need_of, size_from_header
+from sparkdesk.engine.settings import MTP, ROLLBACK_STATES, LoadSettings
+from sparkdesk.fit import FreeMemory, Layout, model_size, mtp_size, need, need_of, size_from_header
 from sparkdesk.gguf.header import read_gguf
 from sparkdesk.loading.choice import PairFiles
 from sparkdesk.loading.placement import fitted, sizes_of
@@ -46,7 +45,7 @@ def test_what_was_predicted_is_allocated(tmp_path: Path, kind: str, context_toke
 
 def test_the_arithmetic_knows_the_engine_s_own_numbers() -> None:
     assert (need._STEPS, need._STEPS, need._MTP_STEPS) == (eagle3.BLOCK_SIZE, small_model.BLOCK_SIZE, mtp.BLOCK_SIZE)
-    assert (model_size.ROLLBACK_STATES, model_size.MTP) == (interfaces.ROLLBACK_STATES, MTP)
+    assert (model_size.ROLLBACK_STATES, model_size.MTP) == (ROLLBACK_STATES, MTP)
 
 
 def test_mtp_is_counted_where_it_drafts_and_only_there(tmp_path: Path) -> None:
@@ -66,7 +65,7 @@ def test_a_long_context_is_shortened_for_the_mtp_layer_too(tmp_path: Path) -> No
     sizes = sizes_of(PairFiles(target, None, MTP))
     assert sizes[0] is not None
     how = LoadSettings("", context_tokens=1 << 20, insists_on_context=True)
-    free = need_of(*sizes, context_tokens=how.context_tokens).total_bytes  # type: ignore[arg-type]
+    free = need_of(sizes[0], sizes[1], Layout(how.context_tokens)).total_bytes
     settings, notice = fitted(
         PairFiles(target, None, MTP), LoadSettings("", context_tokens=4096), ask_free_memory=lambda: FreeMemory(free)
     )
