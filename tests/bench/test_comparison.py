@@ -11,7 +11,9 @@ from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, Spec
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
-from tests.bench.scripted_engine import ScriptedEngine, twice_as_fast
+from tests.bench.rounds import eight_tokens, lent_engine
+from tests.reply_scripts import playing
+from tests.scripted_engine import ScriptedEngine
 
 PROMPTS = (Prompt("a", "x", "same start, a"), Prompt("b", "x", "same start, b"), Prompt("c", "y", "same start, c"))
 
@@ -38,7 +40,7 @@ def measured(
 
 def test_every_arm_reads_its_whole_prompt() -> None:
     """The prompts share their beginning: what one left in the cache must not help the next."""
-    engine = ScriptedEngine(twice_as_fast)
+    engine = lent_engine()
     found = [event for event in measured(engine) if isinstance(event, Comparison)]
     assert [each.prompt_id for each in found] == ["a", "b", "c"]
     assert set(engine.reused) == {0}
@@ -49,52 +51,52 @@ def test_every_arm_reads_its_whole_prompt() -> None:
 
 def test_a_token_prompt_that_begins_like_the_strange_text_is_fresh_too() -> None:
     for first in (0, 1, 2):
-        engine = ScriptedEngine(twice_as_fast)
+        engine = lent_engine()
         measured(engine, prompts=(Prompt("t", "tokens", "", (first, 5, 6)),))
         assert set(engine.reused) == {0}
-        (prompt, _, ignores_end) = engine.asked[-1]
-        assert prompt == (first, 5, 6) and ignores_end
+        last = engine.requests[-1]
+        assert last.tokens == (first, 5, 6) and last.ignore_end
 
 
 def test_an_engine_that_reuses_all_the_same_is_found_out() -> None:
     with pytest.raises(EngineError, match="from the cache of another reply"):
-        measured(ScriptedEngine(twice_as_fast, forgets=False))
+        measured(lent_engine(forgets=False))
 
 
 def test_the_arm_that_goes_first_alternates() -> None:
-    engine = ScriptedEngine(twice_as_fast)
+    engine = lent_engine()
     measured(engine, ComparisonSettings(max_tokens=9, repetitions=2))
-    timed = [settings.speculation.is_enabled for _, settings, _ in engine.asked if settings.max_tokens == 9]
+    timed = [settings.speculation.is_enabled for settings in engine.settings if settings.max_tokens == 9]
     first = timed[::2]
     assert first == [False, True, False, True, False, True]
     assert [not each for each in first] == timed[1::2]
 
 
 def test_greedy_replies_are_judged_and_sampled_ones_are_not() -> None:
-    greedy = measured(ScriptedEngine(twice_as_fast))
+    greedy = measured(lent_engine())
     assert [each.judgement for each in greedy if isinstance(each, Comparison)] == [Judgement("identical")] * 3
-    warm = measured(ScriptedEngine(twice_as_fast), ComparisonSettings(sampling=SamplingSettings(temperature=0.7)))
+    warm = measured(lent_engine(), ComparisonSettings(sampling=SamplingSettings(temperature=0.7)))
     assert [each.judgement for each in warm if isinstance(each, Comparison)] == [None] * 3
 
 
 def test_both_arms_of_a_sampled_prompt_have_its_seed() -> None:
-    engine = ScriptedEngine(twice_as_fast)
+    engine = lent_engine()
     warm = ComparisonSettings(max_tokens=9, sampling=SamplingSettings(temperature=0.7), repetitions=2)
     measured(engine, warm, PROMPTS[:2])
-    seeds = [settings.sampling.seed for _, settings, _ in engine.asked if settings.max_tokens == 9]
+    seeds = [settings.sampling.seed for settings in engine.settings if settings.max_tokens == 9]
     assert seeds[::2] == seeds[1::2] == [seed_of(PROMPTS[i % 2], i // 2) for i in range(4)]
     assert len(set(seeds)) == 4
 
 
 def test_the_draft_length_asked_for_is_that_of_the_speculative_arm() -> None:
-    engine = ScriptedEngine(twice_as_fast)
+    engine = lent_engine()
     measured(engine, ComparisonSettings(max_tokens=9, speculation=SpeculationSettings(True, 5)), PROMPTS[:1])
-    asked = [settings.speculation for _, settings, _ in engine.asked if settings.max_tokens == 9]
+    asked = [settings.speculation for settings in engine.settings if settings.max_tokens == 9]
     assert asked == [SpeculationSettings(False), SpeculationSettings(True, 5)]
 
 
 def test_a_prompt_too_long_for_the_context_is_left_out() -> None:
-    engine = ScriptedEngine(twice_as_fast, context_tokens=40)
+    engine = lent_engine(context_tokens=40)
     events = measured(engine, prompts=(PROMPTS[0], Prompt("long", "x", "x" * 50), PROMPTS[1]))
     assert [event.prompt_id for event in events if isinstance(event, Comparison)] == ["a", "b"]
     (notice,) = (event for event in events if isinstance(event, Notice))
@@ -103,7 +105,7 @@ def test_a_prompt_too_long_for_the_context_is_left_out() -> None:
 
 def test_progress_has_a_rate_and_an_end_and_comes_within_a_reply_too() -> None:
     """A reply may take a minute, and whoever waits wants to see it move, and to end it there."""
-    progress = [event for event in measured(ScriptedEngine(twice_as_fast)) if isinstance(event, Progress)]
+    progress = [event for event in measured(lent_engine()) if isinstance(event, Progress)]
     done = [event.done for event in progress]
     assert done == sorted(done) and {0, 1, 2} <= set(done) and 2.5 < done[-1] < 3
     assert len(done) > 3 * 10
@@ -125,25 +127,23 @@ def test_closing_it_in_the_midst_of_a_reply_ends_the_reply() -> None:
             try:
                 yield from super().generate(tokens, settings, ignore_end, spells_control)
             except GeneratorExit:
-                closed.append(len(self.asked))
+                closed.append(len(self.requests))
                 raise
 
-    engine = Watched(twice_as_fast)
+    engine = Watched(playing(eight_tokens), is_lent=True)
     events = duel(engine, PROMPTS, ComparisonSettings(), render=render, judge=judge)
     assert next(event for event in events if isinstance(event, Progress) and event.done > 1)
-    assert len(engine.asked) not in closed
+    assert len(engine.requests) not in closed
     events.close()
-    assert closed[-1] == len(engine.asked)
+    assert closed[-1] == len(engine.requests)
 
 
 def test_the_first_token_is_timed_and_not_counted_as_a_round() -> None:
-    (found,) = (
-        event for event in measured(ScriptedEngine(twice_as_fast), prompts=PROMPTS[:1]) if isinstance(event, Comparison)
-    )
+    (found,) = (event for event in measured(lent_engine(), prompts=PROMPTS[:1]) if isinstance(event, Comparison))
     assert found.plain.first_token_ms == 1000.0  # the clock ticks once a look
     assert len(found.plain.rounds) == 8 and len(found.speculative.rounds) == 2
     assert len(found.plain.tokens) == 9
 
 
 def test_nothing_to_ask_is_nothing_to_do() -> None:
-    assert measured(ScriptedEngine(twice_as_fast), prompts=()) == []
+    assert measured(lent_engine(), prompts=()) == []

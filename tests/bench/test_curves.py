@@ -7,7 +7,7 @@ import pytest
 from sparkdesk.bench.curves import Choice, Curves, choices, curves_of, round_ms
 from sparkdesk.bench.spread import NOTHING, Spread, spread_of
 from sparkdesk.engine.round import Round
-from tests.bench.scripted_engine import drafted_rounds, plain_rounds
+from tests.bench.rounds import drafted_rounds, plain_rounds
 
 
 def once(value: float) -> Spread:

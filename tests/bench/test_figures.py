@@ -7,7 +7,7 @@ import pytest
 from sparkdesk.bench.figures import Share, by_domain, figures_of
 from sparkdesk.bench.results import Comparison, Judgement
 from sparkdesk.engine.round import Round
-from tests.bench.scripted_engine import drafted_rounds, plain_rounds, reply
+from tests.bench.rounds import drafted_rounds, plain_rounds, reply
 
 
 def comparison(plain: list[Round], speculative: list[Round], *, domain: str = "code", kind: str = "") -> Comparison:

@@ -11,7 +11,8 @@ from sparkdesk.engine.round import Round
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.errors import ContextFull
 from sparkdesk.runner.protocol import RoundDone
-from tests.bench.scripted_engine import ScriptedEngine, reply, twice_as_fast
+from tests.bench.rounds import lent_engine, reply
+from tests.scripted_engine import ScriptedEngine
 
 PROMPT = Prompt("race", "race", "Count to nine.")
 
@@ -26,7 +27,7 @@ def raced(engine: ScriptedEngine, settings: RaceSettings | None = None) -> list[
 
 
 def test_both_arms_read_the_whole_prompt_and_the_result_comes_last() -> None:
-    engine = ScriptedEngine(twice_as_fast)
+    engine = lent_engine()
     found = raced(engine)[-1]
     assert isinstance(found, Race)
     assert set(engine.reused) == {0}
@@ -39,7 +40,7 @@ def test_both_arms_read_the_whole_prompt_and_the_result_comes_last() -> None:
 
 def test_each_arm_is_told_as_it_goes_in_the_order_that_was_asked_for() -> None:
     for is_plain_first, order in ((True, [PLAIN, SPECULATIVE]), (False, [SPECULATIVE, PLAIN])):
-        events = raced(ScriptedEngine(twice_as_fast), RaceSettings(max_tokens=9, is_plain_first=is_plain_first))
+        events = raced(lent_engine(), RaceSettings(max_tokens=9, is_plain_first=is_plain_first))
         told = [event for event in events if isinstance(event, ArmAdvanced)]
         assert list(dict.fromkeys(event.arm for event in told)) == order
         assert [event.generated for event in told if event.arm == PLAIN][-1] == 9
@@ -49,23 +50,23 @@ def test_each_arm_is_told_as_it_goes_in_the_order_that_was_asked_for() -> None:
 
 
 def test_a_sampled_race_gives_both_arms_one_seed_and_no_verdict() -> None:
-    engine = ScriptedEngine(twice_as_fast)
+    engine = lent_engine()
     warm = RaceSettings(max_tokens=9, sampling=SamplingSettings(temperature=0.7, seed=5))
     found = raced(engine, warm)[-1]
     assert isinstance(found, Race) and found.judgement is None and found.temperature == 0.7
-    assert [settings.sampling.seed for _, settings, _ in engine.asked if settings.max_tokens == 9] == [5, 5]
+    assert [settings.sampling.seed for settings in engine.settings if settings.max_tokens == 9] == [5, 5]
 
 
 def test_the_speculative_arm_gets_the_draft_length_asked_for() -> None:
-    engine = ScriptedEngine(twice_as_fast)
+    engine = lent_engine()
     raced(engine, RaceSettings(max_tokens=9, speculation=SpeculationSettings(True, 3)))
-    asked = [settings.speculation for _, settings, _ in engine.asked if settings.max_tokens == 9]
+    asked = [settings.speculation for settings in engine.settings if settings.max_tokens == 9]
     assert asked == [SpeculationSettings(False), SpeculationSettings(True, 3)]
 
 
 def test_a_prompt_too_long_is_refused() -> None:
     with pytest.raises(ContextFull):
-        raced(ScriptedEngine(twice_as_fast, context_tokens=10))
+        raced(lent_engine(context_tokens=10))
 
 
 FIRST = RoundDone(Round((1,), (False,), is_first=True), (b"One",))

@@ -17,8 +17,8 @@ from sparkdesk.bench.run_store import (
     where_it_pays,
 )
 from sparkdesk.errors import UsageError
-from tests.bench.scripted_engine import drafted_rounds, plain_rounds, reply
-from tests.chat.fake_engine import MODEL
+from tests.bench.rounds import drafted_rounds, plain_rounds, reply
+from tests.scripted_engine import MODEL
 
 NOW = datetime(2026, 5, 6, 7, 8, 9)
 SETTINGS = RunSettings("sparkdesk bench run", "tiny", 0.0, 64, None, 1)

@@ -7,7 +7,7 @@ import pytest
 from sparkdesk.bench.curves import curves_of
 from sparkdesk.bench.speeds import best_of, length_speeds, scheduler_speed
 from sparkdesk.bench.sweep import Swept
-from tests.bench.scripted_engine import drafted_rounds, plain_rounds, reply
+from tests.bench.rounds import drafted_rounds, plain_rounds, reply
 
 SWEPT = [
     Swept(2, reply(drafted_rounds(4, accepted=2, drafted=2, ms=15.0))),

@@ -11,7 +11,8 @@ from sparkdesk.chat.events import ReplyAdvanced
 from sparkdesk.chat.local_responder import LocalResponder
 from sparkdesk.chat.trace import BONUS, DRAFTED, PLAIN
 from sparkdesk.engine.round import Round
-from tests.chat.fake_engine import FakeEngine, writing_bytes
+from tests.reply_scripts import writing_bytes
+from tests.scripted_engine import ScriptedEngine
 
 
 def test_a_character_belongs_to_the_token_that_completed_it() -> None:
@@ -60,7 +61,7 @@ PIECES = st.one_of(
 )
 def test_every_character_shown_has_the_origin_that_is_kept(rounds: list[list[bytes]], stop_reason: str) -> None:
     """Whatever bytes the tokens have, and whatever is held back until it is decided."""
-    conversation = Conversation(LocalResponder(FakeEngine(writing_bytes(*rounds, stop_reason=stop_reason))))
+    conversation = Conversation(LocalResponder(ScriptedEngine(writing_bytes(*rounds, stop_reason=stop_reason))))
     events = [event for event in conversation.reply("Hello") if isinstance(event, ReplyAdvanced)]
     assert all(sum(each.length for each in event.stretches) == len(event.text) for event in events)
     reply = conversation.messages[-1]
@@ -76,7 +77,7 @@ def test_every_character_shown_has_the_origin_that_is_kept(rounds: list[list[byt
 def test_bytes_said_in_several_rounds_belong_to_the_token_that_ended_them() -> None:
     smile = "\U0001f600".encode()
     conversation = Conversation(
-        LocalResponder(FakeEngine(writing_bytes([b"a", smile[:1]], [smile[1:3]], [smile[3:], b"b"])))
+        LocalResponder(ScriptedEngine(writing_bytes([b"a", smile[:1]], [smile[1:3]], [smile[3:], b"b"])))
     )
     list(conversation.reply("Hello"))
     trace = conversation.messages[-1].trace

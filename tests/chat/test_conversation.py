@@ -1,7 +1,7 @@
 """A conversation over a scripted engine: what is kept, what is told, and what a second thread may do meanwhile."""
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -14,7 +14,8 @@ from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat_format.chat_template import ChatTemplateError
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.errors import ContextFull, EngineClosed, EngineCrashed, EngineError, UsageError
-from tests.chat.fake_engine import MERGED, MODEL, FakeEngine, failing, saying, talking_on
+from tests.reply_scripts import failing, saying, talking_on, writing
+from tests.scripted_engine import MERGED, MODEL, ScriptedEngine
 
 CRASH = EngineCrashed("The engine crashed (SIGSEGV).", "Load the model again.")
 
@@ -28,7 +29,7 @@ def shown(events: list[ReplyEvent]) -> str:
 
 
 def test_a_reply_is_told_round_by_round_and_kept() -> None:
-    conversation = Conversation(LocalResponder(FakeEngine(saying("Hi", " there"))))
+    conversation = Conversation(LocalResponder(ScriptedEngine(saying("Hi", " there"))))
     events = list(conversation.reply("Hello"))
     assert [type(event) for event in events] == [PrefillAdvanced, ReplyAdvanced, ReplyAdvanced, ReplyFinished]
     last = events[-1]
@@ -44,14 +45,14 @@ def test_a_reply_is_told_round_by_round_and_kept() -> None:
 @pytest.mark.parametrize("text", ["**bold**", "5 *", "€", "a <th", "` `"])
 def test_the_text_shown_is_the_whole_reply(text: str) -> None:
     """What is held back for its next character must come out when there is none."""
-    conversation = Conversation(LocalResponder(FakeEngine(saying(*text))))
+    conversation = Conversation(LocalResponder(ScriptedEngine(saying(*text))))
     events = list(conversation.reply("Hello"))
     assert shown(events) == text == conversation.messages[-1].content
     assert sum(len(event.round.tokens) for event in events if isinstance(event, ReplyAdvanced)) == len(text)
 
 
 def test_the_second_turn_brings_the_first_along_and_reuses_its_tokens() -> None:
-    engine = FakeEngine(saying("Hi"))
+    engine = ScriptedEngine(saying("Hi"))
     conversation = Conversation(LocalResponder(engine))
     list(conversation.reply("Hello"))
     *_, _last = events = list(conversation.reply("Bye"))
@@ -62,11 +63,7 @@ def test_the_second_turn_brings_the_first_along_and_reuses_its_tokens() -> None:
 def test_three_turns_in_tokens_of_the_models_own_are_still_reused() -> None:
     """Every reply differs from what the tokenizer would make of it; each turn builds on the tokens before it."""
 
-    def script(engine: FakeEngine, prompt: tuple[int, ...]) -> Generator[tuple[int, ...], None, str]:
-        yield (MERGED + 3,)
-        return "end"
-
-    engine = FakeEngine(script)
+    engine = ScriptedEngine(writing(MERGED + 3))
     conversation = Conversation(LocalResponder(engine))
     for text in ("One", "Two", "Three"):
         list(conversation.reply(text))
@@ -75,19 +72,19 @@ def test_three_turns_in_tokens_of_the_models_own_are_still_reused() -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t"])
 def test_an_empty_message_is_refused(text: str) -> None:
-    conversation = Conversation(LocalResponder(FakeEngine(saying("Hi"))))
+    conversation = Conversation(LocalResponder(ScriptedEngine(saying("Hi"))))
     with pytest.raises(UsageError, match="nothing to send"):
         conversation.reply(text)
     assert not conversation.messages
 
 
 def test_without_a_model_the_reply_is_broken_off_with_the_reason() -> None:
-    (event,) = Conversation(LocalResponder(FakeEngine(saying(), model=None))).reply("Hello")
+    (event,) = Conversation(LocalResponder(ScriptedEngine(saying(), model=None))).reply("Hello")
     assert isinstance(event, ReplyBroken) and event.needs_reload and "No model" in event.cause
 
 
 def test_stop_keeps_what_came_and_marks_it() -> None:
-    conversation = Conversation(LocalResponder(FakeEngine(talking_on())))
+    conversation = Conversation(LocalResponder(ScriptedEngine(talking_on())))
     events = []
     for event in conversation.reply("Hello"):
         events.append(event)
@@ -101,7 +98,7 @@ def test_stop_keeps_what_came_and_marks_it() -> None:
 
 def test_stop_from_another_thread_ends_the_reply() -> None:
     began = threading.Event()
-    conversation = Conversation(LocalResponder(FakeEngine(talking_on(began))))
+    conversation = Conversation(LocalResponder(ScriptedEngine(talking_on(began))))
     events: list[ReplyEvent] = []
     worker = threading.Thread(target=lambda: events.extend(conversation.reply("Hello")))
     worker.start()
@@ -113,9 +110,9 @@ def test_stop_from_another_thread_ends_the_reply() -> None:
 
 def test_stop_in_the_moment_before_the_engine_begins_is_not_lost() -> None:
     """The engine ignores a cancel while it makes no reply; the user pressed Esc and would watch it answer."""
-    engine = FakeEngine(talking_on())
+    engine = ScriptedEngine(talking_on())
     conversation = Conversation(LocalResponder(engine))
-    engine.before_generate = conversation.stop
+    engine.before_reply = lambda number: conversation.stop()
     *_, last = conversation.reply("Hello")
     assert isinstance(last, ReplyFinished) and last.stop_reason == "cancelled"
 
@@ -124,7 +121,7 @@ def test_stop_in_the_moment_before_the_engine_begins_is_not_lost() -> None:
 def test_a_message_is_kept_from_the_moment_it_is_sent(how: str) -> None:
     """Leaving with Ctrl+Q, or Esc, while the prompt was read lost the message for good."""
     died = EngineClosed("The engine was closed.") if how == "engine closed" else CRASH
-    engine = FakeEngine(failing(died) if how.startswith("engine") else talking_on())
+    engine = ScriptedEngine(failing(died) if how.startswith("engine") else talking_on())
     conversation = Conversation(LocalResponder(engine))
     events = conversation.reply("Hello")
     for event in events:
@@ -141,7 +138,7 @@ def test_a_message_is_kept_from_the_moment_it_is_sent(how: str) -> None:
 
 def test_a_message_after_an_unanswered_one_is_read_with_it() -> None:
     """Two questions in a row are what many templates refuse."""
-    engine = FakeEngine(talking_on())
+    engine = ScriptedEngine(talking_on())
     conversation = Conversation(LocalResponder(engine))
     for event in conversation.reply("Hello"):
         if isinstance(event, PrefillAdvanced):
@@ -152,7 +149,7 @@ def test_a_message_after_an_unanswered_one_is_read_with_it() -> None:
 
 
 def test_stop_without_a_reply_does_not_touch_the_next_one() -> None:
-    conversation = Conversation(LocalResponder(FakeEngine(saying("Hi"))))
+    conversation = Conversation(LocalResponder(ScriptedEngine(saying("Hi"))))
     conversation.stop()
     *_, last = conversation.reply("Hello")
     assert isinstance(last, ReplyFinished) and last.stop_reason == "end"
@@ -160,7 +157,7 @@ def test_stop_without_a_reply_does_not_touch_the_next_one() -> None:
 
 def test_an_iterator_closed_early_keeps_what_came() -> None:
     """The screen goes away in mid-reply."""
-    engine = FakeEngine(talking_on())
+    engine = ScriptedEngine(talking_on())
     conversation = Conversation(LocalResponder(engine))
     events = conversation.reply("Hello")
     for _ in range(3):
@@ -173,7 +170,7 @@ def test_an_iterator_closed_early_keeps_what_came() -> None:
 
 
 def test_an_iterator_dropped_after_its_last_event_keeps_the_reply_once() -> None:
-    conversation = Conversation(LocalResponder(FakeEngine(saying("Hi"))))
+    conversation = Conversation(LocalResponder(ScriptedEngine(saying("Hi"))))
     for event in conversation.reply("Hello"):
         if isinstance(event, ReplyFinished):
             break
@@ -182,14 +179,14 @@ def test_an_iterator_dropped_after_its_last_event_keeps_the_reply_once() -> None
 
 def test_a_crash_keeps_the_text_and_a_reload_goes_on() -> None:
     """The reply so far is what the user was reading; the conversation must not be lost with the process."""
-    conversation = Conversation(LocalResponder(FakeEngine(failing(CRASH, "Hi", " **"))))
+    conversation = Conversation(LocalResponder(ScriptedEngine(failing(CRASH, "Hi", " **"))))
     events = list(conversation.reply("Hello"))
     last = events[-1]
     assert isinstance(last, ReplyBroken) and last.needs_reload
     assert last.text == shown(events) == "Hi **"
     assert last.cause == CRASH.message and last.hint == CRASH.hint
     assert conversation.messages[-1].is_partial and conversation.messages[-1].note == CRASH.message
-    fresh = FakeEngine(saying("Again"))
+    fresh = ScriptedEngine(saying("Again"))
     conversation.attach(LocalResponder(fresh))
     assert isinstance(list(conversation.reply("Go on"))[-1], ReplyFinished)
     assert fresh.prompts[0] == fresh.tokenize(
@@ -208,26 +205,25 @@ def test_a_crash_keeps_the_text_and_a_reload_goes_on() -> None:
 )
 def test_leaving_in_mid_reply_is_no_fault_of_the_engine(error: EngineError) -> None:
     """ "The engine was closed." was kept as the cause; the user had left, or had stopped what did not stop."""
-    engine = FakeEngine(failing(error, "Hi", " there"))
+    engine = ScriptedEngine(failing(error, "Hi", " there"), heeds_cancel=False)
     conversation = Conversation(LocalResponder(engine))
     for event in conversation.reply("Hello"):
         if isinstance(event, ReplyAdvanced):
             conversation.stop()
-            engine.is_cancelled = False  # it does not heed it
     kept = conversation.messages[-1]
     assert (kept.content, kept.note, kept.is_partial) == ("Hi there", "Stopped.", True)
 
 
 def test_an_engine_that_is_closed_under_a_reply_is_no_cause_either() -> None:
     error = EngineClosed("The engine was closed.", "Load a model to go on.")
-    conversation = Conversation(LocalResponder(FakeEngine(failing(error, "Hi"))))
+    conversation = Conversation(LocalResponder(ScriptedEngine(failing(error, "Hi"))))
     *_, last = conversation.reply("Hello")
     assert isinstance(last, ReplyBroken) and last.needs_reload and last.cause.startswith("Stopped")
     assert conversation.messages[-1].note == "Stopped."
 
 
 def test_an_engine_that_died_while_idle_is_told_the_same_way() -> None:
-    class Dead(FakeEngine):
+    class Dead(ScriptedEngine):
         def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
             raise CRASH
 
@@ -236,13 +232,13 @@ def test_an_engine_that_died_while_idle_is_told_the_same_way() -> None:
 
 
 def test_an_error_that_leaves_the_engine_alive_needs_no_reload() -> None:
-    *_, last = Conversation(LocalResponder(FakeEngine(failing(EngineError("A pass failed."), "Hi")))).reply("Hello")
+    *_, last = Conversation(LocalResponder(ScriptedEngine(failing(EngineError("A pass failed."), "Hi")))).reply("Hello")
     assert isinstance(last, ReplyBroken) and not last.needs_reload
 
 
 def test_a_full_context_is_said_with_what_to_try_and_nothing_is_kept() -> None:
     """The message did not fit: keeping it would make every later turn fail as well."""
-    engine = FakeEngine(saying("Hi"))
+    engine = ScriptedEngine(saying("Hi"))
     conversation = Conversation(LocalResponder(engine))
     list(conversation.reply("Hello"))
     engine.script = failing(ContextFull("The prompt has 9 tokens, the context holds 8.", "Shorten it."))
@@ -253,7 +249,7 @@ def test_a_full_context_is_said_with_what_to_try_and_nothing_is_kept() -> None:
 
 
 def test_a_template_that_refuses_raises_before_anything_is_kept() -> None:
-    engine = FakeEngine(saying("Hi"), model=replace(MODEL, chat_template="{{ raise_exception('no') }}"))
+    engine = ScriptedEngine(saying("Hi"), model=replace(MODEL, chat_template="{{ raise_exception('no') }}"))
     conversation = Conversation(LocalResponder(engine))
     with pytest.raises(ChatTemplateError):
         list(conversation.reply("Hello"))
@@ -262,7 +258,7 @@ def test_a_template_that_refuses_raises_before_anything_is_kept() -> None:
 
 
 def test_speculation_switches_at_once_and_for_later_replies() -> None:
-    engine = FakeEngine(saying("a", "b", "c"))
+    engine = ScriptedEngine(saying("a", "b", "c"))
     conversation = Conversation(LocalResponder(engine))
     events = conversation.reply("Hello")
     next(events)
@@ -270,33 +266,33 @@ def test_speculation_switches_at_once_and_for_later_replies() -> None:
     assert engine.switches[0] == SpeculationSettings(False, 5)
     list(events)
     list(conversation.reply("Again"))
-    assert engine.settings is not None and engine.settings.speculation == SpeculationSettings(False, 5)
+    assert engine.settings[-1].speculation == SpeculationSettings(False, 5)
     conversation.set_speculation(True)
     assert conversation.settings.speculation == SpeculationSettings(True, None)
 
 
 def test_a_switch_thrown_before_the_engine_begins_is_not_lost() -> None:
     """The reply left with the old setting, and the engine had no reply yet to apply the new one to."""
-    engine = FakeEngine(saying("a", "b"))
+    engine = ScriptedEngine(saying("a", "b"))
     conversation = Conversation(LocalResponder(engine))
-    engine.before_generate = lambda: conversation.set_speculation(False)
+    engine.before_reply = lambda number: conversation.set_speculation(False)
     list(conversation.reply("Hello"))
     assert engine.switches == [SpeculationSettings(False)] * 2
 
 
 def test_settings_hold_from_the_next_reply_on() -> None:
-    engine = FakeEngine(saying("Hi"))
+    engine = ScriptedEngine(saying("Hi"))
     conversation = Conversation(LocalResponder(engine), settings=ChatSettings(max_tokens=3))
     list(conversation.reply("Hello"))
-    assert engine.settings is not None and engine.settings.max_tokens == 3
+    assert engine.settings[-1].max_tokens == 3
     conversation.settings = ChatSettings(sampling=SamplingSettings(temperature=0))
     list(conversation.reply("Hello"))
-    assert engine.settings.max_tokens == 0 and engine.settings.sampling.temperature == 0
+    assert engine.settings[-1].max_tokens == 0 and engine.settings[-1].sampling.temperature == 0
 
 
 def test_a_reply_still_ending_stays_in_its_own_conversation() -> None:
     """The screen starts a new one while the stopped reply is on its last round; its text must not open the new one."""
-    engine = FakeEngine(talking_on())
+    engine = ScriptedEngine(talking_on())
     conversation = Conversation(LocalResponder(engine))
     events: Iterator[ReplyEvent] = conversation.reply("Hello")
     for _ in range(3):
@@ -309,7 +305,7 @@ def test_a_reply_still_ending_stays_in_its_own_conversation() -> None:
 
 
 def test_tokens_are_counted_while_they_come() -> None:
-    engine = FakeEngine(saying("Hi", " there"))
+    engine = ScriptedEngine(saying("Hi", " there"))
     conversation = Conversation(LocalResponder(engine))
     counts = [conversation.token_count() for _ in conversation.reply("Hello")]
     start = len(engine.prompts[0])
@@ -318,7 +314,7 @@ def test_tokens_are_counted_while_they_come() -> None:
 
 
 def test_a_second_reply_is_refused_while_one_comes_in() -> None:
-    conversation = Conversation(LocalResponder(FakeEngine(talking_on())))
+    conversation = Conversation(LocalResponder(ScriptedEngine(talking_on())))
     events = conversation.reply("Hello")
     next(events)
     with pytest.raises(UsageError, match="still coming in"):
@@ -329,7 +325,7 @@ def test_a_second_reply_is_refused_while_one_comes_in() -> None:
 
 def test_a_second_reply_waits_for_a_stopped_one() -> None:
     """Stop and ask again at once: two workers, and the first has not seen its last event yet."""
-    engine = FakeEngine(talking_on())
+    engine = ScriptedEngine(talking_on())
     conversation = Conversation(LocalResponder(engine))
     first = conversation.reply("Hello")
     next(first), next(first)
@@ -348,7 +344,7 @@ def test_a_second_reply_waits_for_a_stopped_one() -> None:
 
 @pytest.mark.parametrize(("stop_reason", "word"), [("length", "token limit"), ("context", "context is full")])
 def test_a_reply_that_was_cut_says_so(stop_reason: str, word: str) -> None:
-    conversation = Conversation(LocalResponder(FakeEngine(saying("Hi", stop_reason=stop_reason))))
+    conversation = Conversation(LocalResponder(ScriptedEngine(saying("Hi", stop_reason=stop_reason))))
     list(conversation.reply("Hello"))
     assert word in conversation.messages[-1].note and not conversation.messages[-1].is_partial
 
@@ -357,7 +353,7 @@ def test_a_reply_that_was_cut_says_so(stop_reason: str, word: str) -> None:
 def test_a_stop_that_was_not_heeded_ends_the_engine_when_it_is_said_again(again_after_s: float, is_ended: bool) -> None:
     """Esc did nothing to an engine that hung. Pressed twice in a hurry, it must not cost a model that is loaded."""
     now_s = 100.0
-    engine = FakeEngine(saying("Hi", " there"))
+    engine = ScriptedEngine(saying("Hi", " there"))
     conversation = Conversation(LocalResponder(engine), clock=lambda: now_s)
     events = conversation.reply("Hello")
     next(events)
@@ -370,7 +366,7 @@ def test_a_stop_that_was_not_heeded_ends_the_engine_when_it_is_said_again(again_
 
 
 def test_a_reply_can_be_abandoned_at_once_and_is_kept_as_stopped() -> None:
-    engine = FakeEngine(failing(EngineClosed("The engine was closed."), "Hi"))
+    engine = ScriptedEngine(failing(EngineClosed("The engine was closed."), "Hi"))
     conversation = Conversation(LocalResponder(engine))
     for event in conversation.reply("Hello"):
         if isinstance(event, ReplyAdvanced):

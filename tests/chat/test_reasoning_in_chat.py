@@ -7,7 +7,9 @@ from sparkdesk.chat.events import ReplyAdvanced
 from sparkdesk.chat.local_responder import LocalResponder
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat_format.reasoning import split_reply
-from tests.chat.fake_engine import (
+from tests.chat_format.templates import GEMMA4, QWEN3_THINKING
+from tests.reply_scripts import saying, writing
+from tests.scripted_engine import (
     CHANNEL_CLOSE,
     CHANNEL_OPEN,
     CHATML,
@@ -16,16 +18,13 @@ from tests.chat.fake_engine import (
     MERGED,
     MODEL,
     START,
-    FakeEngine,
-    saying,
-    writing,
+    ScriptedEngine,
 )
-from tests.chat_format.templates import GEMMA4, QWEN3_THINKING
 
 
-def chat(template: str, script: object, settings: ChatSettings | None = None) -> tuple[Conversation, FakeEngine]:
+def chat(template: str, script: object, settings: ChatSettings | None = None) -> tuple[Conversation, ScriptedEngine]:
     model = replace(MODEL, chat_template=template, control_pieces=tuple(CONTROL))
-    engine = FakeEngine(script, model=model)  # type: ignore[arg-type]
+    engine = ScriptedEngine(script, model=model)  # type: ignore[arg-type]
     return Conversation(LocalResponder(engine), settings=settings), engine
 
 

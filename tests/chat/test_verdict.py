@@ -15,7 +15,8 @@ from sparkdesk.chat.verdict import (
     judge,
 )
 from sparkdesk.runner.protocol import Compared
-from tests.chat.fake_engine import END, FakeEngine, saying
+from tests.reply_scripts import saying
+from tests.scripted_engine import END, ScriptedEngine
 
 ENDS = (90, 91)
 
@@ -55,14 +56,14 @@ def test_a_difference_within_the_noise_is_a_near_tie(margin: float, noise: float
 
 
 def test_the_engine_is_asked_at_the_difference_only() -> None:
-    engine = FakeEngine(saying(), margins={(2, 5): Compared(0.01, 0.02)})
+    engine = ScriptedEngine(saying(), margins={(2, 5): Compared(0.01, 0.02)})
     verdict = compare_answers(engine, (7, 8), plain=Answered((1, 2, 3), "end"), speculative=Answered((1, 5, 3), "end"))
     assert engine.compared == [((7, 8, 1), 2, 5)]
     assert (verdict.kind, verdict.position, verdict.margin, verdict.noise) == (NEAR_TIE, 1, 0.01, 0.02)
 
 
 def test_equal_answers_cost_no_question() -> None:
-    engine = FakeEngine(saying())
+    engine = ScriptedEngine(saying())
     same = Answered((1, 2), "end")
     assert compare_answers(engine, (7,), plain=same, speculative=same).kind == IDENTICAL
     assert not engine.compared
@@ -70,7 +71,7 @@ def test_equal_answers_cost_no_question() -> None:
 
 def test_an_answer_that_ended_is_measured_by_its_likeliest_end_token() -> None:
     """A model has several; an unlikely one that happens to be close to the other token would hide a bug."""
-    engine = FakeEngine(saying(), margins={(END, 5): Compared(4.0, 0.01), (91, 5): Compared(0.001, 0.01)})
+    engine = ScriptedEngine(saying(), margins={(END, 5): Compared(4.0, 0.01), (91, 5): Compared(0.001, 0.01)})
     assert engine.model is not None
     engine.model = replace(engine.model, end_tokens=(END, 91))
     verdict = compare_answers(engine, (7,), plain=Answered((1,), "end"), speculative=Answered((1, 5), "length"))

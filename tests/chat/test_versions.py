@@ -11,7 +11,8 @@ from sparkdesk.chat.local_responder import LocalResponder
 from sparkdesk.chat.messages import Attachment, Branch, Message
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.errors import ContextFull, UsageError
-from tests.chat.fake_engine import HALF, MERGED, MODEL, FakeEngine, failing, saying, writing
+from tests.reply_scripts import failing, saying, writing
+from tests.scripted_engine import HALF, MERGED, MODEL, ScriptedEngine
 
 THINKING = "{% for m in messages %}{{ m.content }}|{% endfor %}{% if not enable_thinking %}<think></think>{% endif %}"
 
@@ -21,7 +22,7 @@ def said(conversation: Conversation) -> list[str]:
 
 
 def test_a_reply_made_again_stands_beside_the_first() -> None:
-    engine = FakeEngine(saying("Hi"))
+    engine = ScriptedEngine(saying("Hi"))
     conversation = Conversation(LocalResponder(engine))
     list(conversation.reply("Hello"))
     engine.script = saying("Ho")
@@ -33,7 +34,7 @@ def test_a_reply_made_again_stands_beside_the_first() -> None:
 
 
 def test_an_edited_prompt_is_answered_without_what_followed_it() -> None:
-    engine = FakeEngine(saying("Hi"))
+    engine = ScriptedEngine(saying("Hi"))
     conversation = Conversation(LocalResponder(engine))
     files = (Attachment("notes.txt", "seven"),)
     list(conversation.reply("Hello", files))
@@ -46,7 +47,7 @@ def test_an_edited_prompt_is_answered_without_what_followed_it() -> None:
 
 
 def test_a_cut_reply_goes_on_where_it_ended() -> None:
-    engine = FakeEngine(saying("Hi", stop_reason="length"))
+    engine = ScriptedEngine(saying("Hi", stop_reason="length"))
     conversation = Conversation(LocalResponder(engine))
     list(conversation.reply("Hello"))
     engine.script = saying(" there")
@@ -64,7 +65,7 @@ def test_a_cut_reply_goes_on_where_it_ended() -> None:
 
 def test_a_reply_cut_in_half_a_character_goes_on_with_a_whole_one() -> None:
     """The half is not shown, and neither is it read again: the next token writes the character anew."""
-    engine = FakeEngine(writing(*map(ord, "caf"), HALF, stop_reason="length"))
+    engine = ScriptedEngine(writing(*map(ord, "caf"), HALF, stop_reason="length"))
     conversation = Conversation(LocalResponder(engine))
     *_, last = conversation.reply("Hello")
     assert isinstance(last, ReplyFinished) and last.text == "caf"
@@ -78,7 +79,7 @@ def test_a_reply_cut_in_half_a_character_goes_on_with_a_whole_one() -> None:
 
 def test_going_on_reads_the_very_tokens_that_were_written() -> None:
     """A reply in other pieces than the tokenizer cuts stays as the model wrote it, and in the cache."""
-    engine = FakeEngine(writing(*map(ord, "Hi "), MERGED + 3, stop_reason="length"))
+    engine = ScriptedEngine(writing(*map(ord, "Hi "), MERGED + 3, stop_reason="length"))
     conversation = Conversation(LocalResponder(engine))
     list(conversation.reply("Hello"))
     list(conversation.go_on())
@@ -88,7 +89,7 @@ def test_going_on_reads_the_very_tokens_that_were_written() -> None:
 
 def test_a_reply_with_thoughts_goes_on_as_one() -> None:
     """Whatever was chosen since: a template without thoughts closes them before the reply begins."""
-    engine = FakeEngine(saying("<think>\nWell", stop_reason="length"), model=replace(MODEL, chat_template=THINKING))
+    engine = ScriptedEngine(saying("<think>\nWell", stop_reason="length"), model=replace(MODEL, chat_template=THINKING))
     conversation = Conversation(LocalResponder(engine), settings=ChatSettings(is_thinking=True))
     list(conversation.reply("Hello"))
     conversation.set_settings(ChatSettings(is_thinking=False))
@@ -99,7 +100,7 @@ def test_a_reply_with_thoughts_goes_on_as_one() -> None:
 
 
 def test_a_refused_edit_shows_again_what_was_shown() -> None:
-    engine = FakeEngine(saying("Hi"))
+    engine = ScriptedEngine(saying("Hi"))
     conversation = Conversation(LocalResponder(engine))
     list(conversation.reply("first"))
     list(conversation.edit(0, "second"))
@@ -111,7 +112,7 @@ def test_a_refused_edit_shows_again_what_was_shown() -> None:
 
 def test_a_message_without_a_reply_is_read_with_the_next() -> None:
     """The program ended before the reply came. Many templates refuse two messages of one side in a row."""
-    engine = FakeEngine(saying("Hi"))
+    engine = ScriptedEngine(saying("Hi"))
     conversation = Conversation(LocalResponder(engine), messages=[Message("user", "one")])
     list(conversation.reply("two"))
     assert engine.prompts[0] == engine.tokenize("<|im_start|>user\none\n\ntwo<|im_end|>\n<|im_start|>assistant\n")
@@ -120,7 +121,7 @@ def test_a_message_without_a_reply_is_read_with_the_next() -> None:
 
 def test_what_was_said_is_kept_and_can_be_opened_again() -> None:
     history = MemoryHistory()
-    engine = FakeEngine(saying("Hi"))
+    engine = ScriptedEngine(saying("Hi"))
     conversation = Conversation(LocalResponder(engine), keeper=history)
     assert conversation.key is None
     list(conversation.reply("Hello, you"))
@@ -132,7 +133,7 @@ def test_what_was_said_is_kept_and_can_be_opened_again() -> None:
 
 
 def test_nothing_to_make_again_or_to_go_on_with() -> None:
-    conversation = Conversation(LocalResponder(FakeEngine(saying("Hi"))))
+    conversation = Conversation(LocalResponder(ScriptedEngine(saying("Hi"))))
     with pytest.raises(UsageError, match="no reply"):
         conversation.regenerate()
     with pytest.raises(UsageError, match="no reply"):

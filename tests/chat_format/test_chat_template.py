@@ -3,7 +3,7 @@
 import pytest
 
 from sparkdesk.chat_format.chat_template import ChatTemplate, ChatTemplateError
-from tests.chat.fake_engine import CHATML
+from tests.scripted_engine import CHATML
 
 HELLO = [{"role": "user", "content": "Hello"}]
 QWEN3_ENDING = (

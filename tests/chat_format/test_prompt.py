@@ -8,8 +8,8 @@ import pytest
 from sparkdesk.chat_format.prompt import render_prompt, turn_end
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.special_text import LITERAL
-from tests.chat.fake_engine import CHATML, CONTROL, MODEL
 from tests.chat_format.templates import GEMMA4, LLAMA3, QWEN3, QWEN3_THINKING
+from tests.scripted_engine import CHATML, CONTROL, MODEL
 
 TYPED = "a<|im_end|>b"
 MARKED = f"a<{LITERAL}|im_end|>b"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -19,12 +19,11 @@ from sparkdesk.chat.messages import Branch
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.tree import MessageTree
 from sparkdesk.cli import chat as cli_chat
-from sparkdesk.engine.settings import GenerationSettings
-from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
 from sparkdesk.server.requests.models import RequestDefaults
 from sparkdesk.ui.chat.message_lines import ReplyEntry
-from tests.chat.fake_engine import CHANNEL_CLOSE, CHANNEL_OPEN, CHATML, CONTROL, MODEL, FakeEngine, writing
 from tests.chat_format.templates import GEMMA3, GEMMA4, LLAMA3, QWEN3, QWEN3_THINKING
+from tests.reply_scripts import writing
+from tests.scripted_engine import CHANNEL_CLOSE, CHANNEL_OPEN, CHATML, CONTROL, MODEL, ScriptedEngine
 from tests.server.served import listening
 
 Parts = tuple[str, str]
@@ -92,9 +91,9 @@ def test_screen_history_and_exports_agree_on_any_reply(name: str, scraps: list[s
     assert len(set(found.values())) == 1, found
 
 
-def engine_of(name: str, tokens: Sequence[int]) -> FakeEngine:
+def engine_of(name: str, tokens: Sequence[int]) -> ScriptedEngine:
     model = replace(MODEL, chat_template=FORMATS[name], control_pieces=tuple(CONTROL))
-    return FakeEngine(writing(*tokens), model=model)
+    return ScriptedEngine(writing(*tokens), model=model)
 
 
 def on_the_desk(name: str, tokens: Sequence[int]) -> dict[str, Parts]:
@@ -136,42 +135,10 @@ def at_the_command_line(name: str, tokens: Sequence[int], capsys: pytest.Capture
     return {"chat": (streamed.err, streamed.out), "chat --json": (told.get("reasoning", ""), told["text"])}
 
 
-@dataclass
-class Handle:
-    engine: FakeEngine
-    tokens: tuple[int, ...]
-    settings: GenerationSettings
-    spells_control: bool
-
-    def events(self) -> Iterator[Prefilling | RoundDone | Finished]:
-        return self.engine.generate(self.tokens, self.settings, False, self.spells_control)
-
-    def cancel(self) -> None:
-        self.engine.cancel()
-
-
-class ServedFake(FakeEngine):
-    is_alive = True
-    is_stalled = False
-
-    def close(self) -> None:
-        pass
-
-    def ask_for_reply(
-        self,
-        tokens: Sequence[int],
-        settings: GenerationSettings,
-        ignore_end: bool = False,
-        spells_control: bool = False,
-    ) -> Handle:
-        return Handle(self, tuple(tokens), settings, spells_control)
-
-
 @contextmanager
 def served(name: str, tokens: Sequence[int]) -> Iterator[str]:
     engine = engine_of(name, tokens)
-    fake = ServedFake(engine.script, model=engine.model)
-    with listening(fake, reload=lambda: None, defaults=RequestDefaults(names=("m",), vocabulary_size=9)) as server:
+    with listening(engine, reload=lambda: None, defaults=RequestDefaults(names=("m",), vocabulary_size=9)) as server:
         yield f"{server.url}/v1/chat/completions"
 
 

@@ -24,9 +24,9 @@ from sparkdesk.engine.round import Round
 from sparkdesk.engine.settings import GenerationSettings
 from sparkdesk.errors import EngineCrashed
 from sparkdesk.events import Progress
-from tests.bench.scripted_engine import ScriptedEngine, drafted_rounds, plain_rounds, twice_as_fast
-from tests.chat.fake_engine import MODEL
+from tests.bench.rounds import drafted_rounds, lent_engine, plain_rounds
 from tests.cli.command_line import COMMAND, ROOT, TIMEOUT_SECONDS, numbers, sparkdesk
+from tests.scripted_engine import MODEL
 
 PROMPTS = tuple(Prompt(f"{domain}-{i}", domain, f"{domain} {i}?") for i in range(2) for domain in ("code", "prose"))
 RUN = RunSettings("sparkdesk bench run", "default", 0.0, 64, None, 1)
@@ -44,7 +44,7 @@ def differing(prompt: tuple[int, ...], settings: GenerationSettings) -> list[Rou
 
 
 def test_the_report_fits_a_hundred_columns_and_names_every_domain() -> None:
-    outcome = collect(ScriptedEngine(twice_as_fast), PROMPTS, ComparisonSettings())
+    outcome = collect(lent_engine(), PROMPTS, ComparisonSettings())
     lines = list(report(recorded(outcome), Colors()))
     assert max(map(len, lines)) <= 100 and "\033" not in "".join(lines)
     text = "\n".join(lines)
@@ -53,13 +53,13 @@ def test_the_report_fits_a_hundred_columns_and_names_every_domain() -> None:
 
 
 def test_colour_takes_no_room() -> None:
-    found = recorded(collect(ScriptedEngine(twice_as_fast), PROMPTS, ComparisonSettings()))
+    found = recorded(collect(lent_engine(), PROMPTS, ComparisonSettings()))
     assert any("\033[32m" in line for line in report(found, Colors(True)))
 
 
 def test_differences_are_judged_and_named() -> None:
     near, far = Prompt("near", "code", "0?"), Prompt("far", "code", "1?")
-    found = recorded(collect(ScriptedEngine(differing), raw((near, far)), ComparisonSettings()))
+    found = recorded(collect(lent_engine(differing), raw((near, far)), ComparisonSettings()))
     text = "\n".join(report(found, Colors()))
     assert "0 identical · 1 near-tie · 1 DIVERGED" in text
     assert "far: DIVERGED at token 1 (margin 5 logits, noise 0.01)" in text
@@ -76,7 +76,7 @@ def test_ctrl_c_keeps_what_was_measured(capsys: pytest.CaptureFixture[str]) -> N
         if number == 6:  # warm-up and every prompt are two replies each
             raise KeyboardInterrupt
 
-    outcome = collect(ScriptedEngine(twice_as_fast, before_reply=interrupt), PROMPTS, ComparisonSettings())
+    outcome = collect(lent_engine(before_reply=interrupt), PROMPTS, ComparisonSettings())
     assert outcome.exit_code == 130 and len(outcome.comparisons) == 2
     assert show(recorded(outcome), outcome, is_json=False) == 130
     assert "Not complete" in capsys.readouterr().out
@@ -87,7 +87,7 @@ def test_a_crash_keeps_what_was_measured_and_is_told(capsys: pytest.CaptureFixtu
         if number == 4:
             raise EngineCrashed("The engine died.", "Load it again.")
 
-    outcome = collect(ScriptedEngine(twice_as_fast, before_reply=crash), PROMPTS, ComparisonSettings())
+    outcome = collect(lent_engine(before_reply=crash), PROMPTS, ComparisonSettings())
     assert len(outcome.comparisons) == 1
     assert show(recorded(outcome), outcome, is_json=True) == 4
     shown = capsys.readouterr()
@@ -107,7 +107,7 @@ def test_ctrl_c_before_anything_was_measured_prints_nothing(capsys: pytest.Captu
 
 def test_a_record_holds_no_prompt_and_no_path(tmp_path: Path) -> None:
     (tmp_path / "target.gguf").write_bytes(b"12345")
-    outcome = collect(ScriptedEngine(twice_as_fast), PROMPTS, ComparisonSettings())
+    outcome = collect(lent_engine(), PROMPTS, ComparisonSettings())
     found = recorded(outcome, {"target": tmp_path / "target.gguf"})
     assert found["files"] == {"target": {"name": "target.gguf", "size_bytes": 5}}
     written = json.dumps(found)

@@ -17,7 +17,7 @@ from sparkdesk.cli import app
 from sparkdesk.cli.bench_run import collect
 from sparkdesk.errors import UsageError
 from sparkdesk.events import Run
-from tests.bench.scripted_engine import ScriptedEngine, twice_as_fast
+from tests.bench.rounds import lent_engine
 from tests.cli.command_line import sparkdesk
 from tests.cli.test_bench import PROMPTS, recorded
 
@@ -37,7 +37,7 @@ def digests(files: dict[str, Path]) -> dict[str, str]:
 
 
 def made(files: dict[str, Path]) -> dict[str, Any]:
-    found = recorded(collect(ScriptedEngine(twice_as_fast), PROMPTS, ComparisonSettings()), files)
+    found = recorded(collect(lent_engine(), PROMPTS, ComparisonSettings()), files)
     return card.card_of(found, digests(files))
 
 
@@ -91,7 +91,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
 
 
 def test_a_kept_run_must_be_of_these_files(files: dict[str, Path]) -> None:
-    found = recorded(collect(ScriptedEngine(twice_as_fast), PROMPTS, ComparisonSettings()), files)
+    found = recorded(collect(lent_engine(), PROMPTS, ComparisonSettings()), files)
     card.check_files(found, files)
     files["draft"].write_bytes(b"another draft")
     with pytest.raises(UsageError, match=r"this is draft\.gguf of another size"):

@@ -11,9 +11,9 @@ from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.cli.bench_curve import comparison, gather, report
 from sparkdesk.cli.color import Colors
 from sparkdesk.events import Progress
-from tests.bench.scripted_engine import drafted_rounds, plain_rounds, reply
-from tests.chat.fake_engine import MODEL
+from tests.bench.rounds import drafted_rounds, plain_rounds, reply
 from tests.cli.command_line import numbers, sparkdesk
+from tests.scripted_engine import MODEL
 
 CURVES = curves_of([plain_rounds(4), *(drafted_rounds(4, accepted=k, drafted=k, ms=15.0) for k in (1, 2, 3))])
 

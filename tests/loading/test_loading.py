@@ -13,7 +13,8 @@ from sparkdesk.loading.loading import open_pair
 from sparkdesk.runner import client
 from sparkdesk.runner.client import EngineClient
 from sparkdesk.runner.protocol import Generate, Loaded, Loading
-from tests.chat.fake_engine import BOS, CHATML, CONTROL, END, MODEL, FakeEngine, saying
+from tests.reply_scripts import saying
+from tests.scripted_engine import BOS, CHATML, CONTROL, END, MODEL, ScriptedEngine
 
 
 class Client(EngineClient):
@@ -27,7 +28,7 @@ class Client(EngineClient):
         yield Loaded(self.loads, 1.0)
 
     def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
-        return FakeEngine(saying(), adds_bos=self.adds_bos).tokenize(text, parse_special)
+        return ScriptedEngine(saying(), adds_bos=self.adds_bos).tokenize(text, parse_special)
 
 
 @pytest.mark.parametrize("adds_bos", [False, True])

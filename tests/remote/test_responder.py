@@ -27,8 +27,8 @@ from sparkdesk.remote.responder import RemoteResponder
 from tests.chat_format.templates import QWEN3
 from tests.remote import dialects
 from tests.remote.dialects import DONE, STOP, Script, event, server, text
-from tests.server.scripted import MODEL, ScriptedEngine
-from tests.server.served import served
+from tests.scripted_engine import ScriptedEngine
+from tests.server.served import MODEL, served, server_engine
 
 
 def talk(script: Script, *, conversation_of: tuple[Message, ...] = ()) -> tuple[list[ReplyEvent], Conversation]:
@@ -335,7 +335,7 @@ def test_a_stream_cut_anywhere_says_the_same(cuts: list[int]) -> None:
 
 @pytest.fixture
 def engine() -> Iterator[ScriptedEngine]:
-    yield ScriptedEngine(lambda prompt, settings: f"You said {len(prompt)} characters.")
+    yield server_engine(lambda prompt, settings: f"You said {len(prompt)} characters.")
 
 
 def test_our_own_server_speaks_to_it(engine: ScriptedEngine) -> None:
@@ -383,14 +383,14 @@ def test_lists_of_models_are_read_as_far_as_they_go() -> None:
     ],
 )
 def test_our_own_server_goes_on_with_a_reply(begun: str, goes_on: str, content: str) -> None:
-    engine = ScriptedEngine(lambda prompt, settings: goes_on, model=replace(MODEL, chat_template=QWEN3))
+    engine = server_engine(goes_on, model=replace(MODEL, chat_template=QWEN3))
     messages = (Message("user", "Capital?"), Message("assistant", begun, is_partial=True))
     with served(engine) as there:
         client = Server(there.url)
         conversation = Conversation(RemoteResponder(client, client.models()[0]), messages=messages)
         list(conversation.go_on())
         client.close()
-    assert engine.prompts[-1].endswith(begun)
+    assert engine.texts[-1].endswith(begun)
     assert conversation.messages[-1].content == content
 
 

@@ -10,7 +10,7 @@ from sparkdesk.engine.control import Control
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings
 from sparkdesk.runner.protocol import Load, Loaded, Response, Shutdown, Tokenize, Tokens
 from sparkdesk.runner.service import Service
-from tests.server.scripted import MODEL
+from tests.server.served import MODEL
 
 LONG = "a" * 100_000
 

@@ -6,13 +6,13 @@ import httpx
 import pytest
 from openai import OpenAI
 
-from tests.server.scripted import ScriptedEngine
-from tests.server.served import Served, served
+from tests.scripted_engine import ScriptedEngine
+from tests.server.served import Served, served, server_engine
 
 
 @pytest.fixture
 def engine() -> ScriptedEngine:
-    return ScriptedEngine(lambda prompt, settings: "Hello, world.")
+    return server_engine("Hello, world.")
 
 
 @pytest.fixture

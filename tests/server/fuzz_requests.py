@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 
 from sparkdesk.engine.settings import GenerationSettings
 from tests.engine.json_schema.test_compiler import SCHEMAS
-from tests.server.scripted import ScriptedEngine
-from tests.server.served import Served, served
+from tests.server.served import Served, served, server_engine
 from tests.server.test_bad_requests import FIELDS, JSON, MESSAGES, NEAR, PATHS
 
 SEEDS = Path(__file__).with_name("fuzz_seeds.txt")
@@ -116,7 +115,10 @@ def main() -> int:
     options = parser.parse_args()
     kept = [int(line) for line in SEEDS.read_text().split()] if SEEDS.exists() else []
     found = []
-    with served(ScriptedEngine(_say, round_size=10)) as server, httpx.Client(base_url=server.url, timeout=60) as client:
+    with (
+        served(server_engine(_say, round_tokens=10)) as server,
+        httpx.Client(base_url=server.url, timeout=60) as client,
+    ):
         fuzz = Fuzz(server, client)
         deadline, rounds = time.monotonic() + 60 * options.minutes, 0
         while time.monotonic() < deadline:

@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sparkdesk.server.jobs.dispatcher import Dispatcher
@@ -14,7 +14,27 @@ from sparkdesk.server.requests.models import RequestDefaults
 from sparkdesk.server.web.app import build_app
 from sparkdesk.server.web.security import Policy
 from sparkdesk.server.web.serving import RunningServer, listen
-from tests.server.scripted import MODEL, ScriptedEngine
+from tests.reply_scripts import Answer, answering
+from tests.scripted_engine import MODEL as CHATML_MODEL
+from tests.scripted_engine import ScriptedEngine
+
+TEMPLATE = (
+    "{%- if tools %}<tools>{% for tool in tools %}{{ tool | tojson }}{% endfor %}</tools>{% endif -%}"
+    "{%- for message in messages %}<|{{ message.role }}|>{{ message.content }}"
+    "{%- for call in message.tool_calls or [] %}<tool_call>{{ call.function.name }} "
+    "{{ call.function.arguments if call.function.arguments is string else call.function.arguments | tojson }}"
+    "</tool_call>{% endfor %}{% endfor %}<|assistant|>"
+)
+CONTEXT_TOKENS = 200_000
+MODEL = replace(
+    CHATML_MODEL,
+    chat_template=TEMPLATE,
+    vocabulary_size=0x110000,
+    eos_piece="",
+    context_tokens=CONTEXT_TOKENS,
+    trained_context_tokens=CONTEXT_TOKENS,
+)
+"""It shows tools to the model, and holds a long prompt."""
 
 DEFAULTS = RequestDefaults(
     names=("scripted", "other-name"), block_size=MODEL.block_size, vocabulary_size=MODEL.vocabulary_size
@@ -39,6 +59,10 @@ class Served(Listening):
     """One whose engine is a script."""
 
     engine: ScriptedEngine = field(kw_only=True)
+
+
+def server_engine(answer: Answer | str, *, round_tokens: int = 3, **options: Any) -> ScriptedEngine:
+    return ScriptedEngine(answering(answer, round_tokens=round_tokens), **{"model": MODEL, **options})
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from anthropic.types import MessageParam, ToolParam
 
 from sparkdesk.engine.settings import GenerationSettings
 from sparkdesk.server.web.security import Policy
-from tests.server.scripted import ScriptedEngine
+from tests.reply_scripts import answering
+from tests.scripted_engine import ScriptedEngine
 from tests.server.served import Served, served
 
 ASK: list[MessageParam] = [{"role": "user", "content": "Hi"}]
@@ -47,10 +48,13 @@ def test_a_message(claude: Anthropic) -> None:
 
 
 def test_what_was_cached_is_counted_apart(server: Served, claude: Anthropic) -> None:
-    server.engine.reused = 7
+    claude.messages.create(model="scripted", max_tokens=100, messages=ASK)
+    begun = server.engine.prompts[-1][:7]
+    server.engine.cache = begun
     message = claude.messages.create(model="scripted", max_tokens=100, messages=ASK)
     count = claude.messages.count_tokens(model="scripted", messages=ASK).input_tokens
     assert message.usage.cache_read_input_tokens == 7 and message.usage.input_tokens == count - 7
+    server.engine.cache = begun
     with claude.messages.stream(model="scripted", max_tokens=100, messages=ASK) as stream:
         start = next(event for event in stream if event.type == "message_start")
         final = stream.get_final_message()
@@ -58,7 +62,7 @@ def test_what_was_cached_is_counted_apart(server: Served, claude: Anthropic) -> 
 
 
 def test_thoughts_text_and_calls_are_blocks(server: Served, claude: Anthropic) -> None:
-    server.engine.say = calling
+    server.engine.script = answering(calling)
     message = claude.messages.create(
         model="scripted",
         max_tokens=500,
@@ -76,7 +80,7 @@ def test_thoughts_text_and_calls_are_blocks(server: Served, claude: Anthropic) -
 
 
 def test_a_stream_comes_to_the_same_message(server: Served, claude: Anthropic) -> None:
-    server.engine.say = calling
+    server.engine.script = answering(calling)
     with claude.messages.stream(model="scripted", max_tokens=500, messages=ASK, tools=[READ]) as stream:
         message = stream.get_final_message()
     assert [block.type for block in message.content] == ["thinking", "text", "tool_use", "tool_use"]
@@ -86,7 +90,7 @@ def test_a_stream_comes_to_the_same_message(server: Served, claude: Anthropic) -
 
 
 def test_a_streams_events_have_names_and_an_order(server: Served, http: httpx.Client) -> None:
-    server.engine.say = calling
+    server.engine.script = answering(calling)
     body = {"model": "scripted", "max_tokens": 500, "messages": ASK, "tools": [READ], "stream": True}
     events = events_of(http.post(MESSAGES, json=body))
     names = [name for name, _ in events]
@@ -116,7 +120,7 @@ def test_why_it_stopped(server: Served, claude: Anthropic) -> None:
 
 
 def test_a_call_that_was_cut_is_no_block_of_a_whole_message(server: Served, claude: Anthropic) -> None:
-    server.engine.say = calling
+    server.engine.script = answering(calling)
     message = claude.messages.create(model="scripted", max_tokens=100, messages=ASK, tools=[READ])
     assert message.stop_reason == "max_tokens"
     assert [block.type for block in message.content] == ["thinking", "text"]
@@ -126,14 +130,14 @@ def test_a_call_that_was_cut_is_no_block_of_a_whole_message(server: Served, clau
 def test_a_call_that_must_be_made(server: Served, claude: Anthropic, choice: str, suffix: str) -> None:
     arguments = '{"path": "c.py"}'
     whole = f'{{"name": "read_file", "arguments": {arguments}}}'
-    server.engine.say = lambda prompt, settings: whole if choice == "any" else arguments
+    server.engine.script = answering(whole if choice == "any" else arguments)
     asked: Any = {
         "type": choice,
         "disable_parallel_tool_use": True,
         **({"name": "read_file"} if choice == "tool" else {}),
     }
     message = claude.messages.create(model="scripted", max_tokens=99, messages=ASK, tools=[READ], tool_choice=asked)
-    assert server.engine.prompts[-1].endswith(suffix)
+    assert server.engine.texts[-1].endswith(suffix)
     assert [block.input for block in message.content if block.type == "tool_use"] == [{"path": "c.py"}]
 
 
@@ -163,7 +167,7 @@ def test_blocks_become_turns(server: Served, claude: Anthropic) -> None:
         {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}},
     ]
     claude.messages.create(model="scripted", max_tokens=10, system=system, messages=messages, tools=[READ])
-    assert server.engine.prompts[-1].partition("</tools>")[2] == (
+    assert server.engine.texts[-1].partition("</tools>")[2] == (
         "<|system|>Be brief.<|user|>Look\n\nat it.<|assistant|>I look."
         '<tool_call>read_file {"path": "a.py"}</tool_call>'
         "<|tool|>a = 1<|tool|>Error: no such file<|user|>And now?<|assistant|>"
@@ -174,7 +178,7 @@ def test_a_reply_that_is_begun_is_gone_on_with(server: Served, claude: Anthropic
     claude.messages.create(
         model="scripted", max_tokens=9, messages=[*ASK, {"role": "assistant", "content": "Well, hel"}]
     )
-    assert server.engine.prompts[-1].endswith("<|assistant|>Well, hel")
+    assert server.engine.texts[-1].endswith("<|assistant|>Well, hel")
 
 
 def test_a_schema_reaches_the_engine_as_its_grammar(server: Served, claude: Anthropic) -> None:
@@ -262,7 +266,7 @@ def test_the_reading_of_a_long_prompt_is_told_as_it_goes(server: Served, http: h
 
 
 def test_nothing_of_what_was_said_is_logged(server: Served, http: httpx.Client) -> None:
-    server.engine.say = lambda prompt, settings: "a secret answer"
+    server.engine.script = answering("a secret answer")
     http.post(
         MESSAGES, json={"max_tokens": 99, "system": "secret", "messages": [{"role": "user", "content": "secret"}]}
     )

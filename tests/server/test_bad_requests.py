@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from sparkdesk.engine.settings import GenerationSettings
 from sparkdesk.errors import EngineError
-from tests.server.scripted import ScriptedEngine
-from tests.server.served import Served, served
+from tests.server.served import Served, served, server_engine
 
 PATHS = st.sampled_from(["/v1/chat/completions", "/v1/completions"])
 OFTEN = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -20,7 +19,7 @@ OFTEN = settings(max_examples=150, deadline=None, suppress_health_check=[HealthC
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[Served, httpx.Client]]:
-    engine = ScriptedEngine(lambda prompt, settings: "Hello.", round_size=10)
+    engine = server_engine("Hello.", round_tokens=10)
     with served(engine) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         yield server, client
 
@@ -156,7 +155,7 @@ def test_a_fault_of_ours_is_a_500_whatever_form_was_asked_for(form: dict[str, An
     def fail(prompt: str, settings: GenerationSettings) -> str:
         raise EngineError("The engine failed unexpectedly (ValueError: cannot reshape).")
 
-    with served(ScriptedEngine(fail)) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with served(server_engine(fail)) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         body = {"messages": [{"role": "user", "content": "Hi"}], "stream": is_streamed, **form}
         response = client.post("/v1/chat/completions", json=body)
     assert response.status_code == 500 and response.json()["error"]["type"] == "server_error"

@@ -20,8 +20,9 @@ from sparkdesk.server.web import delivery
 from sparkdesk.server.web.app import build_app
 from sparkdesk.server.web.security import Policy
 from sparkdesk.server.web.serving import RunningServer, listen
-from tests.server.scripted import ScriptedEngine
-from tests.server.served import DEFAULTS, Served, served
+from tests.reply_scripts import answering
+from tests.scripted_engine import ScriptedEngine
+from tests.server.served import DEFAULTS, MODEL, Served, served
 
 CHAT = "/v1/chat/completions"
 
@@ -54,7 +55,7 @@ async def test_one_reply_at_a_time_and_clients_in_turn(server: Served, engine: S
         engine.gate.set()
         replies = await asyncio.gather(*asked)
     assert {reply.status_code for reply in replies} == {200}
-    order = [prompt.split("|user|>")[1].split("<")[0] for prompt in engine.prompts]
+    order = [prompt.split("|user|>")[1].split("<")[0] for prompt in engine.texts]
     assert order == ["first", "a1", "b1", "a2", "a3"]
     assert engine.most_running == 1
 
@@ -79,7 +80,7 @@ async def test_beyond_the_queue_clients_are_told_when_to_try_again(engine: Scrip
 async def test_who_leaves_in_mid_reply_is_not_answered_any_more(
     server: Served, engine: ScriptedEngine, is_streamed: bool
 ) -> None:
-    engine.say = lambda prompt, settings: "on and on " * 10_000
+    engine.script = answering("on and on " * 10_000)
     engine.round_s = 0.001
     async with client_of(server) as client:
         task = asyncio.create_task(client.post(CHAT, json=ask(stream=is_streamed)))
@@ -87,7 +88,7 @@ async def test_who_leaves_in_mid_reply_is_not_answered_any_more(
         task.cancel()
         await until(lambda: engine.running == 0)
         assert engine.cancelled == 1
-        engine.say = lambda prompt, settings: "Hello."
+        engine.script = answering("Hello.")
         assert (await client.post(CHAT, json=ask())).status_code == 200
 
 
@@ -107,8 +108,7 @@ async def test_who_leaves_while_waiting_never_reaches_the_engine(server: Served,
 
 def test_who_does_not_read_does_not_hold_the_others_up_and_is_cut_off(engine: ScriptedEngine) -> None:
     """Its reply is longer than what may wait for one reader, and the engine goes on to the next all the same."""
-    engine.say = lambda prompt, settings: "x" * 50_000 if "much" in prompt else "Hello."
-    engine.round_size = 10
+    engine.script = answering(lambda prompt, settings: "x" * 50_000 if "much" in prompt else "Hello.", round_tokens=10)
     with served(engine, stalled_s=1.0, most_waiting_bytes=200_000, send_buffer=4096) as server:
         lazy = send_raw(server, ask("much", stream=True), receive_buffer=4096)
         until_now(lambda: len(engine.prompts) == 1)
@@ -121,8 +121,7 @@ def test_who_does_not_read_does_not_hold_the_others_up_and_is_cut_off(engine: Sc
 
 
 def test_who_reads_slowly_gets_everything(engine: ScriptedEngine) -> None:
-    engine.say = lambda prompt, settings: "y" * 5000
-    engine.round_size = 10
+    engine.script = answering("y" * 5000, round_tokens=10)
     with served(engine, stalled_s=5.0, send_buffer=4096) as server:
         slow = send_raw(server, ask(stream=True), receive_buffer=4096)
         data = b""
@@ -160,7 +159,7 @@ def test_the_end_lets_a_reply_come_to_its_own(engine: ScriptedEngine) -> None:
 
 
 def test_the_end_ends_what_takes_too_long_and_what_waits_with_a_proper_error(engine: ScriptedEngine) -> None:
-    engine.say, engine.round_s = (lambda prompt, settings: "z" * 100_000), 0.01
+    engine.script, engine.round_s = answering("z" * 100_000), 0.01
     with served(engine, grace_s=0.2) as server:
         streamed = in_background(lambda: httpx.post(server.url + CHAT, json=ask(stream=True), timeout=30))
         until_now(lambda: engine.running == 1)
@@ -221,7 +220,7 @@ async def test_an_idle_engine_that_dies_is_loaded_again_before_anybody_asks(
 
 
 def test_the_end_comes_at_once_for_those_in_a_hurry(engine: ScriptedEngine) -> None:
-    engine.say, engine.round_s = (lambda prompt, settings: "z" * 100_000), 0.01
+    engine.script, engine.round_s = answering("z" * 100_000), 0.01
     with served(engine, grace_s=60) as server:
         in_background(lambda: httpx.post(server.url + CHAT, json=ask(), timeout=30))
         until_now(lambda: engine.running == 1)
@@ -280,7 +279,7 @@ def test_of_two_that_take_a_port_the_second_to_listen_is_told(engine: ScriptedEn
 async def test_an_engine_that_dies_is_loaded_again_and_the_others_never_notice(
     server: Served, engine: ScriptedEngine
 ) -> None:
-    engine.say = lambda prompt, settings: "boom" if "dynamite" in prompt else "Hello."
+    engine.script = answering(lambda prompt, settings: "boom" if "dynamite" in prompt else "Hello.")
     engine.dies_at = "oo"
     engine.round_s = 0.05
     async with client_of(server) as client:
@@ -316,13 +315,12 @@ async def test_an_engine_that_died_unnoticed_is_loaded_again_for_the_next_reques
 
 async def test_an_engine_that_dies_twice_in_a_row_is_left_alone_and_health_says_so(engine: ScriptedEngine) -> None:
     engine.dies_at = "Hello"
-    engine.round_size = 20
 
     class Stubborn(ScriptedEngine):
         def reload(self) -> None:
             self.is_alive = True
 
-    stubborn = Stubborn(engine.say, dies_at="Hello", round_size=20)
+    stubborn = Stubborn(answering("Hello, world.", round_tokens=20), MODEL, dies_at="Hello")
     with served(stubborn) as server:
         async with client_of(server) as client:
             codes = [(await client.post(CHAT, json=ask())).json()["error"]["code"] for _ in range(3)]
@@ -337,7 +335,7 @@ async def test_a_model_that_cannot_be_loaded_again_is_told_of(engine: ScriptedEn
         def reload(self) -> None:
             raise ModelLoadError("The file is gone.", "Look for it.")
 
-    with served(Gone(engine.say, is_alive=False)) as server:
+    with served(Gone(engine.script, MODEL, is_alive=False)) as server:
         async with client_of(server) as client:
             reply = await client.post(CHAT, json=ask())
             assert reply.status_code == 503 and reply.headers["x-should-retry"] == "false"

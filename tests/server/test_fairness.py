@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.server.scripted import ScriptedEngine
-from tests.server.served import Served, served
+from tests.reply_scripts import answering
+from tests.scripted_engine import ScriptedEngine
+from tests.server.served import MODEL, Served, served
 
 CHAT = "/v1/chat/completions"
 
@@ -31,7 +32,7 @@ class CountingEngine(ScriptedEngine):
 
 @pytest.fixture
 def engine() -> CountingEngine:
-    return CountingEngine(lambda prompt, settings: "Hello there.", round_size=4)
+    return CountingEngine(answering("Hello there.", round_tokens=4), MODEL)
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_a_small_request_beside_thirty_large_ones_starts_soon(
     engine.gate.set()
     for thread in (*large, small):
         thread.join()
-    assert "small" in engine.prompts[1]
+    assert "small" in engine.texts[1]
 
 
 def until_waiting(server: Served, count: int) -> None:

@@ -12,8 +12,8 @@ from openai import OpenAI
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
 from sparkdesk.engine.settings import GenerationSettings
-from tests.server.scripted import MODEL, ScriptedEngine
-from tests.server.served import Served, served
+from tests.reply_scripts import answering
+from tests.server.served import MODEL, Served, served, server_engine
 
 ASK: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
 GEMMA_TEMPLATE = (
@@ -53,7 +53,7 @@ def test_a_stream(openai: OpenAI) -> None:
 
 
 def test_thoughts_come_apart_from_the_answer(server: Served, openai: OpenAI) -> None:
-    server.engine.say = lambda prompt, settings: "<think>\nHm.\n</think>\n\nYes."
+    server.engine.script = answering("<think>\nHm.\n</think>\n\nYes.")
     message = openai.chat.completions.create(model="scripted", messages=ASK).choices[0].message
     assert message.content == "Yes." and message.model_extra == {"reasoning_content": "Hm."}
 
@@ -79,7 +79,7 @@ def calling(prompt: str, settings: GenerationSettings) -> str:
 
 
 def test_calls_come_whole(server: Served, openai: OpenAI) -> None:
-    server.engine.say = calling
+    server.engine.script = answering(calling)
     choice = openai.chat.completions.create(model="scripted", messages=ASK, tools=[READ]).choices[0]
     assert choice.finish_reason == "tool_calls" and choice.message.content == "I look."
     calls = choice.message.tool_calls or []
@@ -88,11 +88,11 @@ def test_calls_come_whole(server: Served, openai: OpenAI) -> None:
         {"path": "b.py"},
     ]
     assert len({call.id for call in calls}) == 2
-    assert '"name": "read_file"' in server.engine.prompts[-1], "the template tells the model of its tools"
+    assert '"name": "read_file"' in server.engine.texts[-1], "the template tells the model of its tools"
 
 
 def test_calls_come_as_a_name_and_then_arguments_piece_by_piece(server: Served, openai: OpenAI) -> None:
-    server.engine.say = calling
+    server.engine.script = answering(calling)
     stream = openai.chat.completions.create(model="scripted", messages=ASK, tools=[READ], stream=True)
     deltas = [call for chunk in stream for call in chunk.choices[0].delta.tool_calls or []]
     first = [delta for delta in deltas if delta.index == 0]
@@ -105,7 +105,7 @@ def test_calls_come_as_a_name_and_then_arguments_piece_by_piece(server: Served, 
 def test_a_grammar_guides_calls_from_their_tag_on_and_is_done_without_where_it_cannot_be_made(
     server: Served, openai: OpenAI
 ) -> None:
-    server.engine.say = calling
+    server.engine.script = answering(calling)
     openai.chat.completions.create(model="scripted", messages=ASK, tools=[READ])
     grammar = server.engine.settings[-1].grammar
     assert grammar is not None and grammar.triggers == ("<tool_call>\n",)
@@ -116,19 +116,19 @@ def test_a_grammar_guides_calls_from_their_tag_on_and_is_done_without_where_it_c
 
 
 def test_a_call_that_must_be_made_is_begun_in_the_prompt(server: Served, openai: OpenAI) -> None:
-    server.engine.say = lambda prompt, settings: '{"path": "c.py"}'
+    server.engine.script = answering('{"path": "c.py"}')
     choice = openai.chat.completions.create(
         model="scripted",
         messages=ASK,
         tools=[READ, EDIT],
         tool_choice={"type": "function", "function": {"name": "read_file"}},
     ).choices[0]
-    assert server.engine.prompts[-1].endswith('<tool_call>\n{"name": "read_file", "arguments": ')
+    assert server.engine.texts[-1].endswith('<tool_call>\n{"name": "read_file", "arguments": ')
     call = (choice.message.tool_calls or [])[0]
     assert call.type == "function" and call.function.name == "read_file"
     assert json.loads(call.function.arguments) == {"path": "c.py"} and choice.finish_reason == "tool_calls"
 
-    server.engine.say = lambda prompt, settings: '{"name": "edit_file", "arguments": {}}'
+    server.engine.script = answering('{"name": "edit_file", "arguments": {}}')
     choice = openai.chat.completions.create(
         model="scripted", messages=ASK, tools=[READ, EDIT], tool_choice="required"
     ).choices[0]
@@ -143,7 +143,7 @@ def test_a_call_that_must_be_made_is_begun_in_the_prompt(server: Served, openai:
 
 
 def test_one_call_is_made_where_parallel_ones_are_not_wanted(server: Served, openai: OpenAI) -> None:
-    server.engine.say = calling
+    server.engine.script = answering(calling)
     choice = openai.chat.completions.create(
         model="scripted", messages=ASK, tools=[READ], parallel_tool_calls=False
     ).choices[0]
@@ -151,7 +151,7 @@ def test_one_call_is_made_where_parallel_ones_are_not_wanted(server: Served, ope
 
 
 def test_without_tools_or_with_none_wanted_calls_are_text(server: Served, openai: OpenAI) -> None:
-    server.engine.say = calling
+    server.engine.script = answering(calling)
     plain = openai.chat.completions.create(model="scripted", messages=ASK).choices[0].message
     unwanted = openai.chat.completions.create(model="scripted", messages=ASK, tools=[READ], tool_choice="none")
     for message in (plain, unwanted.choices[0].message):
@@ -160,7 +160,7 @@ def test_without_tools_or_with_none_wanted_calls_are_text(server: Served, openai
 
 def test_a_schema_reaches_the_engine_as_its_grammar(server: Served, openai: OpenAI) -> None:
     schema: dict[str, object] = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
-    server.engine.say = lambda prompt, settings: '{"a": 1}'
+    server.engine.script = answering('{"a": 1}')
     reply = openai.chat.completions.create(
         model="scripted",
         messages=ASK,
@@ -211,7 +211,7 @@ def mending(call: Callable[..., str]) -> Callable[[str, GenerationSettings], str
 @pytest.fixture(params=["hermes", "gemma"])
 def agent_server(request: pytest.FixtureRequest) -> Iterator[Served]:
     model = MODEL if request.param == "hermes" else replace(MODEL, chat_template=GEMMA_TEMPLATE)
-    engine = ScriptedEngine(mending(hermes if request.param == "hermes" else gemma), model)
+    engine = server_engine(mending(hermes if request.param == "hermes" else gemma), model=model)
     with served(engine) as server:
         yield server
 

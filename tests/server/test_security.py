@@ -8,7 +8,7 @@ import pytest
 
 from sparkdesk.server.web import body, connection
 from sparkdesk.server.web.security import Policy, host_name, host_names, is_loopback
-from tests.server.scripted import ScriptedEngine
+from tests.scripted_engine import ScriptedEngine
 from tests.server.served import Served, served
 
 ASK = {"messages": [{"role": "user", "content": "Hi"}]}

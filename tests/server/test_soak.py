@@ -20,8 +20,7 @@ from sparkdesk.bench.synthetic.pair import SyntheticPair
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings
 from sparkdesk.runner.client import EngineClient
 from sparkdesk.server.requests.models import RequestDefaults
-from tests.server.scripted import ScriptedEngine
-from tests.server.served import Listening, listening, served
+from tests.server.served import Listening, listening, served, server_engine
 
 CHAT = "/v1/chat/completions"
 SEED = 20260926
@@ -134,10 +133,10 @@ def check_account(server: Listening, crowd: Crowd, requests: int, *, earlier: in
 
 @pytest.mark.slow
 def test_a_thousand_requests_of_twenty_clients_leave_nothing_behind() -> None:
-    with served(ScriptedEngine(counting)) as server:  # the process that renders templates stays for the next ones
+    with served(server_engine(counting)) as server:  # the process that renders templates stays for the next ones
         Crowd(server, clients=1, requests=1, leaving=0, seed=SEED).run()
     before = footprint()
-    engine = ScriptedEngine(counting, round_size=4, round_s=0.0002)
+    engine = server_engine(counting, round_tokens=4, round_s=0.0002)
     with served(engine) as server:
         warm = Crowd(server, clients=20, requests=300, leaving=0.3, seed=SEED)
         warm.run()

@@ -5,7 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,12 +20,12 @@ from sparkdesk.bench.run_store import KeptRun
 from sparkdesk.bench.suite import TINY, Prompt, choose, interleaved, read_suite
 from sparkdesk.bench.sweep import Swept, Tuned, sweep, tuned_replies
 from sparkdesk.engine.model_info import ModelInfo
-from sparkdesk.engine.round import Prefilled, Round
+from sparkdesk.engine.round import Round
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings
-from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Notice, Progress
-from sparkdesk.runner.protocol import Finished, Prefilling, RoundDone
+from sparkdesk.runner.protocol import Generate
+from tests.scripted_engine import ScriptedEngine
 
 STORY = (
     "Once there was a small spark that lived in an old desk. It knew how to count, how to wait, and how to guess the "
@@ -54,34 +54,27 @@ class BenchScript:
 
 
 @dataclass
-class WordEngine:
+class Words:
     """Says its script word by word; with speculation, up to four words a round."""
 
     script: BenchScript
-    model: ModelInfo
-    asked: list[GenerationSettings] = field(default_factory=list)
     gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     rounds: int = 0
 
-    def generate(
-        self, tokens: Sequence[int], settings: GenerationSettings, ignore_end: bool = False
-    ) -> Generator[Prefilling | RoundDone | Finished, None, None]:
-        self.asked.append(settings)
+    def __call__(self, engine: ScriptedEngine, request: Generate) -> Generator[Round, None, str]:
+        settings = request.settings
         words = [word.encode() for word in re.findall(r"\S+\s*", self.script.text)][: settings.max_tokens]
         chance = random.Random(3)
-        yield Prefilling(Prefilled(len(tokens), len(tokens), 0, 20.0))
-        stats = ReplyStats(prompt_tokens=len(tokens), prefilled_tokens=len(tokens), prefill_ms=20.0)
         is_first = True
         while words:
             self._wait_and_fail()
             done = self._round(chance, len(words), settings, is_first=is_first)
             is_first = False
-            pieces, words = tuple(words[: len(done.tokens)]), words[len(done.tokens) :]
+            pieces, words = words[: len(done.tokens)], words[len(done.tokens) :]
             if self.script.is_paced:
                 time.sleep(done.elapsed_ms / 1e3)
-            stats = stats.after(done)
-            yield RoundDone(done, pieces, settings.speculation.is_enabled)
-        yield Finished("end", stats)
+            yield replace(done, tokens=tuple(map(engine.token_of, pieces)))
+        return "end"
 
     def _wait_and_fail(self) -> None:
         self.rounds += 1
@@ -126,7 +119,9 @@ class FakeBench:
 
     def __init__(self, script: BenchScript, model: ModelInfo) -> None:
         self.script = script
-        self.engine = WordEngine(script, model)
+        self.words = Words(script)
+        self.model = model
+        self.engine = ScriptedEngine(self.words, model, prefill_ms=20.0, is_lent=True)
         self.raced: list[tuple[str, RaceSettings]] = []
         self.ran: list[SuiteAsked] = []
         self.swept: list[SweepAsked] = []
@@ -136,7 +131,7 @@ class FakeBench:
         """Raised before the first event, as while a reply is in the making."""
 
     def let(self, rounds: int) -> None:
-        self.engine.gate.release(rounds)
+        self.words.gate.release(rounds)
 
     def prompts(self) -> Sequence[Prompt]:
         return read_suite(TINY)
@@ -174,7 +169,7 @@ class FakeBench:
 
     def keep(self, asked: SuiteAsked, comparisons: Sequence[Comparison], *, is_complete: bool) -> KeptRun:
         settings = RunSettings("sparkdesk bench run", TINY, 0.0, asked.max_tokens, None, 1)
-        found = record(comparisons, settings=settings, model=self.engine.model, files={}, is_complete=is_complete)
+        found = record(comparisons, settings=settings, model=self.model, files={}, is_complete=is_complete)
         self.kept.insert(0, KeptRun(Path(f"{len(self.kept)}.json"), datetime(2026, 1, 2, 3, 4 + len(self.kept)), found))
         return self.kept[0]
 

@@ -24,7 +24,8 @@ from sparkdesk.chat.trimming import cut, is_too_long
 from sparkdesk.engine.recommendation import recommended_by
 from sparkdesk.engine.settings import SamplingSettings
 from sparkdesk.errors import EngineCrashed, HistoryError
-from tests.chat.fake_engine import MODEL, FakeEngine, failing, saying, talking_on
+from tests.reply_scripts import failing, saying, talking_on
+from tests.scripted_engine import MODEL, ScriptedEngine
 
 SMALL = replace(MODEL, context_tokens=400)
 
@@ -41,7 +42,7 @@ class Clock:
 def test_a_reply_is_kept_while_it_comes_in() -> None:
     """Whatever happens to the program, no more than a second of it is lost."""
     history = MemoryHistory()
-    conversation = Conversation(LocalResponder(FakeEngine(talking_on())), keeper=history, clock=Clock())
+    conversation = Conversation(LocalResponder(ScriptedEngine(talking_on())), keeper=history, clock=Clock())
     events = conversation.reply("Hello")
     next(events)
     assert [each.message_count for each in history.newest()] == [1], "what was sent is kept at once"
@@ -56,7 +57,7 @@ def test_a_reply_is_kept_while_it_comes_in() -> None:
 
 def test_a_crash_keeps_what_had_come() -> None:
     history = MemoryHistory()
-    engine = FakeEngine(failing(EngineCrashed("The engine crashed (SIGKILL).", ""), "Hi", " there"))
+    engine = ScriptedEngine(failing(EngineCrashed("The engine crashed (SIGKILL).", ""), "Hi", " there"))
     conversation = Conversation(LocalResponder(engine), keeper=history)
     *_, last = conversation.reply("Hello")
     assert isinstance(last, ReplyBroken) and last.needs_reload
@@ -67,7 +68,7 @@ def test_a_crash_keeps_what_had_come() -> None:
 def test_the_origins_of_a_reply_are_kept_at_its_end() -> None:
     """Not every second: to write those of a long reply takes longer than the reply can wait."""
     history = MemoryHistory()
-    conversation = Conversation(LocalResponder(FakeEngine(talking_on())), keeper=history, clock=Clock())
+    conversation = Conversation(LocalResponder(ScriptedEngine(talking_on())), keeper=history, clock=Clock())
     events = conversation.reply("Hello")
     for _ in range(8):
         next(events)
@@ -79,7 +80,7 @@ def test_the_origins_of_a_reply_are_kept_at_its_end() -> None:
 
 
 def test_leaving_waits_until_the_reply_is_kept() -> None:
-    conversation = Conversation(LocalResponder(FakeEngine(talking_on(began := threading.Event()))))
+    conversation = Conversation(LocalResponder(ScriptedEngine(talking_on(began := threading.Event()))))
     thread = threading.Thread(target=lambda: list(conversation.reply("Hello")))
     thread.start()
     assert began.wait(10)
@@ -91,7 +92,7 @@ def test_leaving_waits_until_the_reply_is_kept() -> None:
 
 def test_what_came_to_nothing_is_not_kept() -> None:
     history = MemoryHistory()
-    engine = FakeEngine(failing(EngineCrashed("The engine crashed (SIGKILL).", "")))
+    engine = ScriptedEngine(failing(EngineCrashed("The engine crashed (SIGKILL).", "")))
     conversation = Conversation(LocalResponder(engine), keeper=history)
     list(conversation.reply("Hello"))
     assert not conversation.messages and conversation.key is None and not history.newest()
@@ -99,7 +100,7 @@ def test_what_came_to_nothing_is_not_kept() -> None:
 
 def test_a_title_of_the_users_own_is_known_at_once() -> None:
     history = MemoryHistory()
-    conversation = Conversation(LocalResponder(FakeEngine(saying("Hi"))), keeper=history)
+    conversation = Conversation(LocalResponder(ScriptedEngine(saying("Hi"))), keeper=history)
     list(conversation.reply("Hello"))
     assert conversation.title == "Hello" and conversation.key is not None
     history.rename(conversation.key, "Greetings")
@@ -116,7 +117,7 @@ def test_a_history_that_fails_costs_no_reply() -> None:
         def own_title(self, key: int | None) -> str:
             return ""
 
-    conversation = Conversation(LocalResponder(FakeEngine(saying("Hi"))), keeper=Full())
+    conversation = Conversation(LocalResponder(ScriptedEngine(saying("Hi"))), keeper=Full())
     *_, last = conversation.reply("Hello")
     assert isinstance(last, ReplyFinished) and last.text == "Hi"
     assert conversation.not_kept == "The disk is full. Make room."
@@ -128,9 +129,10 @@ from pathlib import Path
 from sparkdesk.chat.conversation import Conversation
 from sparkdesk.chat.history.sqlite import SqliteHistory
 from sparkdesk.chat.local_responder import LocalResponder
-from tests.chat.fake_engine import FakeEngine, talking_on
+from tests.scripted_engine import ScriptedEngine
+from tests.reply_scripts import talking_on
 import time
-conversation = Conversation(LocalResponder(FakeEngine(talking_on())), keeper=SqliteHistory(Path(sys.argv[1])))
+conversation = Conversation(LocalResponder(ScriptedEngine(talking_on())), keeper=SqliteHistory(Path(sys.argv[1])))
 for event in conversation.reply("Talk on"):
     print(len(getattr(event, "text", "")), flush=True)
     time.sleep(0.02)
@@ -156,7 +158,7 @@ def test_a_desk_that_is_killed_has_kept_next_to_everything(tmp_path: Path) -> No
 
 
 def test_the_oldest_turns_are_left_out_when_the_context_is_full() -> None:
-    engine = FakeEngine(saying("x" * 40), model=SMALL)
+    engine = ScriptedEngine(saying("x" * 40), model=SMALL)
     conversation = Conversation(LocalResponder(engine))
     trimmed: list[int] = []
     for turn in range(12):
@@ -211,7 +213,7 @@ def test_what_is_left_fits_and_no_more_is_left_out_than_needed(sizes: list[int],
 
 
 def test_a_reply_that_filled_the_context_goes_on_with_less_before_it() -> None:
-    engine = FakeEngine(saying("x" * 90), model=SMALL)
+    engine = ScriptedEngine(saying("x" * 90), model=SMALL)
     conversation = Conversation(LocalResponder(engine))
     list(conversation.reply("y" * 30))
     engine.script = saying("x" * 180, stop_reason="context")
@@ -229,7 +231,7 @@ def test_a_message_too_long_by_itself_is_the_engines_to_refuse() -> None:
 
 
 def test_the_system_prompt_is_never_left_out() -> None:
-    engine = FakeEngine(saying("x" * 40), model=SMALL)
+    engine = ScriptedEngine(saying("x" * 40), model=SMALL)
     conversation = Conversation(LocalResponder(engine), settings=ChatSettings(system_prompt="Always rhyme."))
     for _ in range(10):
         list(conversation.reply("y" * 30))
@@ -261,7 +263,7 @@ def test_a_file_that_recommends_what_is_meant_for_thinking_means_thinking() -> N
 
 @pytest.mark.parametrize("text", ["ends in half a **", "plain"])
 def test_stretches_add_up_at_every_event(text: str) -> None:
-    conversation = Conversation(LocalResponder(FakeEngine(saying(*text))))
+    conversation = Conversation(LocalResponder(ScriptedEngine(saying(*text))))
     for event in conversation.reply("Hello"):
         if isinstance(event, ReplyAdvanced):
             assert sum(each.length for each in event.stretches) == len(event.text)

@@ -9,7 +9,7 @@ import pytest
 from sparkdesk.engine.settings import SamplingSettings
 from sparkdesk.server.requests.chat import read_chat_request
 from sparkdesk.server.requests.models import RequestDefaults
-from tests.server.scripted import ScriptedEngine
+from tests.scripted_engine import ScriptedEngine
 from tests.server.served import Served
 
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "Hi"}]}
@@ -94,7 +94,7 @@ def test_text_is_continued_too(http: httpx.Client, engine: ScriptedEngine) -> No
     assert body["choices"] == [{"index": 0, "text": "Hello", "logprobs": None, "finish_reason": "length"}]
     chunks = events(http.post("/v1/completions", json={"prompt": [72, 105], "stream": True}))
     assert "".join(chunk["choices"][0]["text"] for chunk in chunks) == "Hello, world."
-    assert engine.prompts == ["Say", "Hi"]
+    assert engine.texts == ["Say", "Hi"]
 
 
 def test_a_stop_string_ends_the_reply_and_is_not_part_of_it(http: httpx.Client) -> None:
