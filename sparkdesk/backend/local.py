@@ -86,7 +86,14 @@ class LocalBackend:
         model = self.model
         if model is None or self._files is None:
             return None
-        return LoadedPair(self._files, model.context_tokens, model.gpu_layers)
+        return LoadedPair(
+            self._files,
+            model.context_tokens,
+            model.gpu_layers,
+            cpu_experts=model.cpu_experts,
+            cache_type=model.cache_type,
+            rollback_states=model.rollback_states,
+        )
 
     @property
     def conversation(self) -> "Conversation":

@@ -114,6 +114,8 @@ def build_facts(model: ModelInfo) -> dict[str, Any]:
         "python": platform.python_version(),
         "devices": list(model.devices),
         "gpu_layers": model.gpu_layers,
+        "cpu_experts": model.cpu_experts,
+        "cache_type": model.cache_type,
         "threads": model.threads,
         "context_tokens": model.context_tokens,
         "uses_safe_buffers": model.uses_safe_buffers,

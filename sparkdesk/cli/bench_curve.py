@@ -142,7 +142,9 @@ def report(
     curves: "Curves", model: "ModelInfo", *, colors: Colors, has_unicode: bool, is_complete: bool
 ) -> Iterator[str]:
     """At most 100 columns; plain ASCII where the stream shows no more."""
-    yield colors.bold(f"{model.name} with {model.draft_name}, {', '.join(model.devices)}, threads {model.threads}")
+    cache = f", KV cache {model.cache_type}" if model.cache_type != "f16" else ""
+    place = f"{', '.join(model.devices)}, threads {model.threads}{cache}"
+    yield colors.bold(f"{model.name} with {model.draft_name}, {place}")
     if not is_complete:
         yield colors.odd("Not complete: these are the figures up to where it ended.")
     yield ""

@@ -38,6 +38,12 @@ class ModelInfo:
     """Of passes of a few rows."""
     batch_threads: int = 0
     """Threads that read prompts: all that are worth computing with."""
+    cpu_experts: int = 0
+    """Of how many of the first layers the experts are with the processor, where the rest is on a card."""
+    cache_type: str = "f16"
+    """Of the target's KV cache."""
+    rollback_states: int = 0
+    """Earlier states that recurrent layers keep: no more drafted tokens are verified at once; 0 without such layers."""
     draft_name: str | None = None
     block_size: int = 0
     """Most tokens the draft proposes in one pass; 0 without a draft."""

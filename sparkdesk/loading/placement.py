@@ -50,14 +50,14 @@ def fitted(
         said += f" {plan.why} {plan.advice}"
     elif plan.note:
         said += f" {plan.note}"
-    return _as_planned(how, plan), _notice(said)
+    return _as_planned(how, plan, len(target.layers)), _notice(said)
 
 
-def _as_planned(how: LoadSettings, plan: Plan) -> LoadSettings:
+def _as_planned(how: LoadSettings, plan: Plan, target_layers: int) -> LoadSettings:
     if not plan.fits:
         return how
     chosen = replace(how, rollback_states=min(how.rollback_states, plan.layout.rollback_states or how.rollback_states))
-    if how.gpu_layers == ALL_LAYERS and not plan.is_whole:
+    if how.gpu_layers == ALL_LAYERS and plan.free.has_gpu and plan.gpu_layers <= target_layers:
         chosen = replace(chosen, gpu_layers=plan.gpu_layers)
     if how.cpu_experts == AUTOMATIC and plan.layout.cpu_experts:
         chosen = replace(chosen, cpu_experts=plan.layout.cpu_experts)
@@ -135,6 +135,19 @@ class LoadedPair:
     files: PairFiles
     context_tokens: int
     gpu_layers: int
+    cpu_experts: int = 0
+    cache_type: str = "f16"
+    rollback_states: int = 0
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(
+            self.context_tokens,
+            gpu_layers=self.gpu_layers,
+            cpu_experts=self.cpu_experts,
+            cache_type=self.cache_type,
+            rollback_states=self.rollback_states,
+        )
 
 
 def free_memory_without(free: FreeMemory, loaded: LoadedPair | None) -> FreeMemory:
@@ -145,7 +158,7 @@ def free_memory_without(free: FreeMemory, loaded: LoadedPair | None) -> FreeMemo
     target, draft = sizes_of(loaded.files) if loaded is not None else (None, None)
     if loaded is None or target is None:
         return free
-    need = need_of(target, draft, Layout(context_tokens=loaded.context_tokens, gpu_layers=loaded.gpu_layers))
+    need = need_of(target, draft, loaded.layout)
     host_bytes = sum(part.host_bytes for part in need.parts if part.kind != "weights")
     if free.is_shared:
         available = free.host_bytes + need.gpu_bytes + host_bytes

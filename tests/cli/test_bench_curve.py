@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from sparkdesk.bench.curves import curves_of
 from sparkdesk.bench.sweep import Swept
 from sparkdesk.bench.synthetic.pair import SyntheticPair
-from sparkdesk.cli.bench_curve import comparison, gather, report
+from sparkdesk.cli.bench_curve import as_json, comparison, gather, report
 from sparkdesk.cli.color import Colors
 from sparkdesk.events import Progress
 from tests.bench.rounds import drafted_rounds, plain_rounds, reply
@@ -27,6 +28,14 @@ def test_the_report_fits_a_hundred_columns(has_unicode: bool) -> None:
     assert "Not complete" in text and "T verify" in text and "15.00" in text
     # 1 + .95 + .95^2 + .95^3 tokens in 15 ms against one in 10.
     assert text.splitlines()[-1].split()[-1] == "2.47x"
+
+
+@pytest.mark.parametrize("kind", ["f16", "q8_0", "q4_0"])
+def test_the_type_of_the_cache_is_named_where_it_is_not_the_usual_one(kind: str) -> None:
+    model = replace(MODEL, cache_type=kind)
+    lines = list(report(CURVES, model, colors=Colors(), has_unicode=False, is_complete=True))
+    assert (f"KV cache {kind}" in lines[0]) == (kind != "f16")
+    assert as_json(CURVES, model, command="", is_complete=True)["build"]["cache_type"] == kind
 
 
 def test_ctrl_c_keeps_what_was_measured() -> None:

@@ -1,5 +1,6 @@
 """What the fit counts against what llama.cpp allocates, for hybrids, experts, and other types of the KV cache."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,14 @@ def test_caches_and_recurrent_states_are_those_of_llama_cpp(name: str, states: i
 def test_a_cache_of_another_type_takes_what_was_counted(kind: str, tmp_path: Path) -> None:
     path, layout = write_moe(tmp_path / "tiny.gguf"), Layout(4096, cache_type=kind)
     assert counted(path, layout).of("cache") == pytest.approx(total(allocated(path, layout), "KV"), rel=0.01)
+
+
+def test_what_is_loaded_says_how_it_lies_in_memory(tmp_path: Path) -> None:
+    settings = LoadSettings("", context_tokens=512, threads=1, cache_type="q8_0", rollback_states=3)
+    with Pair.open(replace(settings, target_path=str(write_hybrid(tmp_path / "tiny.gguf")))) as pair:
+        assert (pair.info.cache_type, pair.info.rollback_states) == ("q8_0", 3)
+    with Pair.open(replace(settings, target_path=str(write_moe(tmp_path / "moe.gguf")))) as pair:
+        assert (pair.info.cache_type, pair.info.rollback_states, pair.info.cpu_experts) == ("q8_0", 0, 0)
 
 
 def test_a_type_that_does_not_divide_the_heads_is_refused_in_a_sentence(tmp_path: Path) -> None:

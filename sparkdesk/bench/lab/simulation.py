@@ -5,7 +5,7 @@ python -m sparkdesk.bench.lab.simulation                        # the synthetic 
 
 from argparse import ArgumentParser
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import fmean
 
@@ -32,6 +32,15 @@ class Machine:
     absorb_ms: tuple[float, ...]
     noise: float = 0.04
     stall_chance: float = 0.003
+    target_slope: float = 0.0
+    """By how much of itself a pass of the target costs more for every token of context."""
+    draft_slope: float = 0.0
+
+    def verify_ms(self, rows: int, context_tokens: int) -> float:
+        return self.target_ms[rows - 1] * (1 + self.target_slope * context_tokens)
+
+    def propose_ms(self, length: int, context_tokens: int) -> float:
+        return self.draft_ms[length - 1] * (1 + self.draft_slope * context_tokens)
 
 
 STEEP = Machine(
@@ -53,14 +62,34 @@ SMOOTH = Machine(
     (0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4),
 )
 
-MACHINES = (JAGGED, STEEP, SMOOTH)
+
+def _sparse_ms(rows: int, *, dense_ms: float, experts_ms: float, share: float) -> float:
+    """Of a mixture of experts: every row goes through `share` of them, and what no row wants is not read.
+
+    Rows choose independently here, so the experts that are read saturate as 1 - (1 - share)^rows.
+    """
+    return dense_ms + experts_ms * (1 - (1 - share) ** rows) / share
+
+
+SPARSE = Machine(
+    "sparse (8 of 128 experts on the processor, the rest on a GPU)",
+    tuple(_sparse_ms(rows, dense_ms=6.0, experts_ms=6.0, share=8 / 128) for rows in range(1, 17)),
+    (1.5, 1.5, 1.5, 1.5, 1.5, 1.6, 1.6),
+    (0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4),
+)
+DEEP = replace(SMOOTH, name="deep (a draft that looks back at all of it)", target_slope=4e-6, draft_slope=3e-4)
+
+MACHINES = (JAGGED, STEEP, SMOOTH, SPARSE)
 
 
 class World:
     """A text whose drafted tokens are known to be right or wrong, and a clock."""
 
-    def __init__(self, shape: SyntheticShape, machine: Machine, *, seed: int, tokens: int) -> None:
-        self.shape, self.machine = shape, machine
+    def __init__(
+        self, shape: SyntheticShape, machine: Machine, *, seed: int, tokens: int, context_tokens: int = 0
+    ) -> None:
+        """`context_tokens` were there before the text begins."""
+        self.shape, self.machine, self._before = shape, machine, context_tokens
         self.random = np.random.default_rng(seed)
         size = tokens + 64
         phase = (np.arange(size) // shape.phase_length) % len(shape.phases)
@@ -68,6 +97,10 @@ class World:
         self.right = self.random.random(size) < self.share
         self.logit = self._logits(self.right)
         self.at, self.clock_ms = 0, 0.0
+
+    @property
+    def context_tokens(self) -> int:
+        return self._before + self.at
 
     def _logits(self, right: NDArray[np.bool_]) -> NDArray[np.float64]:
         noise = self.random.standard_normal(len(right)) * self.shape.confidence_noise
@@ -113,11 +146,11 @@ def play_fixed(world: World, length_at: LengthAt, tokens: int) -> float:
         if length:
             right, _ = world.block(length)
             accepted = int(np.argmin(np.append(right, False)))
-            world.spend(world.machine.draft_ms[length - 1] + world.absorb_ms(waiting))
+            world.spend(world.machine.propose_ms(length, world.context_tokens) + world.absorb_ms(waiting))
             waiting = 0
         else:
             accepted = 0
-        world.spend(world.machine.target_ms[length])
+        world.spend(world.machine.verify_ms(length + 1, world.context_tokens))
         world.at += accepted + 1
         waiting += accepted + 1
     return world.clock_ms
@@ -148,15 +181,16 @@ def play_tuned(world: World, tuner: Tuner, tokens: int) -> float:
 
 def _play_round(world: World, tuner: Tuner, waiting: int) -> int:
     """Returns how many feature rows wait afterwards."""
-    machine, situation = world.machine, Situation(GREEDY, BLOCK, 0, waiting)
+    machine, context_tokens = world.machine, world.context_tokens
+    situation = Situation(GREEDY, BLOCK, context_tokens, waiting)
     drafted = tuner.plan(situation).length
     right, logits = world.block(drafted)
     confidences = tuple((1 / (1 + np.exp(-logits))).tolist())
     absorb_ms = world.spend(world.absorb_ms(waiting)) if drafted and waiting else 0.0
-    draft_ms = world.spend(machine.draft_ms[drafted - 1]) if drafted else 0.0
+    draft_ms = world.spend(machine.propose_ms(drafted, context_tokens)) if drafted else 0.0
     choice = tuner.choose(situation, drafted, confidences)
     accepted = min(int(np.argmin(np.append(right, False))), choice.length)
-    verify_ms = world.spend(machine.target_ms[choice.length])
+    verify_ms = world.spend(machine.verify_ms(choice.length + 1, context_tokens))
     world.at += accepted + 1
     played = RoundOutcome(
         choice,
