@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,13 @@ class Listening:
     @property
     def dispatcher(self) -> Dispatcher:
         return self.running.dispatcher
+
+    def until_logged(self, text: str, seconds: float = 10.0) -> None:
+        """The log is written a moment after the response."""
+        deadline = time.monotonic() + seconds
+        while not any(text in line for line in self.log):
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.01)
 
 
 @dataclass

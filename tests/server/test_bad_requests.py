@@ -13,7 +13,9 @@ from sparkdesk.engine.settings import GenerationSettings
 from sparkdesk.errors import EngineError
 from tests.server.served import Served, served, server_engine
 
-PATHS = st.sampled_from(["/v1/chat/completions", "/v1/completions"])
+PATHS = st.sampled_from(
+    ["/v1/chat/completions", "/v1/completions", "/v1/messages", "/v1/messages/count_tokens", "/v1/responses"]
+)
 OFTEN = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -28,11 +30,14 @@ def check(response: httpx.Response) -> None:
     assert response.status_code in (200, 400, 404), response.text
     if response.status_code != 200:
         error = response.json()["error"]
-        assert error["message"].endswith((".", "!")) and error["type"] == "invalid_request_error"
+        assert error["message"].endswith((".", "!")) and error["type"] in ("invalid_request_error", "not_found_error")
     elif response.headers["content-type"].startswith("text/event-stream"):
-        assert response.text.endswith("data: [DONE]\n\n")
+        last = response.text.rstrip().rpartition("\n\n")[2]
+        assert last.startswith(("data: [DONE]", "event: message_stop\n", "event: response.completed\n"))
     else:
-        assert response.json()["usage"]["completion_tokens"] > 0
+        told = response.json()
+        usage = told.get("usage", told)
+        assert usage.get("completion_tokens") or usage.get("output_tokens") or usage["input_tokens"]
 
 
 JSON = st.recursive(
@@ -44,7 +49,8 @@ FIELDS = (
     "model messages prompt temperature top_p top_k min_p presence_penalty frequency_penalty repeat_penalty seed "
     "max_tokens max_completion_tokens stop n best_of stream stream_options logprobs top_logprobs response_format tools "
     "tool_choice parallel_tool_calls chat_template_kwargs speculative draft_length user logit_bias "
-    "echo suffix functions"
+    "echo suffix functions system thinking stop_sequences metadata output_config input instructions max_output_tokens "
+    "reasoning text store previous_response_id truncation background"
 ).split()
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 PLAIN: list[Any] = [
@@ -73,11 +79,44 @@ TEXT = st.text(max_size=10) | st.lists(
     st.fixed_dictionaries({"type": st.sampled_from(["text", "image_url", "refusal", ""])}, optional={"text": JSON}),
     max_size=3,
 )
+BLOCKS = st.lists(
+    st.fixed_dictionaries(
+        {"type": st.sampled_from("text tool_use tool_result thinking input_text output_text document image".split())},
+        optional={
+            "text": JSON,
+            "content": TEXT | JSON,
+            "thinking": JSON,
+            "name": JSON,
+            "id": JSON,
+            "input": JSON,
+            "tool_use_id": st.text(max_size=3) | JSON,
+            "is_error": JSON,
+            "source": JSON,
+        },
+    ),
+    max_size=3,
+)
+ITEMS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from("message reasoning function_call function_call_output item_reference".split()),
+            "role": st.sampled_from(["user", "assistant", "developer", "tool"]),
+            "content": BLOCKS | TEXT | JSON,
+            "summary": BLOCKS | JSON,
+            "output": BLOCKS | JSON,
+            "name": JSON,
+            "arguments": JSON,
+            "call_id": st.text(max_size=3) | JSON,
+        },
+    ),
+    max_size=4,
+)
 MESSAGES = st.lists(
     st.fixed_dictionaries(
         {"role": st.sampled_from(["user", "assistant", "system", "developer", "tool", "function"])},
         optional={
-            "content": TEXT | JSON,
+            "content": TEXT | BLOCKS | JSON,
             "name": JSON,
             "tool_call_id": JSON,
             "reasoning_content": JSON,
@@ -102,11 +141,12 @@ def test_any_json(running: tuple[Served, httpx.Client], path: str, body: Any) ->
 
 
 @OFTEN
-@given(PATHS, st.dictionaries(st.sampled_from(FIELDS), NEAR | JSON, max_size=6), MESSAGES)
+@given(PATHS, st.dictionaries(st.sampled_from(FIELDS), NEAR | JSON, max_size=6), MESSAGES, ITEMS)
 def test_any_values_of_the_fields_we_know(
-    running: tuple[Served, httpx.Client], path: str, fields: dict[str, Any], messages: list[Any]
+    running: tuple[Served, httpx.Client], path: str, fields: dict[str, Any], messages: list[Any], items: list[Any]
 ) -> None:
-    body = {"messages": messages or [{"role": "user", "content": "Hi"}], "prompt": "Hi", **fields}
+    said = [{"role": "user", "content": "Hi"}]
+    body = {"messages": messages or said, "prompt": "Hi", "input": items or "Hi", "max_tokens": 9, **fields}
     check(running[1].post(path, content=json.dumps(body)))
 
 

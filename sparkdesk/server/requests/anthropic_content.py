@@ -26,6 +26,8 @@ def read_turns(fields: Fields) -> tuple[Turn, ...]:
         turns += _system(_text_of(fields, "system", without=_BILLING))
     for index, message in enumerate(given):
         turns += _message(Fields(message, f"messages[{index}]"))
+    if not turns:
+        fields.refuse("messages", "must have at least one message that says something")
     return tuple(turns)
 
 

@@ -23,18 +23,21 @@ from sparkdesk.server.requests.anthropic import read_count_request, read_message
 from sparkdesk.server.requests.chat import read_chat_request
 from sparkdesk.server.requests.completion import read_completion_request
 from sparkdesk.server.requests.models import ChatRequest, CompletionRequest, RequestDefaults, RequestOptions
+from sparkdesk.server.requests.openai_responses import ResponsesRequest, read_responses_request
 from sparkdesk.server.responses.anthropic import MessagesResponse
 from sparkdesk.server.responses.chat import ChatResponse
 from sparkdesk.server.responses.completion import CompletionResponse
 from sparkdesk.server.responses.json_io import to_json
+from sparkdesk.server.responses.openai_responses import ResponsesResponse
 from sparkdesk.server.responses.protocol import ResponseBuilder
+from sparkdesk.server.responses.response_store import ResponseStore
 from sparkdesk.server.web.body import MOST_BODY_BYTES, BodyMemory, Room, most_body_bytes, read_body
 from sparkdesk.server.web.delivery import ANTHROPIC_PATH, STALLED_S, Delivery, error_response
 from sparkdesk.server.web.guard import AccessLog, Guard
 from sparkdesk.server.web.security import Policy
 
 CHAT, TEXT, MODELS, HEALTH, METRICS = "/v1/chat/completions", "/v1/completions", "/v1/models", "/health", "/metrics"
-MESSAGES, COUNT = ANTHROPIC_PATH, f"{ANTHROPIC_PATH}/count_tokens"
+MESSAGES, COUNT, RESPONSES = ANTHROPIC_PATH, f"{ANTHROPIC_PATH}/count_tokens", "/v1/responses"
 _STATUSES = {READY: "ok", LOADING: "loading", STALLED: "stalled", CLOSING: "shutting down"}
 
 _Parsed = TypeVar("_Parsed")
@@ -47,6 +50,7 @@ class Api:
         self._dispatcher, self._defaults, self._stalled_s = dispatcher, defaults, stalled_s
         self._since = int(time.time())
         self._memory = BodyMemory()
+        self._store = ResponseStore()
 
     async def chat(self, request: Request) -> Response:
         return await self._delivery(request, read_chat_request, ChatResponse)
@@ -63,6 +67,24 @@ class Api:
             return _json({"input_tokens": await self._dispatcher.count_tokens(parsed)})
         finally:
             room.give_back()
+
+    async def responses(self, request: Request) -> Response:
+        parsed, room = await self._read(request, self._read_responses)
+        response = ResponsesResponse(self._defaults.names[0], parsed, self._store)
+        return self._deliver(request, parsed.chat, response, room)
+
+    async def stored_response(self, request: Request) -> Response:
+        response_id = request.path_params["id"]
+        stored = self._store.get(response_id)
+        if stored is None:
+            raise ApiError(404, "That response is not kept here (any more).", code="not_found")
+        if request.method != "DELETE":
+            return _json(stored.body)
+        self._store.delete(response_id)
+        return _json({"id": response_id, "object": "response", "deleted": True})
+
+    def _read_responses(self, body: object, defaults: RequestDefaults) -> ResponsesRequest:
+        return read_responses_request(body, defaults, self._store.turns)
 
     async def models(self, request: Request) -> Response:
         return _json({"object": "list", "data": [self._model(name) for name in self._defaults.names]})
@@ -99,10 +121,15 @@ class Api:
         response: Callable[[str, RequestOptions], ResponseBuilder],
     ) -> Delivery:
         parsed, room = await self._read(request, read)
+        return self._deliver(request, parsed, response(self._defaults.names[0], parsed.options), room)
+
+    def _deliver(
+        self, request: Request, parsed: ChatRequest | CompletionRequest, response: ResponseBuilder, room: Room
+    ) -> Delivery:
         return Delivery(
             self._dispatcher,
             parsed,
-            response(self._defaults.names[0], parsed.options),
+            response,
             room,
             client=_client_of(request, parsed.options.user),
             stalled_s=self._stalled_s,
@@ -146,7 +173,7 @@ def build_app(
     stalled_s: float = STALLED_S,
 ) -> Starlette:
     api = Api(dispatcher, defaults, stalled_s=stalled_s)
-    known = frozenset({CHAT, TEXT, MESSAGES, COUNT, MODELS, HEALTH, METRICS})
+    known = frozenset({CHAT, TEXT, MESSAGES, COUNT, RESPONSES, MODELS, HEALTH, METRICS})
 
     def count(path: str, status: int) -> None:
         dispatcher.metrics.requests.labels(path if path in known else "other", str(status)).inc()
@@ -165,6 +192,8 @@ def build_app(
             Route(CHAT, api.chat, methods=["POST"]),
             Route(TEXT, api.text, methods=["POST"]),
             Route(MESSAGES, api.messages, methods=["POST"]),
+            Route(RESPONSES, api.responses, methods=["POST"]),
+            Route(RESPONSES + "/{id}", api.stored_response, methods=["GET", "DELETE"]),
             Route(COUNT, api.count_tokens, methods=["POST"]),
             Route(MODELS, api.models, methods=["GET"]),
             Route(MODELS + "/{name:path}", api.model, methods=["GET"]),
@@ -188,7 +217,7 @@ def _cors(policy: Policy) -> list[Middleware]:
         Middleware(
             CORSMiddleware,
             allow_origins=policy.cors_origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["*"],
             max_age=600,
         )
