@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -74,9 +74,9 @@ def card_of(found: Found, digests: Mapping[str, str]) -> Found:
     return card
 
 
-def write_card(card: Found, out: Path) -> tuple[Path, Path]:
+def write_card(card: Found, out: Path, *, words: Callable[[Found], str] = markdown) -> tuple[Path, Path]:
     """The Markdown at `out` and its figures as JSON beside it; both or none. Raises UsageError."""
-    texts = {out: markdown(card), beside(out): json.dumps(card, ensure_ascii=False, indent=1) + "\n"}
+    texts = {out: words(card), beside(out): json.dumps(card, ensure_ascii=False, indent=1) + "\n"}
     parts = {path: path.with_name(f".{path.name}.{uuid4().hex[:8]}.part") for path in texts}
     try:
         with ExitStack() as stack:

@@ -18,11 +18,11 @@ def _lines(card: Found) -> Iterator[str]:
     if not card["is_complete"]:
         yield "**Not complete:** the run was broken off; these are the figures up to there."
         yield ""
-    yield from _table(("", ""), _machine(card))
+    yield from table(("", ""), _conditions(card))
     yield ""
     yield "## Speed and acceptance"
     yield ""
-    yield from _table(_COLUMNS, _rows(card))
+    yield from table(_COLUMNS, _rows(card))
     yield ""
     yield (
         "Speeds are medians of decoding in tokens per second; the gain is that of each prompt's two replies, with the "
@@ -34,9 +34,9 @@ def _lines(card: Found) -> Iterator[str]:
     yield "## Files"
     yield ""
     files = card["files"].items()
-    yield from _table(
+    yield from table(
         ("", "file", "size", "SHA-256"),
-        ((role, facts["name"], _size(facts["size_bytes"]), f"`{facts['sha256']}`") for role, facts in files),
+        ((role, facts["name"], size_in_words(facts["size_bytes"]), f"`{facts['sha256']}`") for role, facts in files),
     )
     yield ""
     yield "## Command"
@@ -49,12 +49,11 @@ def _lines(card: Found) -> Iterator[str]:
 _COLUMNS = ("domain", "asked", "plain", "speculative", "gain", "accepted length", "acceptance", "first token")
 
 
-def _machine(card: Found) -> Iterator[tuple[str, str]]:
+def machine_rows(card: Found) -> Iterator[tuple[str, str]]:
+    """Where it ran, and on what build."""
     machine, build = card["machine"], card["build"]
-    if kind := DRAFTER_TITLES.get(card["model"].get("drafter", "")):
-        yield "drafter", kind
     yield "processor", f"{machine['processor']} ({machine['architecture']}, {machine['logical_cores']} logical cores)"
-    yield "memory", _size(machine["memory_bytes"]) if machine["memory_bytes"] else "unknown"
+    yield "memory", size_in_words(machine["memory_bytes"]) if machine["memory_bytes"] else "unknown"
     yield "graphics", ", ".join(machine["graphics"]) or "none found"
     yield "system", machine["system"]
     threads = f"{build['threads']} thread{'s' if build['threads'] != 1 else ''}"
@@ -62,6 +61,12 @@ def _machine(card: Found) -> Iterator[tuple[str, str]]:
     yield "ran on", f"{', '.join(build['devices'])}, {threads}{layers}, context {build['context_tokens']} tokens"
     safe = ", without repacked weights" if build["uses_safe_buffers"] else ""
     yield "build", f"SparkDesk {build['sparkdesk']}, llama-cpp-python {build['llama_cpp_python']}{safe}"
+
+
+def _conditions(card: Found) -> Iterator[tuple[str, str]]:
+    if kind := DRAFTER_TITLES.get(card["model"].get("drafter", "")):
+        yield "drafter", kind
+    yield from machine_rows(card)
     how = "greedy" if card["temperature"] == 0 else f"temperature {card['temperature']:g}"
     repeated = f", {card['repetitions']} times" if card["repetitions"] > 1 else ""
     yield (
@@ -115,7 +120,7 @@ def _facts(card: Found) -> Iterator[str]:
 _STEPS = {"draft_ms": "draft", "absorb_ms": "absorb", "verify_ms": "verify", "other_ms": "ours"}
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield _cells(head)
     yield _cells(["---"] * len(head))
     yield from map(_cells, rows)
@@ -130,5 +135,5 @@ def _plain(text: str) -> str:
     return " ".join(str(text).split()).replace("|", "\\|")
 
 
-def _size(count: int) -> str:
+def size_in_words(count: int) -> str:
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

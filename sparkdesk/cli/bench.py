@@ -8,6 +8,7 @@ from sparkdesk.cli.parser import Parser
 PARTS = {
     "run": "plain decoding against speculation over a suite of prompts",
     "race": "one prompt, plain and with speculation: which is faster, and whether the texts match",
+    "compare": "several drafters of one target: accepted length, speed, cost, memory, text",
     "curve": "what each pass costs inside the loop, and the best draft length",
     "busy": "how much speed is left while other programs compute",
     "synth": "write a synthetic pair of any shape: meaningless text, real speed",

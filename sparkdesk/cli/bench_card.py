@@ -35,7 +35,7 @@ def run(options: Namespace) -> int:
     found, code = _figures(options, files)
     if not found["prompts"]:
         return code
-    made = card.card_of(found, _hashed(files))
+    made = card.card_of(found, hashed(files))
     if options.out is None:
         print(markdown(made), end="")
     else:
@@ -57,7 +57,8 @@ def _figures(options: Namespace, files: Mapping[str, Path]) -> tuple[dict[str, A
     return found, outcome.exit_code
 
 
-def _hashed(files: Mapping[str, Path]) -> dict[str, str]:
+def hashed(files: Mapping[str, Path]) -> dict[str, str]:
+    """The SHA-256 of each file, by its role, with progress."""
     from sparkdesk.bench.card import hashes
 
     found: dict[str, str] = {}

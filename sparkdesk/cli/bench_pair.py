@@ -1,7 +1,7 @@
 """The pair a benchmark runs on, and the prompts it is asked."""
 
 import shlex
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, _MutuallyExclusiveGroup
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,7 +29,8 @@ def add_pair(parser: ArgumentParser, *, name: str = "name", has_threads: bool = 
     generation_args.add_loading(parser, has_threads=has_threads)
 
 
-def add_prompts(parser: ArgumentParser, *, max_tokens: int) -> None:
+def add_prompts(parser: ArgumentParser, *, max_tokens: int) -> _MutuallyExclusiveGroup:
+    """Returns the group of what to ask, to which a command may add a way of its own."""
     group = parser.add_argument_group("prompts")
     asked = group.add_mutually_exclusive_group()
     asked.add_argument(
@@ -52,8 +53,9 @@ def add_prompts(parser: ArgumentParser, *, max_tokens: int) -> None:
         type=values.whole_number(least=2),
         default=max_tokens,
         metavar="N",
-        help="max tokens per reply; default %(default)s",
+        help=f"max tokens per reply; default {max_tokens}",
     )
+    return asked
 
 
 def prompts_of(options: Namespace) -> "tuple[Prompt, ...]":

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sparkdesk.chat.engine import Engine
 
 _MAX_TOKENS = 256
-_INTERRUPTED = 130
+INTERRUPTED = 130
 
 
 @dataclass
@@ -101,7 +101,7 @@ def gather(events: "Iterable[Progress | Notice | Comparison]") -> Outcome:
             else:
                 outcome.comparisons.append(event)
     except KeyboardInterrupt:
-        outcome.exit_code = _INTERRUPTED
+        outcome.exit_code = INTERRUPTED
     except EngineError as error:
         outcome.exit_code, outcome.error = error.exit_code, error
     finally:

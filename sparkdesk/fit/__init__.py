@@ -5,7 +5,7 @@ from sparkdesk.fit.header_size import mtp_size, size_from_header
 from sparkdesk.fit.model_size import ModelSize
 from sparkdesk.fit.need import Layout, Need, Part, need_of
 from sparkdesk.fit.plan import Plan, best_quantization, largest_context, largest_loadable_context, plan_load
-from sparkdesk.fit.room import FreeMemory, Wanted
+from sparkdesk.fit.room import FreeMemory, Room, Wanted, fits_in
 
 __all__ = [
     "FreeMemory",
@@ -14,8 +14,10 @@ __all__ = [
     "Need",
     "Part",
     "Plan",
+    "Room",
     "Wanted",
     "best_quantization",
+    "fits_in",
     "is_draft_config",
     "largest_context",
     "largest_loadable_context",

@@ -66,7 +66,10 @@ def draft_kind(draft: GgufFile) -> DraftKind:
 
 def problem(target: GgufFile, draft: GgufFile) -> str:
     """Everything that can be known without loading the two; reads a few hundred rows where both carry embeddings."""
-    return header_problem(target, draft) or _embeddings(target, draft)
+    found = header_problem(target, draft)
+    if found or draft_kind(draft) is DraftKind.SMALL_MODEL:  # which has embeddings of its own, whatever their width
+        return found
+    return _embeddings(target, draft)
 
 
 def header_problem(target: GgufFile, draft: GgufFile) -> str:

@@ -1,6 +1,6 @@
 """Before a load: how long a context the pair can have, and how many layers go onto the graphics card."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +11,12 @@ from sparkdesk.fit import (
     FreeMemory,
     Layout,
     ModelSize,
+    Need,
+    Part,
     Plan,
+    Room,
     Wanted,
+    fits_in,
     largest_loadable_context,
     mtp_size,
     need_of,
@@ -165,6 +169,32 @@ def free_memory_without(free: FreeMemory, loaded: LoadedPair | None) -> FreeMemo
         return replace(free, host_bytes=available, gpu_bytes=available)
     gpu_bytes = free.gpu_bytes + need.gpu_bytes if free.has_gpu else 0
     return replace(free, host_bytes=free.host_bytes + host_bytes if free.host_bytes else 0, gpu_bytes=gpu_bytes)
+
+
+def fit_together(files: Sequence[PairFiles], how: LoadSettings, *, ask_free_memory: Callable[[], FreeMemory]) -> bool:
+    """Whether all of these fit into memory at once, each in a process of its own with weights of its own.
+
+    On a card with all their layers; elsewhere they would not be what they are alone.
+    """
+    free = ask_free_memory()
+    parts: list[Part] = []
+    for each in files:
+        target, draft = sizes_of(each)
+        if target is None:
+            return False
+        bounded, _ = _bounded(how, target)
+        room = Room(target, draft, free, wanted_by(how))
+        parts += room.need(room.whole(bounded.context_tokens)).parts
+    return fits_in(Need(tuple(parts)), free)
+
+
+def draft_memory_bytes(files: PairFiles, context_tokens: int) -> int:
+    """What a drafter takes beyond its target alone."""
+    target, draft = sizes_of(files)
+    if target is None:
+        return 0
+    with_it, alone = (need_of(target, each, Layout(context_tokens)).total_bytes for each in (draft, None))
+    return with_it - alone
 
 
 def sizes_of(files: PairFiles) -> tuple[ModelSize | None, ModelSize | None]:

@@ -7,7 +7,7 @@ import pytest
 
 from sparkdesk.config.paths import user_paths
 from sparkdesk.gguf.header import read_gguf
-from sparkdesk.gguf.pairing import draft_kind
+from sparkdesk.gguf.pairing import draft_kind, problem
 from sparkdesk.loading.choice import chosen_pair
 from tests.cli.command_line import numbers, sparkdesk
 from tests.engine.tiny_drafts import write_assistant_pair, write_eagle3_pair
@@ -97,3 +97,11 @@ def test_the_header_tells_the_kind(tmp_path: Path) -> None:
     for kind in ("eagle3", "assistant", "small"):
         draft = pair_arguments(kind, tmp_path / kind)[-1] if kind != "small" else pair_arguments(kind, tmp_path)[-1]
         assert draft_kind(read_gguf(Path(draft))).value == kind
+
+
+def test_a_small_model_as_wide_as_the_target_is_no_stranger(tmp_path: Path) -> None:
+    """Drafts begin with their target's embeddings, and were told apart by them; a small model never does."""
+    target = read_gguf(write_hybrid(tmp_path / "hybrid.gguf", layers=4))
+    draft = read_gguf(write_plain(tmp_path / "draft.gguf"))
+    assert draft.metadata["llama.embedding_length"] == target.metadata["qwen35.embedding_length"]
+    assert problem(target, draft) == ""
