@@ -27,7 +27,7 @@ from sparkdesk.engine.tie_check import Margin, measure
 from sparkdesk.engine.tokenizer import Tokenizer
 from sparkdesk.engine.vocabulary import Vocabulary
 from sparkdesk.engine.window import plan_window
-from sparkdesk.errors import EngineError
+from sparkdesk.errors import EngineError, ModelLoadError
 from sparkdesk.gguf import pairing
 from sparkdesk.gguf.architectures import Rollback, architecture_named
 from sparkdesk.gguf.header import GgufFile, read_gguf
@@ -162,6 +162,8 @@ class Pair:
     def _load(self, report: ProgressCallback) -> None:
         path = Path(self.settings.target_path)
         self._file = read_gguf(path)
+        if problem := pairing.target_problem(self._file):
+            raise ModelLoadError(problem)
         draft = self._usable_draft()
         self._model = self._open_model(path, gpu_layers=self.settings.gpu_layers, report=report, stage="target")
         self._choose_threads()
@@ -219,9 +221,11 @@ class Pair:
                 opened, name, kind = open_mtp(place), f"{self._file.name} (MTP)", MTP
             elif file is not None:
                 layers = self.settings.draft_gpu_layers
-                model = self._open_model(file.path, gpu_layers=layers, report=report, stage="draft")
-                opened, name = open_drafter(file, model, place), file.name
                 kind = pairing.draft_kind(file).value
+                model = self._open_model(
+                    file.path, gpu_layers=layers, report=report, stage="draft", loads_mtp=kind == MTP
+                )
+                opened, name = open_drafter(file, model, place), file.name
             else:
                 return OpenedDraft()
         except DraftUnfit as problem:
@@ -237,7 +241,9 @@ class Pair:
     def _wants_mtp(self) -> bool:
         return self.settings.drafter == MTP and not self.draft_problem
 
-    def _open_model(self, path: Path, *, gpu_layers: int, report: ProgressCallback, stage: str) -> Model:
+    def _open_model(
+        self, path: Path, *, gpu_layers: int, report: ProgressCallback, stage: str, loads_mtp: bool = False
+    ) -> Model:
         return self._stack.enter_context(
             closing(
                 Model(
@@ -247,7 +253,7 @@ class Pair:
                     on_progress=lambda fraction: report(stage, fraction),
                     cpu_experts=self.settings.cpu_experts if stage == "target" else 0,
                     cards=self._cards(stage),
-                    loads_mtp=self._wants_mtp and stage == "target",
+                    loads_mtp=loads_mtp or (self._wants_mtp and stage == "target"),
                 )
             )
         )

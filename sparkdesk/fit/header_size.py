@@ -17,7 +17,15 @@ _STATE_BYTES = 4  # of a float32
 
 
 def size_from_header(header: GgufFile) -> ModelSize:
-    """Without its MTP layers, which the engine loads only where they draft."""
+    """Without its MTP layers, which the engine loads only where they draft, or where they are all there is."""
+    whole = _whole_size(header)
+    layer = mtp_size(header) if draft_kind(header) is DraftKind.MTP else None
+    if layer is None:
+        return whole
+    return replace(layer, embedding_bytes=whole.embedding_bytes, output_bytes=whole.output_bytes)
+
+
+def _whole_size(header: GgufFile) -> ModelSize:
     read = _Reader(header)
     layer_bytes, expert_bytes = _layer_bytes(header), _layer_bytes(header, _EXPERTS)
     embedding_bytes = output_bytes = 0
@@ -63,7 +71,7 @@ def mtp_size(header: GgufFile) -> ModelSize | None:
         return None
     layer_bytes = _layer_bytes(header)
     return replace(
-        size_from_header(header),
+        _whole_size(header),
         layers=(read.attention_layer(first),) * count,
         layer_bytes=tuple(layer_bytes[first + i] for i in range(count)),
         embedding_bytes=0,

@@ -27,6 +27,7 @@ _LEAST_RELATED = 0.5
 _ROW_COUNT = 256
 
 _EMBEDDINGS, _HEAD, _DRAFT_TO_TARGET = "token_embd.weight", "output.weight", "d2t"
+_FIRST_LAYER = "blk.0.attn_norm.weight"
 _MARKOV = ("markov_w1.weight", "markov_w2.weight")
 _PICK_DRAFT = "Pick a DSpark draft of this target, or a small model with the same vocabulary."
 _PICK_TARGET = "Pick the target this draft was trained for."
@@ -44,6 +45,8 @@ class DraftKind(Enum):
     """Token by token, from three of the target's layer inputs."""
     ASSISTANT = "assistant"
     """Google's assistant for Gemma 4, token by token on the target's own cache."""
+    MTP = "mtp"
+    """The target's own MTP layer, in a file without the rest of it."""
     SMALL_MODEL = "small"
     """An ordinary model of the same vocabulary that drafts token by token."""
 
@@ -61,7 +64,23 @@ DRAFT_ARCHITECTURES = frozenset(_KINDS)
 
 def draft_kind(draft: GgufFile) -> DraftKind:
     kind = _KINDS.get(draft.architecture, DraftKind.SMALL_MODEL)
+    if kind is DraftKind.SMALL_MODEL and _is_mtp_alone(draft):
+        return DraftKind.MTP
     return DraftKind.DFLASH if kind is DraftKind.DSPARK and _MARKOV[0] not in draft.tensors else kind
+
+
+def _is_mtp_alone(file: GgufFile) -> bool:
+    """As llama.cpp tells it (`mtp_only`): layers that predict further tokens, and no first one."""
+    return _number(file, f"{file.architecture}.nextn_predict_layers") > 0 and _FIRST_LAYER not in file.tensors
+
+
+def target_problem(target: GgufFile) -> str:
+    """Why a file cannot be a target: it is a draft. llama.cpp would load some of those and end the process later."""
+    kind = draft_kind(target)
+    if kind is DraftKind.SMALL_MODEL:
+        return ""
+    what = "holds nothing of its model but the MTP layer" if kind is DraftKind.MTP else "is a draft"
+    return f"{target.path.name} {what} and cannot answer alone. Name it with --draft, and its target with --target."
 
 
 def problem(target: GgufFile, draft: GgufFile) -> str:
@@ -81,6 +100,8 @@ def header_problem(target: GgufFile, draft: GgufFile) -> str:
             return _eagle3(target, draft)
         case DraftKind.ASSISTANT:
             return _assistant(target, draft)
+        case DraftKind.MTP:
+            return _mtp(target, draft)
         case DraftKind.DSPARK | DraftKind.DFLASH:
             return _dspark(target, draft)
 
@@ -173,6 +194,17 @@ def _assistant(target: GgufFile, draft: GgufFile) -> str:
     )
 
 
+def _mtp(target: GgufFile, draft: GgufFile) -> str:
+    """The layer reads what its own model's last layer says."""
+    wanted, width = (_number(file, f"{file.architecture}.embedding_length") for file in (draft, target))
+    if (draft.architecture, wanted) == (target.architecture, width):
+        return _vocabulary(target, draft)
+    return (
+        f"{draft.path.name} is the MTP layer of a '{draft.architecture}' model of width {wanted}; {target.path.name} "
+        f"is a '{target.architecture}' model of width {width}. {_PICK_TARGET}"
+    )
+
+
 def _small_model(target: GgufFile, draft: GgufFile) -> str:
     """The vocabularies themselves are compared once both are loaded."""
     called = f"{draft.path.name} is a '{draft.architecture}' model, not a DSpark draft"
@@ -249,6 +281,11 @@ def _vocabulary(target: GgufFile, draft: GgufFile) -> str:
     target_size, draft_size = vocabulary_size(target), vocabulary_size(draft)
     if target_size == draft_size:
         return ""
+    if not draft_size:
+        return (
+            f"{draft.path.name} brings no tokenizer, and llama.cpp loads no draft without its target's. Download "
+            "another file of it, or convert it from its checkpoint: sparkdesk convert draft."
+        )
     return f"The draft expects {draft_size} tokens; the target {target.path.name} has {target_size}. {_PICK_TARGET}"
 
 

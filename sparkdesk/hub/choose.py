@@ -15,7 +15,10 @@ _QUANTIZATION = re.compile(
 _PART = re.compile(r"-(\d{5})-of-(\d{5})$")
 # Beside a model lie its eyes, its other drafts, and what it was quantized by.
 _NO_TARGET = re.compile(r"mmproj|imatrix|(?:^|[-_./])(?:mtp|eagle\d*|dspark|dflash)(?=[-_./]|$)", re.I)
-_DRAFT = re.compile(r"dspark|dflash", re.I)
+_DRAFT_KINDS = ("dspark", "dflash", "eagle", "mtp")
+"""In names of files, the best first: what this program was made for, and token by token after whole blocks."""
+_DRAFT = re.compile(r"dspark|dflash|(?:^|[-_./])(?:eagle|mtp)\d*(?=[-_./])", re.I)
+_DRAFT_QUANTIZATION = "Q8_0"
 _CHECKPOINT = re.compile(
     r"(?:(?:generation_|preprocessor_|processor_)?config|tokenizer[\w.]*|vocab|added_tokens|special_tokens_map"
     r"|model\.safetensors\.index)\.json|merges\.txt|tokenizer\.model|chat_template\.\w+|README\.md|LICENSE[\w.]*",
@@ -60,7 +63,10 @@ def choose_gguf(repository: Repository, quantization: str = "", *, is_draft: boo
     choices = gguf_choices(repository, is_draft=is_draft)
     if not choices:
         raise NotOnHub(f"{repository.name} holds no GGUF {'draft' if is_draft else 'model'} that could be run.")
-    for wanted in (quantization,) if quantization else (DEFAULT_QUANTIZATION,):
+    if is_draft:
+        choices = _of_best_kind(choices)
+    usual = (_DRAFT_QUANTIZATION, DEFAULT_QUANTIZATION) if is_draft else (DEFAULT_QUANTIZATION,)
+    for wanted in (quantization,) if quantization else usual:
         for choice in choices:
             if choice.quantization == wanted.upper():
                 return choice
@@ -68,6 +74,15 @@ def choose_gguf(repository: Repository, quantization: str = "", *, is_draft: boo
         return choices[0]
     missing = f"{repository.name} has no {quantization.upper()}." if quantization else "Several files match."
     raise UsageError(missing, f"Choose with --quant: {offered(choices)}.")
+
+
+def _of_best_kind(choices: tuple[GgufChoice, ...]) -> tuple[GgufChoice, ...]:
+    """Drafts of one kind only, where a repository holds several."""
+    for kind in _DRAFT_KINDS:
+        found = tuple(choice for choice in choices if kind in choice.files[0].path.lower())
+        if found:
+            return found
+    return choices
 
 
 def checkpoint_files(repository: Repository) -> tuple[HubFile, ...]:

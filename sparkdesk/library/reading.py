@@ -7,7 +7,7 @@ from converters.gguf_rules import missing_key
 from sparkdesk.config.paths import Paths
 from sparkdesk.config.settings import Settings
 from sparkdesk.gguf.header import GgufFile
-from sparkdesk.gguf.pairing import DRAFT_ARCHITECTURES, OLD_DRAFT_ARCHITECTURE
+from sparkdesk.gguf.pairing import OLD_DRAFT_ARCHITECTURE, DraftKind, draft_kind
 from sparkdesk.library import files
 from sparkdesk.library.duplicates import mark_twins
 from sparkdesk.library.files import FoundModel
@@ -92,4 +92,4 @@ def _role(header: GgufFile) -> tuple[str, str]:
         return DRAFT, "in the early 'dspark' format that nothing loads any more: convert it again."
     missing = missing_key(header.metadata)
     problem = f"its header does not say {missing}." if missing else ""
-    return (DRAFT if architecture in DRAFT_ARCHITECTURES else TARGET), problem
+    return (TARGET if draft_kind(header) is DraftKind.SMALL_MODEL else DRAFT), problem

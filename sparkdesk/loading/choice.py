@@ -31,6 +31,8 @@ class PairFiles:
     draft: Path | None
     drafter: str = ""
     """MTP or LOOKUP, which need no draft file; empty for what the draft's file is."""
+    is_found: bool = False
+    """The draft was not named: it lies beside its target."""
 
     @property
     def by_role(self) -> dict[str, Path]:
@@ -48,6 +50,20 @@ class ChosenPair:
     """Makes the files if they must be made, and returns where they are."""
     most_threads: int = 0
     """Where the user does not say how many, the engine chooses from no more than these; 0 is no such limit."""
+
+
+def target_with_sidecar(target: Path) -> ChosenPair:
+    """With the draft that lies beside it under one of the usual names; alone where there is none."""
+    from sparkdesk.library.sidecars import sidecar_of
+
+    chosen = own_pair(target, None)
+
+    def prepare() -> Generator[Progress, None, PairFiles]:
+        yield from ()
+        draft = sidecar_of(target)
+        return PairFiles(target, draft, is_found=draft is not None)
+
+    return replace(chosen, prepare=prepare)
 
 
 def own_pair(target: Path, draft: Path | None, *, drafter: str = "", most_threads: int = 0) -> ChosenPair:
@@ -165,7 +181,7 @@ def _named(target: str | None, draft: str | None, name: str | None) -> ChosenPai
             raise UsageError("A pair by its name has its own target and draft.", "Leave out --target and --draft.")
         return library_pair(name)
     if target is not None:
-        return own_pair(Path(target), Path(draft) if draft is not None else None)
+        return own_pair(Path(target), Path(draft)) if draft is not None else target_with_sidecar(Path(target))
     if draft is not None:
         raise UsageError("A draft cannot run without its target.", "Name its target too: --target FILE.")
     return demo_pair()

@@ -32,6 +32,8 @@ def open_pair(
     `ask_room` says what is free once the pair that is loaded now is gone. Closing it early undoes what was begun.
     """
     files = yield from pair.prepare()
+    if files.is_found and files.draft is not None:
+        yield Notice(f"With the draft {files.draft.name}, which lies beside it; --drafter context goes without.")
     how, notice = fitted(files, how, ask_free_memory=ask_free_memory)
     if notice is not None:
         yield notice

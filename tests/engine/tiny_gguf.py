@@ -33,7 +33,10 @@ class HybridShape:
     kernel: int = 4
 
 
-def write_hybrid(path: Path, *, layers: int = 8, seed: int = 4, shape: HybridShape | None = None) -> Path:
+def write_hybrid(
+    path: Path, *, layers: int = 8, seed: int = 4, shape: HybridShape | None = None, has_trunk: bool = True
+) -> Path:
+    """Without its trunk it is what `mtp-<model>.gguf` is: the MTP layer, embeddings and head."""
     shape, random = shape or HybridShape(layers=layers), np.random.default_rng(seed)
     writer = gguf.GGUFWriter(str(path), "qwen35")
     writer.add_name("tiny qwen35")
@@ -65,7 +68,8 @@ def write_hybrid(path: Path, *, layers: int = 8, seed: int = 4, shape: HybridSha
     writer.add_tensor("output_norm.weight", np.ones(shape.hidden, F32))
     for layer in range(shape.layers + 1):
         for name, values in _hybrid_layer(shape, random, layer).items():
-            writer.add_tensor(f"blk.{layer}.{name}", values)
+            if has_trunk or layer == shape.layers:
+                writer.add_tensor(f"blk.{layer}.{name}", values)
     return finish(writer, path)
 
 

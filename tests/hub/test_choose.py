@@ -43,6 +43,21 @@ def test_a_draft_is_chosen_where_one_is_wanted() -> None:
     assert choose_gguf(both, is_draft=True).files[0].path == "M-DSpark-Q8_0.gguf"
 
 
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (("mtp-M.gguf", "eagle3-M.gguf", "dflash-M.gguf", "dspark-M.gguf"), "dspark-M.gguf"),
+        (("mtp-M.gguf", "eagle3-M.gguf", "M-DFlash-F16.gguf"), "M-DFlash-F16.gguf"),
+        (("mtp-M-Q4_0.gguf", "M-eagle3-Q8_0.gguf", "M-eagle3-F16.gguf"), "M-eagle3-Q8_0.gguf"),
+        (("M-DSpark-Q4_K_M.gguf", "M-DSpark-Q8_0.gguf"), "M-DSpark-Q8_0.gguf"),
+        (("MTP/M-Q4_0.gguf",), "MTP/M-Q4_0.gguf"),
+    ],
+)
+def test_of_several_drafts_the_best_kind_is_chosen(names: tuple[str, ...], chosen: str) -> None:
+    found = choose_gguf(repository("M-Q4_K_M.gguf", *names), is_draft=True)
+    assert found.files[0].path == chosen
+
+
 def test_without_a_wish_the_usual_one_is_taken_then_the_only_one() -> None:
     assert choose_gguf(repository("M-Q8_0.gguf", "M-Q4_K_M.gguf")).quantization == "Q4_K_M"
     assert choose_gguf(repository("M-Q8_0.gguf")).quantization == "Q8_0"

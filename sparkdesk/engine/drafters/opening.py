@@ -50,6 +50,8 @@ def open_drafter(file: GgufFile, model: Model, place: DraftPlace) -> OpenedDraft
             return _eagle3(model, place)
         case DraftKind.ASSISTANT:
             return _assistant(model, place)
+        case DraftKind.MTP:
+            return _mtp(model, place)
         case DraftKind.DSPARK | DraftKind.DFLASH:
             return _dspark(file, model, place)
 
@@ -62,6 +64,11 @@ def open_mtp(place: DraftPlace) -> OpenedDraft:
             f"{model.path.name} has no multi-token prediction layer. Use a file that was converted with it, or another "
             "drafter."
         )
+    return _mtp(model, place)
+
+
+def _mtp(model: Model, place: DraftPlace) -> OpenedDraft:
+    """`model` is the target, or holds its MTP layer alone."""
     context = place.open_context(
         model,
         tokens=place.target.context_tokens + mtp.BLOCK_SIZE,
