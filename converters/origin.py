@@ -1,5 +1,6 @@
 """Where a model comes from, as far as its files say: repository, revision, name, licence, base model."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ class Origin:
 
 def checkpoint_origin(checkpoint: Checkpoint, *, is_draft: bool = False) -> Origin:
     """A draft's config began as a copy of its target's, so that is whose name it may have kept."""
-    folder = checkpoint.folder.resolve()
+    folder = Path(os.path.realpath(checkpoint.folder))  # pathlib raises RuntimeError where links go in circles
     named = "" if is_draft else _named_in_config(checkpoint)
     repository = _cached_repository(folder) or (named if is_repository(named) else "")
     card = front_matter.read(folder / "README.md")

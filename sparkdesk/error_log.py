@@ -13,6 +13,8 @@ from sparkdesk.atomic_file import PRIVATE_FILE, make_private_folder
 
 NAME = "errors.log"
 _MAX_BYTES = 1_000_000
+_CAREFULLY = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+"""A pipe in its place would be waited for, and a link would lead to a file of somebody else's."""
 
 
 def write_log(error: BaseException, folder: Path) -> Path:
@@ -20,7 +22,7 @@ def write_log(error: BaseException, folder: Path) -> Path:
     make_private_folder(folder)
     path = folder / NAME
     is_full = path.exists() and path.stat().st_size > _MAX_BYTES
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if is_full else os.O_APPEND)
+    flags = _CAREFULLY | os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if is_full else os.O_APPEND)
     with open(os.open(path, flags, PRIVATE_FILE), "w", encoding="utf-8") as file:
         file.write(_entry(error))
     return path

@@ -13,6 +13,7 @@ from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.errors import EngineError, UsageError
 from sparkdesk.events import SILENCE, Journey, Notice, Report
 from sparkdesk.loading.choice import DEMO_NAME
+from sparkdesk.local_path import real_path
 from sparkdesk.machine.child_processes import python_command
 from sparkdesk.sizes import size_in_words
 
@@ -248,8 +249,8 @@ class LocalModels:
         if loaded is None or isinstance(what, Partial):
             return
         models = what.models if isinstance(what, Pair) else (what,)
-        taken = {path.resolve() for path in (loaded.files.target, loaded.files.draft) if path is not None}
-        if any(file.resolve() in taken for model in models for file in model.files):
+        taken = {real_path(path) for path in (loaded.files.target, loaded.files.draft) if path is not None}
+        if any(real_path(file) in taken for model in models for file in model.files):
             raise EngineError("It is loaded, so it cannot be removed now.", "Open another pair first.")
 
 

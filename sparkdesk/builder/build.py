@@ -18,6 +18,7 @@ from sparkdesk.hub.client import Hub
 from sparkdesk.hub.model import CHECKPOINT, ModelSource
 from sparkdesk.hub.pull import DRAFT, TARGET, fetch_models
 from sparkdesk.hub.space import Need
+from sparkdesk.local_path import real_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Built:
     @property
     def fingerprint(self) -> str:
         """Of the files as they are now."""
-        stats = (path.resolve().stat() for path in (self.target, self.draft))
+        stats = (real_path(path).stat() for path in (self.target, self.draft))
         return " ".join(f"{stat.st_size}-{stat.st_mtime_ns}" for stat in stats)
 
     @property

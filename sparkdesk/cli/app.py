@@ -149,7 +149,7 @@ def _report_defect(error: Exception) -> int:
     say(f"sparkdesk: Unexpected {type(error).__name__}: {error}. This is a bug in SparkDesk.")
     try:
         say(f"  Where it happened is recorded in {write_log(error, user_paths().logs)}; please report it.")
-    except OSError as failure:
+    except Exception as failure:  # the home may be what is broken
         say(f"  It could not be written to the log ({failure}).")
     return DEFECT
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sparkdesk.bench.plot import plot
 from sparkdesk.cli import bench_pair, values
 from sparkdesk.cli.color import Colors, is_unicode, paint_for
-from sparkdesk.cli.console import ProgressLine, say_error
+from sparkdesk.cli.console import ProgressLine, say_error, show
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError
 from sparkdesk.events import Notice, Progress
@@ -71,7 +71,7 @@ def run(options: Namespace) -> int:
         several = {"kind": KIND, "format": FORMAT, "by_threads": objects}
         print(json.dumps(several if len(objects) > 1 else objects[0], indent=1))
     elif len(by_threads) > 1:
-        print("\n".join(("", *comparison(by_threads, paint_for(sys.stdout)))))
+        show("\n".join(("", *comparison(by_threads, paint_for(sys.stdout)))))
     return code
 
 
@@ -80,7 +80,7 @@ def _shown(curves: "Curves", model: "ModelInfo", options: Namespace, *, is_compl
     if not options.json:
         colors = paint_for(sys.stdout)
         lines = report(curves, model, colors=colors, has_unicode=is_unicode(sys.stdout), is_complete=is_complete)
-        print("\n".join(lines))
+        show("\n".join(lines))
     command = bench_pair.shown_command("curve", options)
     return as_json(curves, model, command=command, is_complete=is_complete)
 

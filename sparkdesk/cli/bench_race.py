@@ -4,6 +4,7 @@ import json
 from argparse import ArgumentParser, Namespace
 
 from sparkdesk.cli import bench_pair, race_output, values
+from sparkdesk.cli.console import show
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.errors import UsageError
 
@@ -55,7 +56,10 @@ def run(options: Namespace) -> int:
     )
     with bench_pair.opened(options, speculation) as (engine, _):
         found = race_output.race_prompt(engine, prompt, settings)
-    print(json.dumps(race_output.as_json(found), ensure_ascii=False) if options.json else race_output.in_words(found))
+    if options.json:
+        print(json.dumps(race_output.as_json(found), ensure_ascii=False))
+    else:
+        show(race_output.in_words(found))
     return 0
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkdesk.cli import bench_pair, generation_args, values
+from sparkdesk.cli import bench_pair, console, generation_args, values
 from sparkdesk.cli.console import ProgressLine, say, say_error
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError
@@ -65,7 +65,10 @@ def run(options: Namespace) -> int:
 def show(found: dict[str, Any], outcome: Outcome, *, is_json: bool) -> int:
     """Print what there is; returns the exit code."""
     if outcome.comparisons:
-        print(json.dumps(found, ensure_ascii=False, indent=1) if is_json else _in_words(found))
+        if is_json:
+            print(json.dumps(found, ensure_ascii=False, indent=1))
+        else:
+            console.show(_in_words(found))
     if outcome.error is not None:
         say_error(outcome.error)
     return outcome.exit_code

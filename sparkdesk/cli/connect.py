@@ -2,13 +2,13 @@
 
 import os
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converters.regular_file import read_regular_text
 from sparkdesk.cli import generation_args
 from sparkdesk.cli.screen import check_terminal, show
 from sparkdesk.errors import UsageError
+from sparkdesk.local_path import expanded
 
 if TYPE_CHECKING:
     from sparkdesk.remote.client import Server
@@ -57,7 +57,7 @@ def _server(url: str, key: str | None) -> "Server":
 def _key(options: Namespace) -> str | None:
     if options.api_key_file:
         try:
-            first, *_ = [*read_regular_text(Path(options.api_key_file).expanduser()).splitlines(), ""]
+            first, *_ = [*read_regular_text(expanded(options.api_key_file)).splitlines(), ""]
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not a text file"
             raise UsageError(f"{options.api_key_file} cannot be read: {reason}.", "Check the path.") from error

@@ -1,4 +1,4 @@
-"""What goes to stderr: errors, notices and progress. stdout is left to the answer."""
+"""What is for people: errors, notices and progress on stderr, and tables on stdout, which is left to the answer."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from typing import TextIO
 
 from sparkdesk.errors import SparkDeskError
 from sparkdesk.events import Notice, Progress, Result, Run
-from sparkdesk.safe_text import own_control, safe_line, safe_text
+from sparkdesk.safe_text import TerminalGuard, own_control, safe_line, safe_text
 
 _BAR_CELLS = 24
 _QUIET_INTERVAL_S = 5.0  # between lines where nothing can be redrawn
@@ -17,6 +17,11 @@ _REDRAW_INTERVAL_S = 0.05
 def say(text: str) -> None:
     """What it quotes may come from anywhere, also where stderr is a log that is looked at later."""
     print(safe_text(text), file=sys.stderr, flush=True)
+
+
+def show(text: str, end: str = "\n") -> None:
+    """The answer, where it is for people; a pipe leads to a pager, or into a file that is looked at later."""
+    print(text if isinstance(sys.stdout, TerminalGuard) else safe_text(text), end=end)
 
 
 def say_error(error: SparkDeskError) -> None:

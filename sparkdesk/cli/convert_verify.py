@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from sparkdesk.cli import generation_args
-from sparkdesk.cli.console import follow
+from sparkdesk.cli.console import follow, show
 from sparkdesk.errors import PairMismatch
 from sparkdesk.loading.choice import ChosenPair, own_pair
 from sparkdesk.loading.smoke_test import Verified, judged, refuse_divergence, trying
@@ -26,7 +26,10 @@ def run(options: Namespace) -> int:
     pair = own_pair(options.target_model, options.draft_model)
     _refuse_mismatch(options.target_model, options.draft_model)
     found = verify(pair, options)
-    print(json.dumps(_as_json(found), ensure_ascii=False) if options.json else _in_words(found))
+    if options.json:
+        print(json.dumps(_as_json(found), ensure_ascii=False))
+    else:
+        show(_in_words(found))
     refuse_divergence(found)
     return 0
 

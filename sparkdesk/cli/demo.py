@@ -4,7 +4,7 @@ import json
 from argparse import ArgumentParser, Namespace
 
 from sparkdesk.cli import generation_args
-from sparkdesk.cli.console import show_progress
+from sparkdesk.cli.console import show, show_progress
 from sparkdesk.cli.screen import open_screen
 from sparkdesk.errors import UsageError
 from sparkdesk.loading.choice import demo_pair
@@ -37,5 +37,8 @@ def run(options: Namespace) -> int:
     with EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt) as engine:
         show_progress(open_pair(engine, demo_pair(), how=how, speculation=SpeculationSettings()))
         found = race_output.race_prompt(engine, options.prompt, RaceSettings(max_tokens=0))
-    print(json.dumps(race_output.as_json(found), ensure_ascii=False) if options.json else race_output.in_words(found))
+    if options.json:
+        print(json.dumps(race_output.as_json(found), ensure_ascii=False))
+    else:
+        show(race_output.in_words(found))
     return 0

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli.color import Colors, paint_for
+from sparkdesk.cli.console import show
 from sparkdesk.config.paths import user_paths
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def run(options: Namespace) -> int:
     if options.json:
         print(json.dumps({"ok": not has_failed, "checks": [asdict(check) for check in checks]}, indent=2))
     else:
-        print(report(checks, paint_for(sys.stdout)))
+        show(report(checks, paint_for(sys.stdout)))
     return int(has_failed)
 
 

@@ -13,6 +13,7 @@ from sparkdesk.cli.console import say
 from sparkdesk.config.paths import user_paths
 from sparkdesk.errors import ModelLoadError, UsageError
 from sparkdesk.export.commands import ENGINES, LLAMA_SERVER, Deployment
+from sparkdesk.local_path import expanded
 
 if TYPE_CHECKING:
     from sparkdesk.library import Pair
@@ -79,7 +80,7 @@ def _files(options: Namespace) -> Deployment:
 
     header, target_header = read_gguf(Path(draft)), read_gguf(Path(target))
     block_size = header.whole_number(_BLOCK_SIZE, 0)
-    files = (str(Path(each).expanduser().absolute()) for each in (target, draft))
+    files = (str(expanded(each).absolute()) for each in (target, draft))
     return Deployment(next(files), next(files), block_size, is_gemma=target_header.architecture.startswith("gemma"))
 
 
@@ -117,7 +118,7 @@ def _in_config(draft: str) -> int:
     from sparkdesk.hub.cache import HubCache
     from sparkdesk.library.model_dirs import hub_cache
 
-    folder = Path(draft).expanduser()
+    folder = expanded(draft)
     if not folder.is_dir():
         cache = HubCache(hub_cache())
         repository = cache.newest(draft)

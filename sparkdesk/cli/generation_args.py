@@ -12,6 +12,7 @@ from sparkdesk.config.paths import user_paths
 from sparkdesk.config.settings import Preset, Settings, read_settings
 from sparkdesk.engine.settings import AUTOMATIC, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.errors import UsageError
+from sparkdesk.local_path import expanded
 
 if TYPE_CHECKING:
     from sparkdesk.chat.messages import Attachment
@@ -191,7 +192,7 @@ def attachments(options: Namespace) -> "tuple[Attachment, ...]":
     """The files given by --file. Raises UsageError."""
     from sparkdesk.ui.chat.attachments import read_attachment
 
-    return tuple(read_attachment(path.expanduser()) for path in getattr(options, "file", ()))
+    return tuple(read_attachment(expanded(path)) for path in getattr(options, "file", ()))
 
 
 def _preset(given: str | None, settings: Settings) -> Preset:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkdesk.cli.console import say
+from sparkdesk.cli.console import say, show
 from sparkdesk.cli.parser import Parser
 from sparkdesk.config.paths import user_paths
 from sparkdesk.errors import HistoryError, UsageError
@@ -112,7 +112,7 @@ def _print_list(summaries: "Sequence[Summary]", *, is_json: bool) -> None:
     elif not summaries:
         say("There are no conversations yet. Start one: sparkdesk demo.")
     for summary in () if is_json else summaries:
-        print(_line(summary))
+        show(_line(summary))
 
 
 def _print_found(found: "Sequence[Found]", *, is_json: bool) -> None:
@@ -122,8 +122,8 @@ def _print_found(found: "Sequence[Found]", *, is_json: bool) -> None:
     elif not found:
         say("Nothing found.")
     for each in () if is_json else found:
-        print(_line(each.summary))
-        print(f"      {each.before}{each.match}{each.after}".rstrip())
+        show(_line(each.summary))
+        show(f"      {each.before}{each.match}{each.after}".rstrip())
 
 
 def _line(summary: "Summary") -> str:

@@ -10,6 +10,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli.color import Colors, paint_for
+from sparkdesk.cli.console import show
 from sparkdesk.sizes import day_in_words, parameters_in_words, shortened, size_in_words
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def run(options: Namespace) -> int:
         print(json.dumps(as_json(library), indent=2))
     else:
         lines = report(library, paint=paint_for(sys.stdout), now_s=time.time(), settings_file=paths.settings_file)
-        print("\n".join(lines))
+        show("\n".join(lines))
     return 0
 
 

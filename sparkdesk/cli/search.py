@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sparkdesk.cli import generation_args
-from sparkdesk.cli.console import follow, say
+from sparkdesk.cli.console import follow, say, show
 from sparkdesk.cli.estimating import fit_as_json
 from sparkdesk.config.paths import user_paths
 from sparkdesk.errors import SparkDeskError
@@ -55,7 +55,7 @@ def run(options: Namespace) -> int:
         }
         print(json.dumps(found))
     else:
-        print(_in_words(pairs, hits, forecasts), end="")
+        show(_in_words(pairs, hits, forecasts), end="")
     if not hits and not pairs:
         hint = did_you_mean(options.text, catalog.names)
         say(f"No matches for {options.text!r} among what SparkDesk can run. {hint}".rstrip())

@@ -3,7 +3,6 @@
 import os
 import socket
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converters.regular_file import read_regular_text
@@ -11,6 +10,7 @@ from sparkdesk.cli import generation_args, values
 from sparkdesk.cli.console import say, show_progress
 from sparkdesk.errors import UsageError
 from sparkdesk.loading.choice import ChosenPair, chosen_pair
+from sparkdesk.local_path import expanded
 
 if TYPE_CHECKING:
     from sparkdesk.chat.settings import ChatSettings
@@ -124,7 +124,7 @@ def _key(options: Namespace) -> str:
     key = options.api_key if options.api_key is not None else os.environ.get(KEY_VARIABLE, "")
     if options.api_key_file is not None:
         try:
-            key = (read_regular_text(Path(options.api_key_file).expanduser()).splitlines() or [""])[0]
+            key = (read_regular_text(expanded(options.api_key_file)).splitlines() or [""])[0]
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"The key file {options.api_key_file} cannot be read: {error}.") from None
     key = key.strip()

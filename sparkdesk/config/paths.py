@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkdesk.local_path import expanded
+
 HOME_VARIABLE = "SPARKDESK_HOME"
 
 
@@ -70,7 +72,7 @@ class Paths:
 def user_paths() -> Paths:
     home = os.environ.get(HOME_VARIABLE)
     if home:
-        root = Path(home).expanduser().absolute()
+        root = expanded(home).absolute()
         return Paths(config=root / "config", data=root / "data", state=root / "state", cache=root / "cache")
     from platformdirs import PlatformDirs  # not needed when SPARKDESK_HOME is set, nor for --help
 

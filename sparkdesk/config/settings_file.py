@@ -14,6 +14,7 @@ from sparkdesk.atomic_file import write_whole
 from sparkdesk.config.checks import flat_keys
 from sparkdesk.config.settings import SETTINGS, Setting, Settings, parsed, read_text, settings_from
 from sparkdesk.errors import SparkDeskError, UsageError
+from sparkdesk.local_path import real_path
 
 _BEGINNING = "# SparkDesk's settings. F2 on the screen changes them too, and leaves what you write here as it is.\n\n"
 _MOST_TRIES = 5
@@ -116,7 +117,7 @@ def _drop(table: Any, names: list[str]) -> None:
 
 
 def _rewrite(path: Path, place: _Place, shown: Values, check: Check | None) -> None:
-    path = path.resolve()  # a link to the file among one's dotfiles stays one
+    path = real_path(path)  # a link to the file among one's dotfiles stays one
     for _ in range(_MOST_TRIES):
         text = read_text(path)
         settings_from(now := parsed(text, path), path)

@@ -16,6 +16,7 @@ from sparkdesk import hub_layout
 from sparkdesk.atomic_file import write_whole
 from sparkdesk.errors import DownloadError
 from sparkdesk.hub.repository import HubFile, Repository
+from sparkdesk.local_path import real_path
 
 _LONGEST_REFERENCE = 200
 _PEEK_KEPT_S = 7 * 86400.0
@@ -67,7 +68,7 @@ class HubCache:
     def prepare(self, repository: str, folder: Path) -> None:
         """Make `folder`. Raises DownloadError where a link would lead it out of the repository's own."""
         own = self.folder(repository)
-        if not folder.resolve().is_relative_to(own.resolve()):
+        if not real_path(folder).is_relative_to(real_path(own)):
             raise DownloadError(
                 f"{folder} leads out of {own}, so nothing is written there.", "Remove the link, and try again."
             )
@@ -165,5 +166,5 @@ def size_of(path: Path) -> int:
 
 def _digest_of(path: Path) -> str:
     """A snapshot's link leads to the digest; where files are not links, nothing is downloaded by it either."""
-    name = path.resolve().name
+    name = real_path(path).name
     return name if hub_layout.is_digest(name) else "0" * 64

@@ -8,13 +8,14 @@ files over plain HTTP with ranges: the library's own download starts from nothin
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from converters.regular_file import NotRegular, check_regular
 from sparkdesk import __version__
 from sparkdesk.errors import DownloadError, HubUnreachable, UsageError
 from sparkdesk.hub import explain
@@ -27,6 +28,7 @@ _LONGEST_ANSWER_BYTES = 32 << 20
 """A repository of ten thousand files is described in a few megabytes."""
 _ANSWER_DEADLINE_S = 60.0
 """For the whole of an answer that does get on."""
+_LONGEST_TOKENS_BYTES = 1 << 20
 _EXPANDED = ("config", "gguf", "tags", "downloads", "gated")
 _ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\]")
 _RATE_LIMIT = re.compile(r'"\w{1,40}"\s{0,9};\s{0,9}r\s{0,9}=\s{0,9}0\s{0,9};\s{0,9}t\s{0,9}=\s{0,9}([0-9]{1,9})')
@@ -63,6 +65,9 @@ class Hub:
         self._utils: Any = utils
         self._utils.logging.set_verbosity_error()  # what it would warn of, we say ourselves
         self.endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
+        _check_address(self.endpoint)
+        for path in (constants.HF_TOKEN_PATH, constants.HF_STORED_TOKENS_PATH):
+            _check_small_file(Path(path))
         self._transport = Transport(max(1.0, float(constants.HF_HUB_DOWNLOAD_TIMEOUT)))
         self.is_offline = constants.HF_HUB_OFFLINE
         self._is_anonymous = constants.HF_HUB_DISABLE_IMPLICIT_TOKEN
@@ -211,6 +216,28 @@ class Hub:
                 f"{self.endpoint} cannot be asked: the address or the access token has characters it may not have.",
                 "Check HF_ENDPOINT and HF_TOKEN.",
             ) from None
+
+
+def _check_address(endpoint: str) -> None:
+    try:
+        address = urlsplit(endpoint)
+        is_usable = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise UsageError(f"HF_ENDPOINT is {endpoint!r}, which is not the address of a hub.", "Unset it, or correct it.")
+
+
+def _check_small_file(path: Path) -> None:
+    """The library reads its tokens from wherever the name leads, to the end, which a pipe or a device has not."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        try:
+            check_regular(path)
+            size_bytes = path.stat().st_size
+        except (NotRegular, IsADirectoryError) as error:
+            raise UsageError(f"{path} cannot hold the hub's token: {error.strerror}.", "Move it away.") from None
+        if size_bytes > _LONGEST_TOKENS_BYTES:
+            raise UsageError(f"{path} is too large to be the hub's token.", "Move it away, and log in: hf auth login.")
 
 
 def _refusal(status: int, headers: Any) -> explain.Refusal:

@@ -15,6 +15,7 @@ from sparkdesk.hub.model import ModelSource, find_model
 from sparkdesk.hub.pair import find_draft, find_target
 from sparkdesk.hub.source import read_source
 from sparkdesk.hub.space import Need
+from sparkdesk.local_path import expanded
 
 TARGET, DRAFT, MODEL = "target", "draft", "model"
 
@@ -32,7 +33,7 @@ class Pulled:
 def named_pair(catalog: Catalog, given: str) -> PairEntry | None:
     """The catalogue's pair of that name; None where it can only be a repository or a path. Raises UsageError."""
     entry = catalog.find(given)
-    if entry is None and "/" not in given and not Path(given).expanduser().exists():
+    if entry is None and "/" not in given and not expanded(given).exists():
         raise unknown_pair(given, available=catalog.names)
     return entry
 

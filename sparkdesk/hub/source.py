@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from sparkdesk.errors import UsageError
+from sparkdesk.local_path import expanded
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HUBS = ("huggingface.co", "hf.co")
@@ -26,7 +27,7 @@ class HubSource:
 
 def read_source(given: str) -> LocalSource | HubSource:
     """Qwen/Qwen3-8B, Qwen/Qwen3-8B-GGUF:Q4_K_M, Qwen/Qwen3-8B-GGUF/Qwen3-8B-Q4_K_M.gguf, a web address, or a path."""
-    path = Path(given).expanduser()
+    path = expanded(given)
     if given and path.exists():
         return LocalSource(path.absolute())
     if given.startswith((".", "/", "~")) or "\\" in given:

@@ -14,6 +14,8 @@ from socket import SHUT_RDWR
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
+from sparkdesk.http_variables import checked_variables
+
 if TYPE_CHECKING:
     import httpx2
 
@@ -54,7 +56,8 @@ class Transport:
 
         self._timeout = httpx2.Timeout(read_timeout_s, connect=_CONNECT_TIMEOUT_S)
         self._stall_s = max(_STALL_S, read_timeout_s)
-        self._client = httpx2.Client(follow_redirects=False)
+        with checked_variables():
+            self._client = httpx2.Client(follow_redirects=False)
         self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
         weakref.finalize(self, self._client.close)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from converters.regular_file import read_regular_text
 from sparkdesk.atomic_file import write_whole
+from sparkdesk.local_path import real_path
 
 _LATEST_S = 4e9  # in 2096
 
@@ -33,6 +34,6 @@ def mark_used(path: Path, models: Iterable[Path], *, now_s: float | None = None)
     """Remember that these were loaded now, and forget what is no longer there. A full disk is no reason to fail."""
     now_s = time.time() if now_s is None else now_s
     known = {name: used_s for name, used_s in read_last_used(path).items() if os.path.exists(name)}
-    known |= {str(model.resolve()): now_s for model in models}
+    known |= {str(real_path(model)): now_s for model in models}
     with contextlib.suppress(OSError):
         write_whole(path, json.dumps(known, indent=1) + "\n")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkdesk import hub_layout
+from sparkdesk.local_path import expanded, home_folder, real_path
 
 OURS, HUB, LM_STUDIO, FOLDER = "ours", "hub", "lm studio", "folder"
 
@@ -29,17 +30,17 @@ def find_places(
     home: Path | None = None,
 ) -> tuple[Place, ...]:
     """Those that exist, each once; `models` is ours, `named` are the user's."""
-    home = home or Path.home()
+    home = home or home_folder()
     wanted = [
         Place(models, OURS),
         Place(hub_cache(environment, home), HUB),
         *(Place(home / folder, LM_STUDIO) for folder in (".lmstudio/models", ".cache/lm-studio/models")),
-        *(Place(Path(folder).expanduser().absolute(), FOLDER) for folder in named),
+        *(Place(expanded(folder).absolute(), FOLDER) for folder in named),
     ]
     found: dict[Path, Place] = {}
     for place in wanted:
         if os.path.isdir(place.folder):  # False also where it may not be looked at
-            found.setdefault(place.folder.resolve(), place)
+            found.setdefault(real_path(place.folder), place)
     return tuple(found.values())
 
 
@@ -47,11 +48,11 @@ def hub_cache(environment: Mapping[str, str] = os.environ, home: Path | None = N
     """Where huggingface_hub keeps repositories, found as it finds it, without loading it."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if environment.get(name):
-            return Path(environment[name]).expanduser()
+            return expanded(environment[name])
     if environment.get("HF_HOME"):
-        return Path(environment["HF_HOME"]).expanduser() / "hub"
+        return expanded(environment["HF_HOME"]) / "hub"
     cache = environment.get("XDG_CACHE_HOME")
-    folder = Path(cache).expanduser() if cache else (home or Path.home()) / ".cache"
+    folder = expanded(cache) if cache else (home or home_folder()) / ".cache"
     return folder / "huggingface" / "hub"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from converters.regular_file import read_regular_text
 from sparkdesk.gguf import pairing
 from sparkdesk.library.model import DRAFT, TARGET, Model, Pair
+from sparkdesk.local_path import real_path
 
 RECORD = "pair.json"
 
@@ -23,13 +24,13 @@ def find_pairs(models: Sequence[Model], ours: Path) -> tuple[Pair, ...]:
 
 
 def _built(models: Sequence[Model], ours: Path) -> Iterator[Pair]:
-    by_path = {path.resolve(): model for model in models for path in model.files}
+    by_path = {real_path(path): model for model in models for path in model.files}
     for folder in sorted(path for path in ours.glob("*") if os.path.isdir(path) and not path.name.startswith(".")):
         record = _record(folder)
         if record is None:
             continue
         sides = [_side(folder, record, role) for role in (TARGET, DRAFT)]
-        target, draft = (by_path.get(path.resolve()) if path is not None else None for path in sides)
+        target, draft = (by_path.get(real_path(path)) if path is not None else None for path in sides)
         problem = next(
             (f"Its {role} {path or ''} is missing." for role, path in zip((TARGET, DRAFT), sides, strict=True)
              if path is None or not os.path.exists(path)),

@@ -17,6 +17,7 @@ from sparkdesk.library.model import DRAFT, OTHER, TARGET, Library, Model
 from sparkdesk.library.model_dirs import Place, find_places, repository_of
 from sparkdesk.library.pairs import find_pairs
 from sparkdesk.library.quantization import parameter_count, quantization_of
+from sparkdesk.local_path import real_path
 
 _NO_LANGUAGE_MODELS = {
     "clip": "a projector for pictures, not a language model",
@@ -51,7 +52,7 @@ def _model(found: FoundModel, headers: Headers, last_used: Mapping[str, float]) 
         role=OTHER,
         size_bytes=found.size_bytes,
         repo=repository_of(first.path, first.place),
-        last_used_s=last_used.get(str(first.path.resolve()), 0.0),
+        last_used_s=last_used.get(str(real_path(first.path)), 0.0),
     )
     if found.missing:
         listed = ", ".join(map(str, found.missing))

@@ -10,6 +10,7 @@ from sparkdesk.catalog.names import did_you_mean
 from sparkdesk.errors import SparkDeskError, UsageError
 from sparkdesk.library.model import Library, Model, Pair, Partial
 from sparkdesk.library.model_dirs import HUB, LM_STUDIO, OURS, Place
+from sparkdesk.local_path import real_path
 
 _OWNERS = {HUB: "the hub's cache, which other programs share", LM_STUDIO: "LM Studio's folder"}
 
@@ -126,12 +127,12 @@ def _owners(places: Iterable[Place]) -> tuple[str, ...]:
 
 def _names(path: Path, place: Place, library: Library) -> Iterator[Path]:
     """The file, what it links to, and in the hub's cache all its revisions' links to the same bytes."""
-    real = path.resolve()
+    real = real_path(path)
     yield path
     if place.kind == HUB:
         snapshots = _repository(path, place) / hub_layout.SNAPSHOTS
-        yield from (link for link in sorted(snapshots.rglob(path.name)) if link.resolve() == real)
-    if any(each.folder.resolve() in real.parents for each in library.places):
+        yield from (link for link in sorted(snapshots.rglob(path.name)) if real_path(link) == real)
+    if any(real_path(each.folder) in real.parents for each in library.places):
         yield real
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 
 from sparkdesk.errors import ContextFull, EngineCrashed, EngineError, UsageError
+from sparkdesk.http_variables import checked_variables
 from sparkdesk.remote.dialect import ServedModel, served_models
 from sparkdesk.remote.event_stream import EventStream
 from sparkdesk.remote.figures import DraftCounters, draft_counters
@@ -33,7 +34,8 @@ class Server:
         self.url = _base(url)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         timeout = httpx2.Timeout(CONNECT_SECONDS, read=SILENCE_SECONDS)
-        self._http = httpx2.Client(headers=headers, timeout=timeout, transport=transport)
+        with checked_variables():
+            self._http = httpx2.Client(headers=headers, timeout=timeout, transport=transport)
 
     def models(self) -> list[ServedModel]:
         """What it serves. Raises EngineError."""

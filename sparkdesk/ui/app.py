@@ -5,7 +5,6 @@ import gc
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.console import RenderableType
@@ -19,6 +18,7 @@ from textual.widgets import Input, TextArea
 
 from sparkdesk.config.paths import user_paths
 from sparkdesk.errors import SparkDeskError
+from sparkdesk.local_path import home_folder
 from sparkdesk.safe_text import safe_line, safe_text
 from sparkdesk.ui import commands, messages, themes
 from sparkdesk.ui.chat.screen import ChatScreen
@@ -147,7 +147,7 @@ class SparkDeskApp(App[None]):
 
     def report(self) -> str:
         """For the log screen."""
-        return report(self._noted, model=self.backend.model, engine_words=self.backend.engine_words, home=Path.home())
+        return report(self._noted, model=self.backend.model, engine_words=self.backend.engine_words, home=home_folder())
 
     @on(events.DescendantFocus)
     def keep_still(self, event: events.DescendantFocus) -> None:

@@ -9,6 +9,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from sparkdesk.local_path import home_folder
 from sparkdesk.safe_text import safe_text
 from sparkdesk.ui import themes
 from sparkdesk.ui.failure import Draft, Failure
@@ -73,7 +74,7 @@ class RecoveryApp(App[Way]):
         yield f"{self._failure.place}. This is a bug in SparkDesk, not something you did wrong."
         yield f"Your conversation is kept. {draft_sentence(self._failure.draft)}".strip()
         if self._log_file is not None:
-            log = str(self._log_file).replace(str(Path.home()), "~", 1)
+            log = str(self._log_file).replace(f"{home_folder()}/", "~/", 1)
             yield f"Where it happened is recorded in {log}, without any text of yours. Please report it."
         if self._is_repeated:
             yield "It has happened again. If it keeps happening, continue in a new chat: N."

@@ -41,7 +41,7 @@ def report(noted: Sequence[Noted], *, model: ModelInfo | None, engine_words: str
     lines += [f"  {each.clock}  {each.text}" for each in noted] or ["  nothing worth noting"]
     lines += ["", "What the engine said last"]
     lines += [f"  {line}" for line in engine_words.strip().splitlines()] or ["  nothing"]
-    return "\n".join(lines).replace(str(home), "~")
+    return "\n".join(lines).replace(f"{home}/", "~/")
 
 
 def _about(model: ModelInfo | None) -> str:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sparkdesk.error_log import stacks, write_log
+from sparkdesk.local_path import home_folder
 from sparkdesk.ui.app import SparkDeskApp
 from sparkdesk.ui.failure import Failure
 from sparkdesk.ui.protocol import Backend
@@ -45,8 +46,8 @@ def run_screen(backend: Backend, make_app: MakeApp, *, logs: Path, termination: 
 
 def _ask(failure: Failure, backend: Backend, logs: Path, termination: Termination, *, is_repeated: bool) -> Way:
     log = _written(failure.error, logs)
-    home = Path.home()
-    where = stacks(failure.error).replace(str(home), "~")
+    home = home_folder()
+    where = stacks(failure.error).replace(f"{home}/", "~/")
     told = report(failure.noted, model=backend.model, engine_words=backend.engine_words, home=home)
     told = f"{told}\n\nWhere the error happened\n{where}"
     app = RecoveryApp(failure, log=log, report=told, is_repeated=is_repeated)

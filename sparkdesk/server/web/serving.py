@@ -36,6 +36,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind)
     except OSError as error:
         raise UsageError(f"Cannot listen on {host!r}: {error.strerror or error}.", "Give another --host.") from None
+    except UnicodeError:  # of the codec for names beyond ASCII, which has rules for their length and letters too
+        raise UsageError(f"Cannot listen on {host!r}: it is not a host name.", "Give another --host.") from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)

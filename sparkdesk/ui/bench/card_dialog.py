@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from sparkdesk.bench.requests import CardMade
 from sparkdesk.errors import SparkDeskError
+from sparkdesk.local_path import expanded, home_folder
 from sparkdesk.ui.keys import key_name
 
 _KEYS = (
@@ -66,7 +67,7 @@ class CardDialog(ModalScreen[None]):
     def save(self, message: Input.Submitted) -> None:
         message.stop()
         given = message.value.strip()
-        out = Path(given).expanduser()
+        out = expanded(given)
         if not given:
             return
         out = out if out.suffix else out.with_suffix(".md")
@@ -87,7 +88,7 @@ def _free_name(made: CardMade) -> Path:
     stem = "-".join(made.card["model"]["target"].lower().split())
     stem = "".join(letter for letter in stem if letter.isalnum() or letter in "-._")
     for number in range(1, 1000):
-        name = Path.home() / f"sparkdesk-{stem}{'' if number == 1 else f'-{number}'}.md"
+        name = home_folder() / f"sparkdesk-{stem}{'' if number == 1 else f'-{number}'}.md"
         if not name.exists() and not name.with_suffix(".json").exists():
             return name
-    return Path.home() / f"sparkdesk-{stem}.md"
+    return home_folder() / f"sparkdesk-{stem}.md"

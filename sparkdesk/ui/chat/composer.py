@@ -17,6 +17,7 @@ from textual.widgets import TextArea
 from sparkdesk.chat.messages import Attachment
 from sparkdesk.chat.summary import Count
 from sparkdesk.errors import ContextFull, SparkDeskError
+from sparkdesk.local_path import home_folder
 from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.chat.protocol import ChatBackend
 from sparkdesk.ui.chat.state import Stage
@@ -160,7 +161,7 @@ class Composer(Vertical):
 
         offer = self._offer()
         if offer is None:
-            self.app.push_screen(AttachScreen(home=Path.home(), here=Path.cwd()), self.attach)
+            self.app.push_screen(AttachScreen(home=home_folder(), here=Path.cwd()), self.attach)
             return
         text, path = offer
         in_background(
@@ -184,7 +185,7 @@ class Composer(Vertical):
     def look_at_paste(self, message: Pasted) -> None:
         from sparkdesk.ui.chat.attachments import pasted_path
 
-        path = pasted_path(message.text, home=Path.home(), here=Path.cwd())
+        path = pasted_path(message.text, home=home_folder(), here=Path.cwd())
         self._offered = (message.text.strip(), path) if path else None
         self._say_count()
 

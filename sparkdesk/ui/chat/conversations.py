@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from sparkdesk.errors import SparkDeskError
+from sparkdesk.local_path import home_folder
 from sparkdesk.ui.chat.loading import ModelLoader
 from sparkdesk.ui.chat.protocol import ChatBackend
 from sparkdesk.ui.chat.reply_controller import ReplyController
@@ -199,7 +200,7 @@ class Conversations:
                 self._view.notify(f"Exported to {path}.", markup=False)
 
         make = partial(self._backend.history.export, key)
-        dialog = ExportScreen(title, make, home=Path.home(), here=Path.cwd())
+        dialog = ExportScreen(title, make, home=home_folder(), here=Path.cwd())
         self._view.app.push_screen(dialog, tell)
 
     # The sidebar

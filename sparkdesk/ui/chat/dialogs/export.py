@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 
 from sparkdesk.atomic_file import write_whole
 from sparkdesk.errors import SparkDeskError
+from sparkdesk.local_path import expanded
 from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.chat.export_path import JSON, MARKDOWN, other_ending, suggested_path, why_not_there
 
@@ -89,7 +90,7 @@ class ExportScreen(ModalScreen[Path | None]):
         if not event.value.strip():
             self._say("Give a path to write to.")
             return
-        path = Path(event.value.strip()).expanduser().absolute()
+        path = expanded(event.value.strip()).absolute()
         if trouble := why_not_there(path):
             self._say(trouble)
         elif path.exists() and self._confirmed != event.value:
