@@ -85,11 +85,8 @@ class Transport:
         response = self._send(request, leaves_host)
         try:
             encoding = response.headers.get("Content-Encoding", "").strip().lower()
-            if encoding not in (*_PLAIN, *_ZIPPED):
-                raise NoSense(f"its encoding is {encoding!r}")
-            pieces = _getting_on(response.iter_raw(), self._stall_s)
-            body = _unpacked(pieces) if encoding in _ZIPPED else pieces
-            yield Answer(response.status_code, response.headers, body, encoding in _ZIPPED)
+            body = unpacked(_getting_on(response.iter_raw(), self._stall_s), encoding)
+            yield Answer(response.status_code, response.headers, body, encoding not in _PLAIN)
         finally:
             response.close()
 
@@ -157,7 +154,14 @@ def _getting_on(pieces: Iterator[bytes], stall_s: float) -> Iterator[bytes]:
         yield piece
 
 
-def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def unpacked(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Of a body in that Content-Encoding, at most a mebibyte at a time. Raises NoSense, at once or while it is read."""
+    if encoding not in (*_PLAIN, *_ZIPPED):
+        raise NoSense(f"its encoding is {encoding[:40]!r}")
+    return _unzipped(pieces) if encoding in _ZIPPED else pieces
+
+
+def _unzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
     unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
         for piece in pieces:

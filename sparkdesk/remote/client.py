@@ -5,15 +5,16 @@ The key goes into one header and nowhere else.
 
 import json
 import re
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from json import JSONDecodeError
 from typing import Any
 
 import httpx2
 
 from sparkdesk.errors import ContextFull, EngineCrashed, EngineError, UsageError
 from sparkdesk.http_variables import checked_variables
+from sparkdesk.hub.transport import NoSense, unpacked
 from sparkdesk.remote.dialect import ServedModel, served_models
 from sparkdesk.remote.event_stream import EventStream
 from sparkdesk.remote.figures import DraftCounters, draft_counters
@@ -21,7 +22,12 @@ from sparkdesk.remote.figures import DraftCounters, draft_counters
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 300.0
 """A long prompt on a slow machine says nothing for a while."""
+ANSWER_SECONDS = 10.0
+"""For the whole of an answer that is no reply."""
 _MOST_ANSWER = 1 << 24
+_MOST_REPLY = 1 << 26
+"""Bytes: many times what fills the longest context."""
+_MOST_WORDS = 200
 _ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 _CONTEXT_WORDS = ("context length", "context_length", "context size", "exceed_context", "maximum context")
 
@@ -32,7 +38,7 @@ class Server:
     def __init__(self, url: str, *, key: str | None = None, transport: httpx2.BaseTransport | None = None) -> None:
         """`url` with or without /v1. Raises UsageError where it is none."""
         self.url = _base(url)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {})
         timeout = httpx2.Timeout(CONNECT_SECONDS, read=SILENCE_SECONDS)
         with checked_variables():
             self._http = httpx2.Client(headers=headers, timeout=timeout, transport=transport)
@@ -40,20 +46,23 @@ class Server:
     def models(self) -> list[ServedModel]:
         """What it serves. Raises EngineError."""
         with self._translated():
-            response = self._http.get(f"{self.url}/v1/models", timeout=CONNECT_SECONDS)
-            self._refuse_errors(response)
+            with self._http.stream("GET", f"{self.url}/v1/models", timeout=CONNECT_SECONDS) as response:
+                self._refuse_errors(response)
+                said = _json(self._answer(response))
             try:
-                return served_models(response.json())
-            except (JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+                return served_models(said)
+            except (KeyError, TypeError, AttributeError):
                 raise self._no_api() from None
 
     def draft_counters(self) -> DraftCounters | None:
         """What its /metrics say of speculative decoding; None where there are none, for whatever reason."""
         try:
-            response = self._http.get(f"{self.url}/metrics", timeout=CONNECT_SECONDS)
-        except httpx2.HTTPError:
+            with self._http.stream("GET", f"{self.url}/metrics", timeout=CONNECT_SECONDS) as response:
+                if response.status_code != 200:
+                    return None
+                return draft_counters(self._answer(response).decode("utf-8", "replace"))
+        except (httpx2.HTTPError, EngineError, NoSense):
             return None
-        return draft_counters(response.text) if response.status_code == 200 else None
 
     def chat(self, payload: Mapping[str, Any], *, is_over: Callable[[], bool]) -> Generator[dict[str, Any], None, None]:
         """The chunks of a streamed reply. Raises EngineError; EngineCrashed where the connection is cut in the middle.
@@ -66,9 +75,12 @@ class Server:
             self._http.stream("POST", f"{self.url}/v1/chat/completions", json=dict(payload)) as response,
         ):
             if response.status_code != 200:
-                response.read()
                 self._refuse_errors(response)
-            for data in response.iter_bytes():  # a proxy may have compressed them
+            sent = 0
+            for data in _unpacked(response):
+                sent += len(data)
+                if sent > _MOST_REPLY:
+                    raise EngineError(f"{self.url} sent a reply without an end.", "Is it an OpenAI API?")
                 for event in stream.feed(data):
                     has_any = True
                     chunk = self._chunk(event)
@@ -91,11 +103,19 @@ class Server:
     def close(self) -> None:
         self._http.close()
 
+    def _answer(self, response: httpx2.Response) -> bytes:
+        """All of a body. Raises EngineError where it is too long or does not end."""
+        answer, began_s = bytearray(), time.monotonic()
+        for piece in _unpacked(response):
+            answer += piece
+            if len(answer) > _MOST_ANSWER or time.monotonic() - began_s > ANSWER_SECONDS:
+                raise EngineError(f"{self.url} sent an answer without an end.", "Is it an OpenAI API?")
+        return bytes(answer)
+
     def _chunk(self, event: str) -> dict[str, Any]:
-        try:
-            chunk = json.loads(event)
-        except (JSONDecodeError, RecursionError):
-            raise EngineError(f"{self.url} sent something that makes no sense.", "Is it an OpenAI API?") from None
+        chunk = _json(event)
+        if chunk is None:
+            raise EngineError(f"{self.url} sent something that makes no sense.", "Is it an OpenAI API?")
         if not isinstance(chunk, dict):
             raise self._no_api()
         if "error" in chunk:
@@ -118,18 +138,16 @@ class Server:
             ) from None
         except (httpx2.TransportError, httpx2.StreamError) as error:
             raise EngineCrashed(f"The connection to {self.url} broke: {_reason(error)}.", "Connect again.") from None
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, NoSense) as error:
             raise EngineError(f"The answer of {self.url} makes no sense: {_reason(error)}.") from None
 
     def _refuse_errors(self, response: httpx2.Response) -> None:
         status = response.status_code
         if 300 <= status < 400:
-            raise EngineError(f"{self.url} sends elsewhere.", f"Connect to {response.headers.get('Location', '?')}.")
+            place = response.headers.get("Location", "?")[:_MOST_WORDS]
+            raise EngineError(f"{self.url} sends elsewhere.", f"Connect to {place}.")
         if status >= 400:
-            try:
-                said = response.json()
-            except (JSONDecodeError, UnicodeDecodeError):
-                said = {}
+            said = _json(self._answer(response))
             raise self._said_no(said if isinstance(said, dict) else {}, status, response.headers.get("Retry-After"))
 
     def _said_no(self, said: Mapping[str, Any], status: int, wait: str | None = None) -> EngineError:
@@ -144,13 +162,26 @@ class Server:
         if status == 429:
             when = f"Try again in {wait} s." if wait and wait.isdigit() else "Try again in a while."
             return EngineError(f"{self.url} has too much to do.", when)
-        if any(sign in (words + str(said)).lower() for sign in _CONTEXT_WORDS):
+        if any(sign in (words + _all_words(said)).lower() for sign in _CONTEXT_WORDS):
             return ContextFull(f"The conversation is longer than the context of {self.url}.", "Start a new one.")
         reason = f": {words}" if words else f" (status {status})"
         return EngineError(f"{self.url} refused{reason}".rstrip(".") + ".", "Its log may say more.")
 
     def _no_api(self) -> EngineError:
         return EngineError(f"{self.url} is not an OpenAI-compatible API.", "Check the address and its port.")
+
+
+def _unpacked(response: httpx2.Response) -> Iterator[bytes]:
+    """A proxy may have compressed it. A piece at a time: a few kilobytes can unpack to gigabytes."""
+    return unpacked(response.iter_raw(), response.headers.get("Content-Encoding", "").strip().lower())
+
+
+def _json(given: str | bytes) -> Any:
+    """None where it is none: also numbers of thousands of digits, and what is nested too deeply."""
+    try:
+        return json.loads(given)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _is_last(chunk: Mapping[str, Any]) -> bool:
@@ -181,7 +212,14 @@ def _words(said: Mapping[str, Any]) -> str:
     """The server's own sentence, in one line and not too long."""
     error = said.get("error", said.get("detail", said.get("message", "")))
     text = error.get("message", "") if isinstance(error, Mapping) else error
-    return " ".join(str(text).split())[:200] if isinstance(text, str) else ""
+    return " ".join(text[: 10 * _MOST_WORDS].split())[:_MOST_WORDS] if isinstance(text, str) else ""
+
+
+def _all_words(said: Mapping[str, Any]) -> str:
+    try:
+        return str(said)
+    except RecursionError:
+        return ""
 
 
 def _reason(error: Exception) -> str:

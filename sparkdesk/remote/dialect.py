@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SPARKDESK, LLAMA_CPP, VLLM, SGLANG, OTHER = "SparkDesk", "llama-server", "vLLM", "SGLang", "OpenAI-compatible"
+_MOST_MODELS, _MOST_COUNT, _LONGEST_NAME = 1000, 1 << 50, 300
 _OWNERS = {"sparkdesk": SPARKDESK, "llamacpp": LLAMA_CPP, "vllm": VLLM, "sglang": SGLANG}
 
 
@@ -46,7 +47,7 @@ class ServedModel:
 
 def served_models(listed: Mapping[str, Any]) -> list[ServedModel]:
     """Of /v1/models. Raises KeyError, TypeError or AttributeError where it is no such list."""
-    return [_served_model(each) for each in listed["data"]]
+    return [_served_model(each) for each in listed["data"][:_MOST_MODELS]]
 
 
 def _served_model(said: Mapping[str, Any]) -> ServedModel:
@@ -54,15 +55,20 @@ def _served_model(said: Mapping[str, Any]) -> ServedModel:
     meta = said.get("meta")
     meta = meta if isinstance(meta, Mapping) else {}
     return ServedModel(
-        name=str(said["id"]),
+        name=_text(said["id"]),
         server=server,
         context_tokens=_count(said.get("max_model_len") or meta.get("context_tokens") or meta.get("n_ctx")),
         parameter_count=_count(meta.get("parameters") or meta.get("n_params")),
-        architecture=str(meta.get("architecture") or ""),
-        draft_name=str(meta.get("draft") or ""),
+        architecture=_text(meta.get("architecture") or ""),
+        draft_name=_text(meta.get("draft") or ""),
         block_size=_count(meta.get("draft_block_size")),
     )
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_COUNT else 0
+
+
+def _text(value: object) -> str:
+    """What can be kept and sent back: of a length that names have, and no halves of characters."""
+    return str(value)[:_LONGEST_NAME].encode("utf-8", "replace").decode("utf-8")

@@ -8,8 +8,14 @@ from typing import Any
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.stats import ReplyStats
 
-_SAMPLE = re.compile(r"^(vllm:spec_decode_num_\w+?)(?:_total)?(?:\{(.*)\})?\s+([0-9.eE+]+)", re.MULTILINE)
-_POSITION = re.compile(r'position="(\d+)"')
+_SAMPLE = re.compile(
+    r"^(vllm:spec_decode_num_\w+?)(?:_total)?(?:\{(.*)\})?\s+([0-9]{1,15}(?:\.[0-9]+)?(?:e\+?[0-9]{1,2})?)\s*$",
+    re.MULTILINE,
+)
+_POSITION = re.compile(r'position="([0-9]{1,3})"')
+_MOST_TOKENS = 4096
+"""Of one round."""
+_LARGEST = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +53,11 @@ def timings_of(said: Mapping[str, Any]) -> Timings | None:
 def round_between(before: Timings, now: Timings, *, tokens: int, elapsed_ms: float) -> Round:
     """What came since the last chunk: by the server's own clock where it has one, else by ours."""
     spent_ms = now.predicted_ms - before.predicted_ms
-    verified = max(0, now.drafted - before.drafted)
+    verified = min(max(0, now.drafted - before.drafted), _MOST_TOKENS)
     accepted = min(verified, max(0, now.accepted - before.accepted))
     # llama-server tells of a whole round with its first token, and the others follow one by one.
     count = max(now.predicted - before.predicted, accepted + 1 if verified else 0) or tokens
+    count = min(count, _MOST_TOKENS)
     return Round(
         tokens=(0,) * count,
         is_drafted=tuple(index < accepted for index in range(count)),
@@ -143,4 +150,5 @@ def with_counters(stats: ReplyStats, told: DraftCounters) -> ReplyStats:
 
 def _number(said: Mapping[str, Any], name: str) -> float:
     value = said.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else 0.0
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value <= _LARGEST else 0.0

@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
@@ -18,6 +19,8 @@ from sparkdesk.remote.dialect import SPARKDESK, VLLM, ServedModel
 from sparkdesk.remote.payload import chat_payload
 from sparkdesk.remote.reply import RemoteReply
 
+_MOST_WAITING = 1000
+"""Chunks that were read and not shown yet."""
 _POLL_SECONDS = 0.1
 """How long stopping may go unnoticed."""
 
@@ -105,7 +108,7 @@ class _ReaderThread:
     """A request, and the thread that reads its answer."""
 
     def __init__(self, server: Server, payload: dict[str, Any]) -> None:
-        self._chunks: queue.SimpleQueue[dict[str, Any] | SparkDeskError | None] = queue.SimpleQueue()
+        self._chunks: queue.Queue[dict[str, Any] | SparkDeskError | None] = queue.Queue(_MOST_WAITING)
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._read, args=(server, payload), name="reply", daemon=True)
         self._thread.start()
@@ -130,12 +133,19 @@ class _ReaderThread:
     def _read(self, server: Server, payload: dict[str, Any]) -> None:
         try:
             for chunk in server.chat(payload, is_over=self._is_over.is_set):
-                self._chunks.put(chunk)
-            self._chunks.put(None)
+                self._put(chunk)
+            self._put(None)
         except SparkDeskError as error:
-            self._chunks.put(error)
+            self._put(error)
         except Exception as error:  # a bug of ours must end the reply, not leave it waiting
-            self._chunks.put(EngineError(f"Reading the reply failed ({type(error).__name__}: {error})."))
+            self._put(EngineError(f"Reading the reply failed ({type(error).__name__}: {error})."))
+
+    def _put(self, chunk: dict[str, Any] | SparkDeskError | None) -> None:
+        """Waits while the screen is behind, and drops what nobody takes any more."""
+        while not self._is_over.is_set():
+            with suppress(queue.Full):
+                self._chunks.put(chunk, timeout=_POLL_SECONDS)
+                return
 
 
 def _without_half(messages: Sequence[Message], begin: int) -> int | None:

@@ -182,7 +182,7 @@ def test_the_pause_the_hub_asks_for_is_kept_and_said(puller: Puller, hub: Hub, m
 def test_a_pause_too_long_to_wait_for_is_an_error(puller: Puller, hub: Hub, model: Model) -> None:
     hub.fail("api", Fault(status=429, headers={"RateLimit": '"api";r=0;t=3000'}))
     done = puller.run("pull", NAME)
-    assert (done.returncode, done.stdout) == (5, "") and "fewer requests" in done.stderr
+    assert (done.returncode, done.stdout) == (5, "") and "limiting requests" in done.stderr
 
 
 def test_a_hub_that_stays_broken_is_given_up_on(puller: Puller, hub: Hub, model: Model) -> None:
