@@ -150,5 +150,6 @@ def with_counters(stats: ReplyStats, told: DraftCounters) -> ReplyStats:
 
 def _number(said: Mapping[str, Any], name: str) -> float:
     value = said.get(name)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value <= _LARGEST else 0.0
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return 0.0
+    return float(value) if 0 <= value <= _LARGEST else 0.0

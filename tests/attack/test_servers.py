@@ -138,7 +138,7 @@ def test_what_it_says_of_its_models_can_be_kept() -> None:
     assert len(served_models({"data": [{"id": "m"}] * 5000})) <= 1000
 
 
-_HUGE = (10**12, 10**400, 1e308, -1, True, "9", None, [], float("inf"), float("nan"))
+_HUGE: tuple[object, ...] = (10**12, 10**400, 1e308, -1, True, "9", None, [], float("inf"), float("nan"))
 
 
 @pytest.mark.parametrize("number", _HUGE, ids=lambda number: str(number)[:12])
