@@ -10,6 +10,8 @@ from sparkdesk.engine.json_schema.references import Node, Work
 from sparkdesk.engine.json_schema.refusal import refusal, shown
 
 _MOST = 256
+_MEMBERS_A_STEP = 50
+"""Putting together large objects again and again is work too."""
 _DEEPEST_COMPARISON = 3
 _UNENFORCEABLE = frozenset(
     "not if dependentRequired dependentSchemas dependencies contains minContains maxContains unevaluatedItems "
@@ -28,7 +30,7 @@ def alternatives(together: Together) -> list[Constraints]:
         known = _KNOWN.setdefault(node.work, {})
         if node.key not in known:
             known[node.key] = _of_node(node, frozenset())
-        found = _product(found, known[node.key], node.path)
+        found = _product(found, known[node.key], node)
     return [each for each in found if each.types is None or each.types]
 
 
@@ -47,15 +49,15 @@ def _of_node(node: Node, seen: frozenset[tuple[int, int]]) -> list[Constraints]:
     _check_keywords(node)
     found = [read(node)]
     if "$ref" in schema:
-        found = _product(found, _of_node(node.resolved(), seen), node.path)
+        found = _product(found, _of_node(node.resolved(), seen), node)
     for each in _parts(node, "allOf"):
-        found = _product(found, _of_node(each, seen), node.path)
+        found = _product(found, _of_node(each, seen), node)
     for name in ("anyOf", "oneOf"):
         if name in schema:
             options = [_of_node(each, seen) for each in _parts(node, name)]
             if name == "oneOf":
                 _check_apart(node, options)
-            found = _product(found, [each for option in options for each in option], node.path)
+            found = _product(found, [each for option in options for each in option], node)
     return found
 
 
@@ -75,9 +77,11 @@ def _parts(node: Node, name: str) -> list[Node]:
     return [node.inner(each, name, index) for index, each in enumerate(given)]
 
 
-def _product(ones: list[Constraints], others: list[Constraints], path: str) -> list[Constraints]:
+def _product(ones: list[Constraints], others: list[Constraints], node: Node) -> list[Constraints]:
     if len(ones) * len(others) > _MOST:
-        raise refusal(f"it has more than {_MOST} alternatives in one place", path)
+        raise refusal(f"it has more than {_MOST} alternatives in one place", node.path)
+    members = sum(each.size() for each in ones) * len(others) + sum(each.size() for each in others) * len(ones)
+    node.work.spend(members // _MEMBERS_A_STEP, node.path)
     return [both(one, other) for one in ones for other in others]
 
 

@@ -1,6 +1,7 @@
 """What one schema object says, without its references and alternatives; and what two of them say together."""
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -63,6 +64,10 @@ class Constraints:
         if self.property_counts != (0, None):
             found.add("object")
         return frozenset(found)
+
+    def size(self) -> int:
+        """What there is to go through when it is put together with another."""
+        return len(self.properties) + len(self.prefix) + len(self.required) + len(self.values or ())
 
 
 NOTHING_SAID = Constraints()
@@ -190,9 +195,14 @@ def _bound(node: Node, name: str, exclusive: str, stricter: Callable[..., Decima
 def _bound_of(node: Node, name: str, value: Any, is_exclusive: bool) -> Bound | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise refusal(f"{name} must be a number", node.path)
+    if not _is_number(value):
+        raise refusal(f"{name} must be a number, and not a huge one", node.path)
     return Bound(Decimal(value if isinstance(value, int) else repr(value)), is_exclusive)
+
+
+def _is_number(value: Any) -> bool:
+    """Of a size that floats have, too: whole numbers of thousands of digits make grammars as long."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _tighter(one: Bound | None, other: Bound | None, stricter: Callable[..., Decimal]) -> Bound | None:
@@ -207,8 +217,8 @@ def _multiple(node: Node) -> int | None:
     value = node.schema.get("multipleOf")
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0 or not math.isfinite(value):
-        raise refusal("multipleOf must be a number above 0", node.path)
+    if not _is_number(value) or value <= 0:
+        raise refusal("multipleOf must be a number above 0, and not a huge one", node.path)
     if value != int(value):
         raise refusal(f"multipleOf {value:g} cannot be enforced, only whole numbers can", node.path)
     return int(value)

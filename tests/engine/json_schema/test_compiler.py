@@ -250,3 +250,27 @@ def test_a_small_schema_does_not_take_long(name: str) -> None:
     except GrammarError:
         pass
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("name", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"])
+@pytest.mark.parametrize("number", [10**400, -(10**400), float("inf"), float("nan"), "1", [1]], ids=str)
+def test_numbers_that_floats_do_not_have_are_refused(name: str, number: Any) -> None:
+    """They were an OverflowError, and so the server's own fault."""
+    for schema in ({name: number}, {"items": {"type": "integer", name: number}}):
+        with pytest.raises(GrammarError, match="must be a number"):
+            compile_schema(json.dumps(schema))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda number: {"properties": {f"p{number}": {"anyOf": [{}, {}]}}},
+        lambda number: {"required": [f"r{number}"]},
+        lambda number: {"prefixItems": [{}] * number},
+    ],
+)
+def test_putting_many_parts_together_is_bounded(part: Any) -> None:
+    began_s = time.process_time()
+    with pytest.raises(GrammarError):
+        compile_schema(json.dumps({"allOf": [part(number) for number in range(1500)]}))
+    assert time.process_time() - began_s < 3
