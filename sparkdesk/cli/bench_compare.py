@@ -13,6 +13,7 @@ from sparkdesk.cli.console import say, say_error
 from sparkdesk.engine.settings import LOOKUP, MTP, SamplingSettings
 from sparkdesk.errors import PairMismatch, UsageError
 from sparkdesk.loading.choice import own_pair
+from sparkdesk.local_path import expanded
 
 if TYPE_CHECKING:
     from sparkdesk.bench.compare import CompareSettings
@@ -78,7 +79,7 @@ def _named(given: str) -> Named:
     name, equals, path = given.partition("=")
     if not (equals and name and path):
         raise ArgumentTypeError(f"{given!r} is neither KIND=FILE, such as dspark=FILE, nor {MTP}")
-    return Named(name, Path(path).expanduser())
+    return Named(name, expanded(path))
 
 
 def _checked(target: Path, drafters: Sequence[Named]) -> Sequence[Named]:
