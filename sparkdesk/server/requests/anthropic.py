@@ -5,18 +5,25 @@ from typing import Any
 
 from sparkdesk.engine.settings import GrammarSettings
 from sparkdesk.server.requests.anthropic_content import read_turns
-from sparkdesk.server.requests.fields import Fields
-from sparkdesk.server.requests.models import AUTO, NONE, REQUIRED, ChatRequest, RequestDefaults, RequestOptions
-from sparkdesk.server.requests.options import (
+from sparkdesk.server.requests.decoding import decode
+from sparkdesk.server.requests.field_readers import (
     EVERYWHERE,
-    MOST_TOKENS,
-    check_model,
+    read_chosen,
     read_format,
+    read_function,
+    read_stops,
+    read_tools,
+)
+from sparkdesk.server.requests.fields import Fields
+from sparkdesk.server.requests.generation import (
+    MOST_TOKENS,
+    GenerationBody,
+    check_model,
     read_sampling,
     read_speculation,
-    read_stops,
 )
-from sparkdesk.server.requests.tools import Tool, read_chosen, read_function, read_tools
+from sparkdesk.server.requests.models import AUTO, NONE, REQUIRED, ChatRequest, RequestDefaults, RequestOptions
+from sparkdesk.server.requests.tools import Tool
 
 _KNOWN = EVERYWHERE | frozenset(
     "max_tokens messages system tools tool_choice stop_sequences thinking metadata output_config output_format".split()
@@ -40,7 +47,8 @@ def read_count_request(body: object, defaults: RequestDefaults) -> ChatRequest:
 
 
 def _read(fields: Fields, defaults: RequestDefaults) -> ChatRequest:
-    check_model(fields, defaults)
+    body = decode(fields.given, GenerationBody)
+    check_model(body, defaults)
     grammar = _format(fields)
     is_thinking = _is_thinking(fields, defaults) and grammar is None
     tools = read_tools(fields, _tool)
@@ -50,7 +58,7 @@ def _read(fields: Fields, defaults: RequestDefaults) -> ChatRequest:
     messages = read_turns(fields)
     last = messages[-1]
     return ChatRequest(
-        _options(fields, defaults, grammar, is_thinking=is_thinking),
+        _options(fields, body, defaults, grammar, is_thinking=is_thinking),
         messages=messages,
         tools=tools,
         tool_choice=choice,
@@ -62,17 +70,22 @@ def _read(fields: Fields, defaults: RequestDefaults) -> ChatRequest:
 
 
 def _options(
-    fields: Fields, defaults: RequestDefaults, grammar: GrammarSettings | None, *, is_thinking: bool
+    fields: Fields,
+    body: GenerationBody,
+    defaults: RequestDefaults,
+    grammar: GrammarSettings | None,
+    *,
+    is_thinking: bool,
 ) -> RequestOptions:
     metadata, output = fields.inner("metadata"), fields.inner("output_config")
     unused = () if output is None else output.others(frozenset({"format"}))
     return RequestOptions(
-        sampling=read_sampling(fields, defaults.thinking_sampling if is_thinking else defaults.sampling),
-        speculation=read_speculation(fields, defaults),
+        sampling=read_sampling(body, defaults.thinking_sampling if is_thinking else defaults.sampling),
+        speculation=read_speculation(body, defaults),
         max_tokens=fields.whole("max_tokens", 0, least=1, most=MOST_TOKENS),
         stops=read_stops(fields, "stop_sequences", most=_MOST_STOPS),
         grammar=grammar,
-        is_streamed=fields.switch("stream", False),
+        is_streamed=bool(body.stream),
         user=metadata.text("user_id") if metadata is not None else "",
         ignored=(*fields.others(_KNOWN), *unused),
     )
@@ -82,7 +95,7 @@ def _format(fields: Fields) -> GrammarSettings | None:
     output = fields.inner("output_config")
     form = output.inner("format") if output is not None else None
     form = form or fields.inner("output_format")
-    return read_format(form, form) if form is not None else None
+    return read_format(form) if form is not None else None
 
 
 def _is_thinking(fields: Fields, defaults: RequestDefaults) -> bool:

@@ -1,105 +1,142 @@
 """Reads a request to /v1/chat/completions."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
-from sparkdesk.server.requests.fields import Fields
-from sparkdesk.server.requests.messages import read_messages
+from msgspec import Meta, Struct
+
+from sparkdesk.server.requests.decoding import MUST, decode, given, refuse
+from sparkdesk.server.requests.messages import AssistantMessage, Message, Messages, turns_of
 from sparkdesk.server.requests.models import AUTO, NONE, REQUIRED, ChatRequest, RequestDefaults
-from sparkdesk.server.requests.options import read_logprobs_count, read_options
-from sparkdesk.server.requests.tools import read_chosen, read_function, read_tools
-
-_KNOWN = frozenset(
-    "messages tools tool_choice parallel_tool_calls chat_template_kwargs add_generation_prompt "
-    "continue_final_message".split()
+from sparkdesk.server.requests.options import LogprobsCount, OptionsBody, read_options
+from sparkdesk.server.requests.tools import (
+    MOST_TOOLS,
+    FunctionName,
+    Schema,
+    Tool,
+    as_tool,
+    check_among,
+    check_different,
 )
+
+_FORMER = "is OpenAI's former way; send tools and tool_choice"
 _TAKEN = frozenset({"messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token"})
 
 
-def read_chat_request(body: object, defaults: RequestDefaults) -> ChatRequest:
+class Function(Struct, frozen=True):
+    name: FunctionName
+    description: str | None = None
+    parameters: Schema | None = None
+
+
+class FunctionTool(Struct, frozen=True):
+    function: Function
+    type: Annotated[Literal["function"], Meta(extra={MUST: 'be "function", the only kind of tool here'})] | None = None
+
+
+class ChosenFunction(Struct, frozen=True):
+    name: Annotated[str, Meta(min_length=1)]
+
+
+class FunctionChoice(Struct, frozen=True):
+    function: ChosenFunction
+
+
+ToolChoice = Annotated[
+    Literal["auto", "none", "required"] | FunctionChoice,
+    Meta(extra={MUST: "be auto, none, required, or name a function"}),
+]
+
+
+class ChatBody(OptionsBody, frozen=True, kw_only=True):
+    messages: Messages
+    tools: Annotated[list[FunctionTool], Meta(max_length=MOST_TOOLS)] | None = None
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    functions: Any = None
+    function_call: Any = None
+    logprobs: bool | None = None
+    top_logprobs: LogprobsCount | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+    add_generation_prompt: bool | None = None
+    continue_final_message: bool | None = None
+
+
+def read_chat_request(sent: object, defaults: RequestDefaults) -> ChatRequest:
     """Raises ApiError."""
-    fields = Fields(body)
-    for old in ("functions", "function_call"):
-        if fields.has(old):
-            fields.refuse(old, "is OpenAI's former way; send tools and tool_choice")
-    is_thinking, values = _template_values(fields, defaults)
-    options = read_options(fields, defaults, known=_KNOWN, logprobs=_logprobs(fields), is_thinking=is_thinking)
-    tools = read_tools(fields, _tool)
-    choice, function = _tool_choice(fields, tools)
+    body = decode(sent, ChatBody)
+    for name, value in (("functions", body.functions), ("function_call", body.function_call)):
+        if value is not None:
+            refuse(name, _FORMER)
+    is_thinking = _is_thinking(body, defaults)
+    options = read_options(body, defaults, sent=sent, logprobs=_logprobs(body), is_thinking=is_thinking)
+    tools = _tools(body)
+    choice, function = _tool_choice(body.tool_choice, tools)
     if options.grammar is not None and tools and choice != NONE:
-        name = "grammar" if fields.has("grammar") else "response_format"
-        fields.refuse(name, "cannot be combined with tools; send one of them, or tool_choice none")
-    messages = read_messages(fields)
-    continues_last, opens_reply = _reply_start(fields, messages[-1])
+        name = "grammar" if body.grammar else "response_format"
+        refuse(name, "cannot be combined with tools; send one of them, or tool_choice none")
+    continues_last, opens_reply = _reply_start(body, body.messages[-1])
     return ChatRequest(
         options,
-        messages=messages,
+        messages=turns_of(body.messages),
         continues_last=continues_last,
         opens_reply=opens_reply,
         tools=tools,
         tool_choice=choice,
         tool_name=function,
-        most_calls=0 if fields.switch("parallel_tool_calls", True) else 1,
+        most_calls=0 if given(body.parallel_tool_calls, True) else 1,
         is_thinking=is_thinking and options.grammar is None,
-        template_values=values,
+        template_values=body.chat_template_kwargs or {},
     )
 
 
-def _reply_start(fields: Fields, last: Mapping[str, Any]) -> tuple[bool, bool]:
+def _reply_start(body: ChatBody, last: Message) -> tuple[bool, bool]:
     """Whether the last message is gone on with, and whether a reply is opened. The names are vLLM's.
 
     A last message of the assistant is gone on with unless a new reply is asked for.
     """
-    opens = fields.switch("add_generation_prompt", True)
-    asks_new = opens and fields.has("add_generation_prompt")
-    can = last["role"] == "assistant" and not last.get("tool_calls")
-    continues = fields.switch("continue_final_message", can and not asks_new)
+    opens = given(body.add_generation_prompt, True)
+    asks_new = bool(body.add_generation_prompt)
+    can = isinstance(last, AssistantMessage) and not last.tool_calls
+    continues = given(body.continue_final_message, can and not asks_new)
     if continues and not can:
-        fields.refuse("continue_final_message", "needs a last message of the assistant, without tool_calls")
+        refuse("continue_final_message", "needs a last message of the assistant, without tool_calls")
     if continues and asks_new:
-        fields.refuse("add_generation_prompt", "must be false together with continue_final_message")
+        refuse("add_generation_prompt", "must be false together with continue_final_message")
     return continues, opens or continues
 
 
-def _logprobs(fields: Fields) -> int | None:
-    if not fields.switch("logprobs", False):
-        if fields.given.get("top_logprobs"):
-            fields.refuse("top_logprobs", "needs logprobs: true")
+def _logprobs(body: ChatBody) -> int | None:
+    if not body.logprobs:
+        if body.top_logprobs:
+            refuse("top_logprobs", "needs logprobs: true")
         return None
-    return read_logprobs_count(fields, "top_logprobs")
+    return int(given(body.top_logprobs, 0))
 
 
-def _tool(fields: Fields) -> Mapping[str, Any]:
-    if fields.text("type", "function") != "function":
-        fields.refuse("type", 'must be "function", the only kind of tool here')
-    function = fields.inner("function")
-    if function is None:
-        fields.refuse("function", "is missing")
-    return read_function(function, "parameters")
+def _tools(body: ChatBody) -> tuple[Tool, ...]:
+    functions = [tool.function for tool in body.tools or ()]
+    tools = tuple(as_tool(each.name, each.description, each.parameters) for each in functions)
+    check_different(tools)
+    return tools
 
 
-def _tool_choice(fields: Fields, tools: tuple[Mapping[str, Any], ...]) -> tuple[str, str]:
-    given = fields.given.get("tool_choice")
-    if isinstance(given, dict):
-        choice = fields.inner("tool_choice")
-        assert choice is not None, "it is an object"
-        function = choice.inner("function")
-        if function is None:
-            choice.refuse("function", 'is missing; it names the function, as in {"type": "function", ...}')
-        return REQUIRED, read_chosen(function, tools)
-    choice_text = fields.text("tool_choice", AUTO)
-    if choice_text not in (AUTO, NONE, REQUIRED):
-        fields.refuse("tool_choice", "must be auto, none, required, or name a function")
-    if choice_text == REQUIRED and not tools:
-        fields.refuse("tool_choice", "is required, but there are no tools")
-    return choice_text, ""
+def _tool_choice(choice: ToolChoice | None, tools: Sequence[Tool]) -> tuple[str, str]:
+    """What it is, and the name of the function that must be called."""
+    if isinstance(choice, FunctionChoice):
+        check_among(tools, choice.function.name, "tool_choice.function.name")
+        return REQUIRED, choice.function.name
+    if choice == REQUIRED and not tools:
+        refuse("tool_choice", "is required, but there are no tools")
+    return choice or AUTO, ""
 
 
-def _template_values(fields: Fields, defaults: RequestDefaults) -> tuple[bool, Mapping[str, Any]]:
-    given = fields.inner("chat_template_kwargs")
-    if given is None:
-        return defaults.is_thinking, {}
-    taken = sorted(_TAKEN & given.given.keys())
+def _is_thinking(body: ChatBody, defaults: RequestDefaults) -> bool:
+    values: Mapping[str, Any] = body.chat_template_kwargs or {}
+    taken = sorted(_TAKEN & values.keys())
     if taken:
-        given.refuse(taken[0], "is the server's own")
-    return given.switch("enable_thinking", defaults.is_thinking), given.given
+        refuse(f"chat_template_kwargs.{taken[0]}", "is the server's own")
+    asked = values.get("enable_thinking")
+    if asked is not None and not isinstance(asked, bool):
+        refuse("chat_template_kwargs.enable_thinking", "must be true or false")
+    return given(asked, defaults.is_thinking)

@@ -1,40 +1,49 @@
 """Reads a request to /v1/completions."""
 
-from dataclasses import replace
+from typing import Annotated
 
-from sparkdesk.server.requests.fields import Fields
+from msgspec import Meta
+
+from sparkdesk.server.requests.decoding import MUST, decode, refuse
 from sparkdesk.server.requests.models import CompletionRequest, RequestDefaults
-from sparkdesk.server.requests.options import asks_no_limit, read_logprobs_count, read_options
+from sparkdesk.server.requests.options import LogprobsCount, OptionsBody, read_options
 
-_KNOWN = frozenset({"prompt", "echo", "suffix"})
 _DEFAULT_MAX_TOKENS = 16
 """OpenAI's own."""
+_UNSUPPORTED = "is not supported here; leave it out"
+_PROMPT = "be a string that is not empty, or an array of token numbers"
 
 
-def read_completion_request(body: object, defaults: RequestDefaults) -> CompletionRequest:
+class CompletionBody(OptionsBody, frozen=True, kw_only=True):
+    prompt: Annotated[str | list[str | int | list[int]], Meta(extra={MUST: _PROMPT})]
+    logprobs: LogprobsCount | None = None
+    echo: bool | None = None
+    suffix: str | None = None
+
+
+def read_completion_request(sent: object, defaults: RequestDefaults) -> CompletionRequest:
     """Raises ApiError."""
-    fields = Fields(body)
-    logprobs = read_logprobs_count(fields, "logprobs") if fields.has("logprobs") else None
-    options = read_options(fields, defaults, known=_KNOWN, logprobs=logprobs)
-    if fields.switch("echo", False):
-        fields.refuse("echo", "is not supported here; leave it out")
-    if fields.text("suffix"):
-        fields.refuse("suffix", "is not supported here; leave it out")
-    if not options.max_tokens and not asks_no_limit(fields):
-        options = replace(options, max_tokens=_DEFAULT_MAX_TOKENS)
-    return CompletionRequest(options, _prompt(fields, defaults))
+    body = decode(sent, CompletionBody)
+    if body.echo:
+        refuse("echo", _UNSUPPORTED)
+    if body.suffix:
+        refuse("suffix", _UNSUPPORTED)
+    logprobs = None if body.logprobs is None else int(body.logprobs)
+    options = read_options(body, defaults, sent=sent, logprobs=logprobs, default_limit=_DEFAULT_MAX_TOKENS)
+    return CompletionRequest(options, _prompt(body, defaults))
 
 
-def _prompt(fields: Fields, defaults: RequestDefaults) -> str | tuple[int, ...]:
-    given = fields.given.get("prompt")
-    if isinstance(given, list) and len(given) == 1 and isinstance(given[0], str | list):
-        given = given[0]
+def _prompt(body: CompletionBody, defaults: RequestDefaults) -> str | tuple[int, ...]:
+    given = body.prompt
+    if isinstance(given, list) and len(given) == 1 and not isinstance(given[0], int):
+        given = given[0] if isinstance(given[0], str) else [*given[0]]
     if isinstance(given, str) and given:
         return given
-    if isinstance(given, list) and given and all(type(token) is int for token in given):
-        if not all(0 <= token < defaults.vocabulary_size for token in given):
-            fields.refuse("prompt", f"must have tokens from 0 to {defaults.vocabulary_size - 1} only")
-        return tuple(given)
-    if isinstance(given, list) and len(given) > 1 and all(isinstance(each, str | list) for each in given):
-        fields.refuse("prompt", "must be one prompt: send each in a request of its own")
-    fields.refuse("prompt", "must be a string that is not empty, or an array of token numbers")
+    tokens = tuple(token for token in given if isinstance(token, int))
+    if tokens and len(tokens) == len(given):
+        if not all(0 <= token < defaults.vocabulary_size for token in tokens):
+            refuse("prompt", f"must have tokens from 0 to {defaults.vocabulary_size - 1} only")
+        return tokens
+    if len(given) > 1 and not tokens:
+        refuse("prompt", "must be one prompt: send each in a request of its own")
+    refuse("prompt", f"must {_PROMPT}")

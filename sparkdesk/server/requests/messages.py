@@ -1,79 +1,106 @@
-"""Reads the messages of a chat request into turns a template can say."""
+"""The messages of a chat request, and the turns that a template can say of them."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
-from sparkdesk.server.requests.fields import Fields
+from msgspec import Meta, Struct
 
-_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
-_TEXT_PARTS = {"text": "text", "refusal": "refusal"}
+from sparkdesk.server.requests.decoding import MUST, UNKNOWN_TYPE
+
 MOST_MESSAGES = 10_000
+TEXT_ONLY = Meta(extra={UNKNOWN_TYPE: "this server reads text only: no images, sound or files"})
+Turn = Mapping[str, Any]
 
 
-def read_messages(fields: Fields) -> tuple[Mapping[str, Any], ...]:
-    """Raises ApiError."""
-    given = fields.items("messages")
-    if not given:
-        fields.refuse("messages", "must have at least one message")
-    if len(given) > MOST_MESSAGES:
-        fields.refuse("messages", f"must have no more than {MOST_MESSAGES:,} messages")
-    return tuple(_message(Fields(message, f"messages[{index}]")) for index, message in enumerate(given))
+class TextPart(Struct, frozen=True, tag_field="type", tag="text"):
+    text: str | None = None
 
 
-def _message(fields: Fields) -> Mapping[str, Any]:
-    role = _ROLES.get(fields.needed_text("role"))
-    if role is None:
-        fields.refuse("role", "must be system, developer, user, assistant or tool")
-    turn: dict[str, Any] = {"role": role, "content": _content(fields)}
-    if role == "assistant":
-        _add_what_it_did(fields, turn)
-    elif role == "tool":
-        turn["tool_call_id"] = fields.text("tool_call_id")
-        if fields.has("name"):
-            turn["name"] = fields.text("name")
-    return turn
+class RefusalPart(Struct, frozen=True, tag_field="type", tag="refusal"):
+    refusal: str | None = None
 
 
-def _content(fields: Fields) -> str:
-    given = fields.given.get("content")
-    if given is None or isinstance(given, str):
-        if given is None and not fields.has("tool_calls") and fields.given.get("role") != "assistant":
-            fields.refuse("content", "is missing")
-        return given or ""
-    parts = fields.items("content")
-    path = fields.path("content")
-    return "".join(_text_part(Fields(part, f"{path}[{index}]")) for index, part in enumerate(parts))
+Content = str | list[Annotated[TextPart | RefusalPart, TEXT_ONLY]]
 
 
-def _text_part(fields: Fields) -> str:
-    kind = fields.needed_text("type")
-    name = _TEXT_PARTS.get(kind)
-    if name is None:
-        fields.refuse("type", f"is {kind[:40]!r}, but this server reads text only: no images, sound or files")
-    return fields.text(name)
+class CalledFunction(Struct, frozen=True):
+    name: Annotated[str, Meta(min_length=1)]
+    arguments: Annotated[str | dict[str, Any], Meta(extra={MUST: "be JSON in a string"})] | None = None
+    """Some clients send back what they read out of the text."""
 
 
-def _add_what_it_did(fields: Fields, turn: dict[str, Any]) -> None:
-    thought = fields.text("reasoning_content")
-    if thought:
-        turn["reasoning_content"] = thought
-    calls = fields.items("tool_calls")
-    path = fields.path("tool_calls")
-    if calls:
-        turn["tool_calls"] = [_call(Fields(call, f"{path}[{index}]")) for index, call in enumerate(calls)]
+class ToolCall(Struct, frozen=True):
+    function: CalledFunction
+    id: str | None = None
 
 
-def _call(fields: Fields) -> Mapping[str, Any]:
-    function = fields.inner("function")
-    if function is None:
-        fields.refuse("function", "is missing")
-    arguments = function.given.get("arguments")
-    if isinstance(arguments, dict):  # some clients send back what they read out of the text
+class SystemMessage(Struct, frozen=True, tag_field="role", tag="system"):
+    content: Content
+
+
+class DeveloperMessage(Struct, frozen=True, tag_field="role", tag="developer"):
+    """OpenAI's newer name of a system message."""
+
+    content: Content
+
+
+class UserMessage(Struct, frozen=True, tag_field="role", tag="user"):
+    content: Content
+
+
+class AssistantMessage(Struct, frozen=True, tag_field="role", tag="assistant"):
+    content: Content | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCall] | None = None
+
+
+class ToolMessage(Struct, frozen=True, tag_field="role", tag="tool"):
+    content: Content
+    tool_call_id: str | None = None
+    name: str | None = None
+
+
+Message = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage
+Messages = Annotated[list[Message], Meta(min_length=1, max_length=MOST_MESSAGES)]
+
+
+def turns_of(messages: Sequence[Message]) -> tuple[Turn, ...]:
+    return tuple(_turn(message) for message in messages)
+
+
+def _turn(message: Message) -> Turn:
+    content = _text(message.content)
+    match message:
+        case UserMessage():
+            return {"role": "user", "content": content}
+        case AssistantMessage():
+            return {"role": "assistant", "content": content, **_what_it_did(message)}
+        case ToolMessage(tool_call_id=call, name=name):
+            turn = {"role": "tool", "content": content, "tool_call_id": call or ""}
+            return turn if name is None else {**turn, "name": name}
+        case _:
+            return {"role": "system", "content": content}
+
+
+def _text(content: Content | None) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "".join((part.text if isinstance(part, TextPart) else part.refusal) or "" for part in content)
+
+
+def _what_it_did(message: AssistantMessage) -> dict[str, Any]:
+    did: dict[str, Any] = {}
+    if message.reasoning_content:
+        did["reasoning_content"] = message.reasoning_content
+    if message.tool_calls:
+        did["tool_calls"] = [_call(call) for call in message.tool_calls]
+    return did
+
+
+def _call(call: ToolCall) -> Turn:
+    arguments = call.function.arguments
+    if isinstance(arguments, dict):
         arguments = json.dumps(arguments, ensure_ascii=False)
-    elif arguments is None:
-        arguments = "{}"
-    elif not isinstance(arguments, str):
-        function.refuse("arguments", "must be JSON in a string")
-    said = {"name": function.needed_text("name"), "arguments": arguments or "{}"}
-    return {"id": fields.text("id"), "type": "function", "function": said}
+    said = {"name": call.function.name, "arguments": arguments or "{}"}
+    return {"id": call.id or "", "type": "function", "function": said}

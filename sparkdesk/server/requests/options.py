@@ -1,165 +1,153 @@
-"""Reads what both kinds of request have: sampling, limits, stop strings, speculation, the form of the reply."""
+"""Reads what both of OpenAI's kinds of request have: limits, stop strings, the form of the reply."""
 
 import json
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
-from sparkdesk.engine.settings import MOST_LOGPROBS, GrammarSettings, SamplingSettings, SpeculationSettings
-from sparkdesk.server.errors import ApiError
-from sparkdesk.server.requests.fields import Fields
+from msgspec import Meta, Struct
+
+from sparkdesk.engine.settings import MOST_LOGPROBS, GrammarSettings
+from sparkdesk.server.requests.decoding import MUST, given, others, refuse
+from sparkdesk.server.requests.generation import (
+    MOST_TOKENS,
+    GenerationBody,
+    check_model,
+    read_sampling,
+    read_speculation,
+)
 from sparkdesk.server.requests.models import RequestDefaults, RequestOptions
 
-_MOST_STOPS = 4
-_MOST_STOP_CHARACTERS = 1000
-MOST_TOKENS = 2**31 - 1
-_NO_LIMIT = -1
+NO_LIMIT = -1
 """As llama.cpp's server takes it for max_tokens."""
-_SEEDS = 2**64
+_MOST_STOPS = 4
+MOST_STOP_CHARACTERS = 1000
 _ANY_OBJECT = "{}"
-EVERYWHERE = frozenset(
-    "model stream temperature top_p top_k min_p repeat_penalty presence_penalty frequency_penalty seed speculative "
-    "draft_length".split()
-)
-"""What requests of every form may say."""
-_KNOWN = EVERYWHERE | frozenset(
-    "n best_of logit_bias max_tokens max_completion_tokens stop stop_in_reasoning stream_options response_format "
-    "grammar timings_per_token return_progress logprobs top_logprobs user".split()
-)
-_AUTO = "auto"
+_LIMIT = f"be a whole number from 1 to {MOST_TOKENS}, or {NO_LIMIT} for no limit"
+_LIMITS = Meta(ge=NO_LIMIT, le=MOST_TOKENS, extra={MUST: _LIMIT})
+_ONE = Meta(ge=1, le=1, extra={MUST: "be 1: send a request for each reply"})
+_LOGPROBS = Meta(ge=0, le=MOST_LOGPROBS)
+_INTEGRAL = Meta(multiple_of=1)
+
+Limit = Annotated[int, _LIMITS] | Annotated[float, _LIMITS, _INTEGRAL]
+One = Annotated[int, _ONE] | Annotated[float, _ONE, _INTEGRAL]
+LogprobsCount = Annotated[int, _LOGPROBS] | Annotated[float, _LOGPROBS, _INTEGRAL]
+_StopString = Annotated[str, Meta(max_length=MOST_STOP_CHARACTERS)]
+StopStrings = Annotated[
+    _StopString | Annotated[list[_StopString], Meta(max_length=_MOST_STOPS)],
+    Meta(
+        extra={
+            MUST: f"be a string, or up to {_MOST_STOPS} of them, of no more than {MOST_STOP_CHARACTERS:,} characters"
+        }
+    ),
+]
+
+
+class StreamOptions(Struct, frozen=True):
+    include_usage: bool | None = None
+
+
+class TextFormat(Struct, frozen=True, tag_field="type", tag="text"):
+    """Any text."""
+
+
+class JsonObjectFormat(Struct, frozen=True, tag_field="type", tag="json_object"):
+    """Any object, or one that the schema allows, as llama.cpp's server takes it."""
+
+    schema: dict[str, Any] | None = None
+
+
+class NamedSchema(Struct, frozen=True):
+    schema: dict[str, Any]
+
+
+class JsonSchemaFormat(Struct, frozen=True, tag_field="type", tag="json_schema"):
+    json_schema: NamedSchema
+
+
+class OptionsBody(GenerationBody, frozen=True, kw_only=True):
+    """What /v1/chat/completions and /v1/completions have in common."""
+
+    n: One | None = None
+    best_of: One | None = None
+    logit_bias: Any = None
+    max_tokens: Limit | None = None
+    max_completion_tokens: Limit | None = None
+    stop: StopStrings | None = None
+    stop_in_reasoning: bool | None = None
+    stream_options: StreamOptions | None = None
+    response_format: TextFormat | JsonObjectFormat | JsonSchemaFormat | None = None
+    grammar: str | None = None
+    timings_per_token: bool | None = None
+    return_progress: bool | None = None
+    user: str | None = None
+
+    @property
+    def limit(self) -> int | float | None:
+        """Tokens of the reply, or NO_LIMIT."""
+        return given(self.max_completion_tokens, self.max_tokens)
 
 
 def read_options(
-    fields: Fields,
+    body: OptionsBody,
     defaults: RequestDefaults,
     *,
-    known: frozenset[str],
+    sent: object,
     logprobs: int | None,
+    default_limit: int = 0,
     is_thinking: bool = False,
 ) -> RequestOptions:
-    """`known` are fields that the caller reads. Raises ApiError."""
-    check_model(fields, defaults)
-    _refuse_unsupported(fields)
-    stream_options = fields.inner("stream_options")
-    grammar = _grammar(fields)
+    """`sent` is the body as it came, for what of it nobody reads. Raises ApiError."""
+    check_model(body, defaults)
+    if body.logit_bias:
+        refuse("logit_bias", "is not supported here; leave it out")
+    grammar = _grammar(body)
     is_thinking = is_thinking and grammar is None
     return RequestOptions(
-        sampling=read_sampling(fields, defaults.thinking_sampling if is_thinking else defaults.sampling),
-        speculation=read_speculation(fields, defaults),
-        max_tokens=_max_tokens(fields),
-        stops=read_stops(fields, "stop", most=_MOST_STOPS),
-        stops_in_reasoning=fields.switch("stop_in_reasoning", False),
+        sampling=read_sampling(body, defaults.thinking_sampling if is_thinking else defaults.sampling),
+        speculation=read_speculation(body, defaults),
+        max_tokens=_max_tokens(body, default_limit),
+        stops=_stops(body.stop),
+        stops_in_reasoning=bool(body.stop_in_reasoning),
         grammar=grammar,
         top_logprobs=logprobs,
-        is_streamed=fields.switch("stream", False),
-        include_usage=stream_options.switch("include_usage", False) if stream_options is not None else False,
-        include_timings=fields.switch("timings_per_token", False),
-        include_progress=fields.switch("return_progress", False),
-        user=fields.text("user"),
-        ignored=fields.others(known | _KNOWN),
+        is_streamed=bool(body.stream),
+        include_usage=body.stream_options is not None and bool(body.stream_options.include_usage),
+        include_timings=bool(body.timings_per_token),
+        include_progress=bool(body.return_progress),
+        user=body.user or "",
+        ignored=others(sent, type(body)),
     )
 
 
-def read_logprobs_count(fields: Fields, name: str) -> int:
-    return fields.whole(name, 0, least=0, most=MOST_LOGPROBS)
+def _max_tokens(body: OptionsBody, otherwise: int) -> int:
+    limit = body.limit
+    if limit is None:
+        return otherwise
+    if not limit:
+        refuse("max_tokens" if body.max_completion_tokens is None else "max_completion_tokens", f"must {_LIMIT}")
+    return 0 if limit == NO_LIMIT else int(limit)
 
 
-def check_model(fields: Fields, defaults: RequestDefaults) -> None:
-    asked = fields.text("model")
-    if asked and asked not in defaults.names:
-        raise ApiError(
-            404,
-            f"There is no model {asked[:100]!r} here; this server has {defaults.names[0]!r}.",
-            code="model_not_found",
-            param="model",
-        )
+def _stops(stop: str | Sequence[str] | None) -> tuple[str, ...]:
+    stops = [stop] if isinstance(stop, str) else stop or ()
+    return tuple(each for each in stops if each)
 
 
-def _refuse_unsupported(fields: Fields) -> None:
-    fields.whole("n", 1, least=1, most=1)
-    fields.whole("best_of", 1, least=1, most=1)
-    if fields.given.get("logit_bias"):
-        fields.refuse("logit_bias", "is not supported here; leave it out")
+def _grammar(body: OptionsBody) -> GrammarSettings | None:
+    if body.grammar:
+        if body.response_format is not None:
+            refuse("grammar", "cannot be combined with response_format")
+        return GrammarSettings(gbnf=body.grammar)
+    match body.response_format:
+        case JsonObjectFormat(schema):
+            return schema_grammar(schema)
+        case JsonSchemaFormat(json_schema):
+            return schema_grammar(json_schema.schema)
+        case _:
+            return None
 
 
-def read_sampling(fields: Fields, defaults: SamplingSettings) -> SamplingSettings:
-    number = fields.number
-    return replace(
-        defaults,
-        temperature=number("temperature", defaults.temperature, least=0, most=100),
-        top_p=number("top_p", defaults.top_p, least=0, most=1),
-        top_k=max(0, fields.whole("top_k", defaults.top_k, least=-1, most=MOST_TOKENS)),
-        min_p=number("min_p", defaults.min_p, least=0, most=1),
-        repeat_penalty=number("repeat_penalty", defaults.repeat_penalty, least=0.01, most=100),
-        presence_penalty=number("presence_penalty", defaults.presence_penalty, least=-2, most=2),
-        frequency_penalty=number("frequency_penalty", defaults.frequency_penalty, least=-2, most=2),
-        seed=_seed(fields, defaults.seed),
-    )
-
-
-def _seed(fields: Fields, defaults: int | None) -> int | None:
-    if not fields.has("seed"):
-        return defaults
-    return fields.whole("seed", 0, least=-(_SEEDS // 2), most=_SEEDS - 1) % _SEEDS
-
-
-def asks_no_limit(fields: Fields) -> bool:
-    return fields.given.get(_limit_name(fields)) == _NO_LIMIT
-
-
-def _max_tokens(fields: Fields) -> int:
-    return 0 if asks_no_limit(fields) else fields.whole(_limit_name(fields), 0, least=1, most=MOST_TOKENS)
-
-
-def _limit_name(fields: Fields) -> str:
-    return "max_completion_tokens" if fields.has("max_completion_tokens") else "max_tokens"
-
-
-def read_stops(fields: Fields, name: str, *, most: int) -> tuple[str, ...]:
-    given = fields.given.get(name)
-    stops = [given] if isinstance(given, str) else fields.items(name)
-    if len(stops) > most:
-        fields.refuse(name, f"must have no more than {most} strings")
-    for stop in stops:
-        if not isinstance(stop, str) or len(stop) > _MOST_STOP_CHARACTERS:
-            fields.refuse(name, f"must be a string, or up to {most} of them, none of them very long")
-    return tuple(str(stop) for stop in stops if stop)
-
-
-def read_speculation(fields: Fields, defaults: RequestDefaults) -> SpeculationSettings:
-    """`speculative` switches it for this request, `draft_length` fixes how many tokens are drafted."""
-    is_enabled = fields.switch("speculative", defaults.speculation.is_enabled)
-    length = defaults.speculation.draft_length
-    if fields.given.get("draft_length") == _AUTO:
-        length = None
-    elif fields.has("draft_length") and defaults.block_size:
-        length = fields.whole("draft_length", 1, least=1, most=defaults.block_size)
-    elif fields.has("draft_length"):
-        fields.refuse("draft_length", "needs a draft, and this model has none")
-    return replace(defaults.speculation, is_enabled=is_enabled, draft_length=length)
-
-
-def _grammar(fields: Fields) -> GrammarSettings | None:
-    form, gbnf = fields.inner("response_format"), fields.text("grammar")
-    if gbnf:
-        if form is not None:
-            fields.refuse("grammar", "cannot be combined with response_format")
-        return GrammarSettings(gbnf=gbnf)
-    if form is None:
-        return None
-    return read_format(form, form.inner("json_schema") if form.given.get("type") == "json_schema" else form)
-
-
-def read_format(form: Fields, wrapped: Fields | None) -> GrammarSettings | None:
-    """What a reply must be: any text, a JSON object, or what a schema says. `wrapped` holds the schema."""
-    kind = form.needed_text("type")
-    if kind == "text":
-        return None
-    if kind not in ("json_object", "json_schema"):
-        form.refuse("type", "must be text, json_object or json_schema")
-    if wrapped is None:
-        form.refuse("json_schema", "is missing")
-    schema = wrapped.inner("schema")
-    if schema is not None:
-        return GrammarSettings(json_schema=json.dumps(schema.given, ensure_ascii=False))
-    if kind == "json_schema":
-        wrapped.refuse("schema", "is missing")
-    return GrammarSettings(json_schema=_ANY_OBJECT)
+def schema_grammar(schema: Mapping[str, Any] | None) -> GrammarSettings:
+    """For replies that are JSON as the schema says; without one, any object."""
+    text = _ANY_OBJECT if schema is None else json.dumps(schema, ensure_ascii=False)
+    return GrammarSettings(json_schema=text)

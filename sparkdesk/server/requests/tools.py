@@ -1,45 +1,37 @@
-"""Reads the functions a reply may call, whatever form of API they come in."""
+"""The functions a reply may call, whatever form of API they come in."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
-from sparkdesk.server.requests.fields import Fields
+from msgspec import Meta
 
-_FUNCTION_NAME = re.compile(r"[\w.-]{1,128}", re.ASCII)
-_MOST_TOOLS = 512
+from sparkdesk.server.requests.decoding import MUST, refuse
+
+MOST_TOOLS = 512
+FUNCTION_NAME = r"^[A-Za-z0-9_.-]{1,128}\Z"
+NAME_MUST = "have letters, digits, _, - and . only, and no more than 128 of them"
+FunctionName = Annotated[str, Meta(pattern=FUNCTION_NAME, extra={MUST: NAME_MUST})]
+Schema = dict[str, Any]
 
 Tool = Mapping[str, Any]
 """In the form of /v1/chat/completions, as chat templates want it."""
 
 
-def read_tools(fields: Fields, read: Callable[[Fields], Tool | None]) -> tuple[Tool, ...]:
-    """`read` gives None for a tool that is left out. Raises ApiError."""
-    given = fields.items("tools")
-    if len(given) > _MOST_TOOLS:
-        fields.refuse("tools", f"must have no more than {_MOST_TOOLS} functions")
-    found = (read(Fields(tool, f"{fields.path('tools')}[{index}]")) for index, tool in enumerate(given))
-    tools = tuple(tool for tool in found if tool is not None)
-    if len({tool["function"]["name"] for tool in tools}) < len(tools):
-        fields.refuse("tools", "must have functions of different names")
-    return tools
-
-
-def read_function(fields: Fields, schema_name: str) -> Tool:
-    """An object with a function's name, its description, and under `schema_name` the schema of its arguments."""
-    name = fields.needed_text("name")
-    if not _FUNCTION_NAME.fullmatch(name):
-        fields.refuse("name", "must have letters, digits, _, - and . only, and no more than 128 of them")
-    parameters = fields.inner(schema_name)
-    said: dict[str, Any] = {"name": name, "description": fields.text("description")}
+def as_tool(name: str, description: str | None, parameters: Mapping[str, Any] | None) -> Tool:
+    """`parameters` is the JSON schema of the arguments."""
+    said: dict[str, Any] = {"name": name, "description": description or ""}
     if parameters is not None:
-        said["parameters"] = parameters.given
+        said["parameters"] = parameters
     return {"type": "function", "function": said}
 
 
-def read_chosen(fields: Fields, tools: Sequence[Tool]) -> str:
-    """The name of the function that must be called."""
-    name = fields.needed_text("name")
+def check_different(tools: Sequence[Tool]) -> None:
+    """Raises ApiError for two functions of one name."""
+    if len({tool["function"]["name"] for tool in tools}) < len(tools):
+        refuse("tools", "must have functions of different names")
+
+
+def check_among(tools: Sequence[Tool], name: str, path: str) -> None:
+    """Raises ApiError where no function has that name."""
     if all(tool["function"]["name"] != name for tool in tools):
-        fields.refuse("name", "is not among the tools")
-    return name
+        refuse(path, "is not among the tools")
