@@ -6,18 +6,19 @@ from typing import Any
 
 from sparkdesk.engine.settings import GrammarSettings
 from sparkdesk.server.errors import ApiError
+from sparkdesk.server.requests.decoding import decode
+from sparkdesk.server.requests.field_readers import EVERYWHERE, read_chosen, read_format, read_function, read_tools
 from sparkdesk.server.requests.fields import Fields
-from sparkdesk.server.requests.models import AUTO, NONE, REQUIRED, ChatRequest, RequestDefaults, RequestOptions
-from sparkdesk.server.requests.options import (
-    EVERYWHERE,
+from sparkdesk.server.requests.generation import (
     MOST_TOKENS,
+    GenerationBody,
     check_model,
-    read_format,
     read_sampling,
     read_speculation,
 )
+from sparkdesk.server.requests.models import AUTO, NONE, REQUIRED, ChatRequest, RequestDefaults, RequestOptions
 from sparkdesk.server.requests.response_items import Turn, read_input
-from sparkdesk.server.requests.tools import Tool, read_chosen, read_function, read_tools
+from sparkdesk.server.requests.tools import Tool
 
 _KNOWN = EVERYWHERE | frozenset(
     "input instructions tools tool_choice parallel_tool_calls max_output_tokens reasoning text store "
@@ -40,10 +41,11 @@ class ResponsesRequest:
     """What the response repeats of the request."""
 
 
-def read_responses_request(body: object, defaults: RequestDefaults, kept: Kept) -> ResponsesRequest:
+def read_responses_request(sent: object, defaults: RequestDefaults, kept: Kept) -> ResponsesRequest:
     """`kept` knows the conversations that may be gone on with. Raises ApiError."""
-    fields = Fields(body)
-    check_model(fields, defaults)
+    fields = Fields(sent)
+    body = decode(sent, GenerationBody)
+    check_model(body, defaults)
     _refuse_unsupported(fields)
     grammar, unused = _format(fields)
     reasoning = fields.inner("reasoning")
@@ -55,7 +57,7 @@ def read_responses_request(body: object, defaults: RequestDefaults, kept: Kept) 
         fields.refuse("text.format", "cannot be combined with tools; send one of them, or tool_choice none")
     turns = (*_earlier_turns(fields, kept), *read_input(fields))
     instructions = fields.text("instructions")
-    options = _options(fields, defaults, grammar, is_thinking=is_thinking, ignored=(*unused, *left_out))
+    options = _options(fields, body, defaults, grammar, is_thinking=is_thinking, ignored=(*unused, *left_out))
     may_call_many = fields.switch("parallel_tool_calls", True)
     chat = ChatRequest(
         options,
@@ -94,6 +96,7 @@ def _earlier_turns(fields: Fields, kept: Kept) -> tuple[Turn, ...]:
 
 def _options(
     fields: Fields,
+    body: GenerationBody,
     defaults: RequestDefaults,
     grammar: GrammarSettings | None,
     *,
@@ -102,11 +105,11 @@ def _options(
 ) -> RequestOptions:
     truncation = ("truncation",) if fields.text("truncation", "disabled") != "disabled" else ()
     return RequestOptions(
-        sampling=read_sampling(fields, defaults.thinking_sampling if is_thinking else defaults.sampling),
-        speculation=read_speculation(fields, defaults),
+        sampling=read_sampling(body, defaults.thinking_sampling if is_thinking else defaults.sampling),
+        speculation=read_speculation(body, defaults),
         max_tokens=fields.whole("max_output_tokens", 0, least=1, most=MOST_TOKENS),
         grammar=grammar,
-        is_streamed=fields.switch("stream", False),
+        is_streamed=bool(body.stream),
         user=fields.text("user") or fields.text("safety_identifier"),
         ignored=(*fields.others(_KNOWN), *truncation, *ignored),
     )
@@ -118,7 +121,7 @@ def _format(fields: Fields) -> tuple[GrammarSettings | None, tuple[str, ...]]:
     if text is None:
         return None, ()
     form = text.inner("format")
-    return (read_format(form, form) if form is not None else None), text.others(frozenset({"format"}))
+    return (read_format(form) if form is not None else None), text.others(frozenset({"format"}))
 
 
 def _is_thinking(reasoning: Fields | None, defaults: RequestDefaults) -> bool:
