@@ -155,6 +155,11 @@ class ScriptedEngine:
             text = text[len(control) if control else 1 :]
         return tuple(tokens)
 
+    def spell(self, tokens: Sequence[int]) -> tuple[bytes, ...]:
+        if not self.is_alive:
+            raise EngineCrashed("The engine died.", "Load it again.")
+        return tuple(self.piece(token, spells_control=True) for token in tokens)
+
     def piece(self, token: int, *, spells_control: bool = False) -> bytes:
         if token == HALF:
             return "é".encode()[:1]

@@ -35,6 +35,8 @@ from sparkdesk.runner.protocol import (
     Prefilling,
     RoundDone,
     SetSpeculation,
+    Spell,
+    Spelled,
     Tokenize,
     Tokens,
 )
@@ -124,6 +126,10 @@ class EngineClient:
 
     def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]:
         return self._ask(Tokenize(text, parse_special), Tokens).tokens
+
+    def spell(self, tokens: Sequence[int]) -> tuple[bytes, ...]:
+        """The text of each token, control tokens spelled out."""
+        return self._ask(Spell(tuple(tokens)), Spelled).pieces
 
     def compare(self, tokens: Sequence[int], first: int, second: int) -> Compared:
         """How sure the target is of `first` against `second` after these tokens."""
@@ -252,7 +258,7 @@ class EngineClient:
             raise EngineError("No model is loaded.", "Load one first.")
         return child
 
-    def _ask(self, request: Tokenize | Compare, kind: type[Answer]) -> Answer:
+    def _ask(self, request: Tokenize | Spell | Compare, kind: type[Answer]) -> Answer:
         return expected(self._living_child().ask(request).next_answer(), kind)
 
     def _tell(self, request: Cancel | SetSpeculation) -> None:

@@ -31,6 +31,7 @@ from sparkdesk.runner.protocol import (
     Response,
     RoundDone,
     Shutdown,
+    Spell,
     Tokenize,
 )
 
@@ -56,6 +57,7 @@ _ACTIVITIES: dict[type[Request], str] = {
     Load: LOADING_TARGET,
     Generate: "reading the prompt",
     Tokenize: "cutting text into tokens",
+    Spell: "spelling tokens",
     Compare: "comparing two tokens",
 }
 

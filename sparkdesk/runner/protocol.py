@@ -57,6 +57,12 @@ class Tokenize(_Message, frozen=True):
     """Whether <|im_start|> and its like become their own token."""
 
 
+class Spell(_Message, frozen=True):
+    """Answered as Tokenize is. Control tokens are spelled out."""
+
+    tokens: tuple[int, ...]
+
+
 class Generate(_Message, frozen=True):
     tokens: tuple[int, ...]
     settings: GenerationSettings
@@ -109,6 +115,11 @@ class Tokens(_Message, frozen=True):
     tokens: tuple[int, ...]
 
 
+class Spelled(_Message, frozen=True):
+    pieces: tuple[bytes, ...]
+    """The text of each token."""
+
+
 class Prefilling(_Message, frozen=True):
     progress: Prefilled
 
@@ -149,5 +160,5 @@ class Failed(_Message, frozen=True):
     hint: str = ""
 
 
-Request = Load | Tokenize | Generate | SetSpeculation | Cancel | Compare | Shutdown
-Response = Loading | Loaded | Tokens | Prefilling | RoundDone | Finished | Compared | Alive | Failed
+Request = Load | Tokenize | Spell | Generate | SetSpeculation | Cancel | Compare | Shutdown
+Response = Loading | Loaded | Tokens | Spelled | Prefilling | RoundDone | Finished | Compared | Alive | Failed

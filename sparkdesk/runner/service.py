@@ -20,7 +20,7 @@ from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings
 from sparkdesk.engine.stats import Outcome
-from sparkdesk.errors import EngineError, SparkDeskError
+from sparkdesk.errors import EngineError, SparkDeskError, UsageError
 from sparkdesk.runner.protocol import (
     Cancel,
     Compare,
@@ -37,6 +37,8 @@ from sparkdesk.runner.protocol import (
     RoundDone,
     SetSpeculation,
     Shutdown,
+    Spell,
+    Spelled,
     Tokenize,
     Tokens,
 )
@@ -104,7 +106,7 @@ class Service:
                     self._unfinished.append((request_id, control))
                 case _:
                     pass
-        if isinstance(request, Tokenize) and self._tokenize_now(request, request_id):
+        if isinstance(request, Tokenize | Spell) and self._tokenize_now(request, request_id):
             return
         if not isinstance(request, Cancel | SetSpeculation):
             self._waiting.put((request, request_id, control))
@@ -135,20 +137,20 @@ class Service:
             if chosen in (0, request_id):
                 unfinished.is_cancelled = True
 
-    def _tokenize_now(self, request: Tokenize, request_id: int) -> bool:
+    def _tokenize_now(self, request: Tokenize | Spell, request_id: int) -> bool:
         """False where no pair is loaded yet, or one is being replaced: then it waits its turn.
 
         A long text takes seconds; in a thread of its own it keeps neither short ones nor a Cancel waiting.
         """
         if not self._begin_use():
             return False
-        if len(request.text) > _LONG_CHARACTERS:
+        if isinstance(request, Tokenize) and len(request.text) > _LONG_CHARACTERS:
             threading.Thread(target=self._tokenize, args=(request, request_id), daemon=True, name="long text").start()
         else:
             self._tokenize(request, request_id)
         return True
 
-    def _tokenize(self, request: Tokenize, request_id: int) -> None:
+    def _tokenize(self, request: Tokenize | Spell, request_id: int) -> None:
         try:
             self._serve(request, self._answering(request_id), None)
         finally:
@@ -197,6 +199,8 @@ class Service:
                 self._load(request.settings, reply)
             case Tokenize(text, parse_special):
                 reply(Tokens(self._loaded().tokenize(text, parse_special)))
+            case Spell(tokens):
+                reply(Spelled(_spelled(self._loaded(), tokens)))
             case Compare(tokens, first, second):
                 reply(Compared(*self._loaded().compare(tokens, first, second)))
             case Generate() if control is not None:
@@ -247,6 +251,13 @@ def _responses(
                 yield Finished(stop_reason, stats)
             case None:
                 return
+
+
+def _spelled(pair: LoadedPair, tokens: tuple[int, ...]) -> tuple[bytes, ...]:
+    """llama.cpp does not check what it is given."""
+    if not all(0 <= token < pair.info.vocabulary_size for token in tokens):
+        raise UsageError(f"The vocabulary has tokens from 0 to {pair.info.vocabulary_size - 1} only.")
+    return tuple(pair.piece(token, show_control=True) for token in tokens)
 
 
 def _top_pieces(pair: LoadedPair, done: Round) -> tuple[tuple[bytes, ...], ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sparkdesk.engine.control import Control
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings
-from sparkdesk.runner.protocol import Load, Loaded, Response, Shutdown, Tokenize, Tokens
+from sparkdesk.runner.protocol import Failed, Load, Loaded, Response, Shutdown, Spell, Spelled, Tokenize, Tokens
 from sparkdesk.runner.service import Service
 from tests.server.served import MODEL
 
@@ -31,7 +31,7 @@ class Pair:
         return (len(text),)
 
     def piece(self, token: int, *, show_control: bool = False) -> bytes:
-        return b""
+        return b"<%d>" % token if show_control else b""
 
     def compare(self, tokens: tuple[int, ...], first: int, second: int) -> tuple[float, float]:
         return 0.0, 0.0
@@ -102,3 +102,15 @@ def test_the_end_does_not_wait_for_a_long_text() -> None:
     talk.thread.join(3)
     assert not talk.thread.is_alive() and not talk.engine.pairs[0].is_closed
     talk.engine.pairs[0].gate.set()
+
+
+def test_tokens_are_spelled_beside_a_reply_and_only_those_of_the_vocabulary() -> None:
+    talk = Talk()
+    talk.service.receive(Load.of(LoadSettings("t")), 1)
+    talk.answer(1)
+    talk.service.receive(Spell((1, MODEL.vocabulary_size - 1)), 2)
+    assert talk.answer(2) == Spelled((b"<1>", b"<%d>" % (MODEL.vocabulary_size - 1)))
+    for number, token in enumerate((-1, MODEL.vocabulary_size), start=3):
+        talk.service.receive(Spell((1, token)), number)
+        refused = talk.answer(number)
+        assert isinstance(refused, Failed) and refused.kind == "UsageError"

@@ -46,12 +46,14 @@ REQUESTS: list[protocol.Request] = [
     protocol.Cancel(),
     protocol.Cancel(12),
     protocol.Compare((1,), 2, 3),
+    protocol.Spell((1, 2)),
     protocol.Shutdown(),
 ]
 RESPONSES: list[protocol.Response] = [
     protocol.Loading("target", 0.25),
     protocol.Loaded(INFO, 12.5),
     protocol.Tokens(()),
+    protocol.Spelled((b"a", b"\xff")),
     protocol.Prefilling(Prefilled(1, 2, 0, 3.5)),
     protocol.RoundDone(Round((1, 2), (True, False), confidences=(0.5,), is_first=True), (b"\xe2\x82", b"\n\r\x00\xff")),
     protocol.RoundDone(

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ from sparkdesk.runner.client import EngineClient
 from sparkdesk.server.requests.models import RequestDefaults
 from tests.server.served import Listening, listening, served, server_engine
 
-CHAT = "/v1/chat/completions"
+CHAT, MESSAGES, RESPONSES = APIS = ("/v1/chat/completions", "/v1/messages", "/v1/responses")
 SEED = 20260926
 MOST_HELPING = min(32, (os.cpu_count() or 1) + 4)
 """As many threads as asyncio ever keeps for what would block it."""
@@ -49,10 +50,10 @@ class Crowd:
                 await self._ask(http, self._left.pop(), user=f"client {number}")
 
     async def _ask(self, http: httpx.AsyncClient, number: int, *, user: str) -> None:
-        is_streamed = self._random.random() < 0.5
+        path = self._random.choice(APIS)
+        body = {"stream": self._random.random() < 0.5, "temperature": 0, "draft_length": 4}
         text = f"Count from {number % 40} to {number % 40 + 9}."
-        body = {"messages": [{"role": "user", "content": text}], "stream": is_streamed, "user": user, "temperature": 0}
-        task = asyncio.ensure_future(http.post(CHAT, json={**body, "max_tokens": 60, "draft_length": 4}))
+        task = asyncio.ensure_future(http.post(path, json={**body, **_asking(path, text, user)}))
         if self._random.random() < self._leaving:
             await asyncio.wait((task,), timeout=self._random.uniform(0, 0.1))
             if not task.done():
@@ -70,12 +71,34 @@ class Crowd:
         return "answered"
 
 
+def _asking(path: str, text: str, user: str) -> dict[str, object]:
+    messages = [{"role": "user", "content": text}]
+    if path == CHAT:
+        return {"messages": messages, "user": user, "max_tokens": 60}
+    if path == MESSAGES:
+        return {"messages": messages, "metadata": {"user_id": user}, "max_tokens": 60}
+    return {"input": text, "user": user, "max_output_tokens": 60}
+
+
 def spoken(reply: httpx.Response) -> str:
-    if not reply.headers["content-type"].startswith("text/event-stream"):
-        return str(reply.json()["choices"][0]["message"]["content"])
-    lines = [line.removeprefix("data: ") for line in reply.text.split("\n\n") if line]
-    assert lines.pop() == "[DONE]"
-    return "".join(json.loads(line)["choices"][0]["delta"].get("content", "") for line in lines)
+    is_streamed = reply.headers["content-type"].startswith("text/event-stream")
+    lines = [line for line in reply.text.splitlines() if line.startswith("data: ")] if is_streamed else []
+    ends = {CHAT: "data: [DONE]", MESSAGES: '"message_stop"', RESPONSES: '"response.'}
+    assert not is_streamed or ends[reply.url.path] in lines[-1]
+    told = [json.loads(line[6:]) for line in lines if line != "data: [DONE]"] if is_streamed else [reply.json()]
+    return "".join(_text(each, reply.url.path) for each in told)
+
+
+def _text(told: dict[str, Any], path: str) -> str:
+    """Of a whole reply, or of one event of a stream."""
+    if path == CHAT:
+        choice = told["choices"][0]
+        return str(choice.get("message", choice.get("delta", {})).get("content") or "")
+    if told.get("type") in ("content_block_delta", "response.output_text.delta"):
+        return str(told["delta"]["text"] if path == MESSAGES else told["delta"])
+    blocks = told.get("content", []) if path == MESSAGES else [told] if "output" in told else []
+    parts = blocks if path == MESSAGES else [part for each in blocks for part in each["output"][0]["content"]]
+    return "".join(part["text"] for part in parts)
 
 
 def counting(prompt: str, settings: GenerationSettings) -> str:
@@ -129,6 +152,16 @@ def check_account(server: Listening, crowd: Crowd, requests: int, *, earlier: in
     assert outcomes["failed"] == 0
     assert outcomes["stop"] + outcomes["length"] >= crowd.outcomes["answered"] + earlier
     assert not any("should not have happened" in line for line in server.log)
+
+
+def test_twenty_clients_of_three_apis_are_all_accounted_for() -> None:
+    engine = server_engine(counting, round_tokens=4, round_s=0.0002)
+    with served(engine) as server:
+        crowd = Crowd(server, clients=20, requests=150, leaving=0.33, seed=SEED)
+        crowd.run()
+        check_account(server, crowd, 150)
+        assert crowd.outcomes["answered"] > 75 and crowd.outcomes["left"] > 10
+        assert engine.most_running == 1 and engine.running == 0
 
 
 @pytest.mark.slow

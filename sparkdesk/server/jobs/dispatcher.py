@@ -16,7 +16,7 @@ from sparkdesk.server.jobs.engine import ServedEngine
 from sparkdesk.server.jobs.fair_queue import Client, FairQueue, QueueFull
 from sparkdesk.server.jobs.job import Job
 from sparkdesk.server.jobs.metrics import Gauges, Metrics
-from sparkdesk.server.jobs.prepare import Prepared, Wanted, prepare
+from sparkdesk.server.jobs.prepare import Wanted, prepare
 from sparkdesk.server.jobs.reply_channel import MOST_WAITING_BYTES, ReplyChannel, ReplyFailed
 from sparkdesk.server.jobs.worker import run_job
 from sparkdesk.server.requests.models import ChatRequest, CompletionRequest
@@ -83,15 +83,7 @@ class Dispatcher:
 
     async def submit(self, request: ChatRequest | CompletionRequest, client: Client) -> Job:
         """Queue a request. Raises ApiError where it cannot be served, or not now."""
-        if self.state == STALLED:
-            raise engine_stalled("The engine does not react. It is loaded again if that goes on; try again then.")
-        if len(self._queue) + self._arriving >= self._queue.capacity:
-            raise self._busy()
-        self._arriving += 1
-        try:
-            prepared = await self._prepare(request)
-        finally:
-            self._arriving -= 1
+        prepared = await self.ask(lambda wanted: prepare(self.engine, request, wanted))
         job = Job(
             prepared, client, ReplyChannel(asyncio.get_running_loop(), self._most_waiting_bytes), arrived_s=monotonic()
         )
@@ -103,15 +95,22 @@ class Dispatcher:
         self._changed.set()
         return job
 
-    async def count_tokens(self, request: ChatRequest) -> int:
-        """Of its prompt, which may be longer than the context. Raises ApiError."""
+    async def ask(self, work: Callable[[Wanted], Result]) -> Result:
+        """What needs no turn of the engine, such as cutting text into tokens; in a thread. Raises ApiError."""
+        if self.state == STALLED:
+            raise engine_stalled("The engine does not react. It is loaded again if that goes on; try again then.")
         if len(self._queue) + self._arriving >= self._queue.capacity:
             raise self._busy()
         self._arriving += 1
         try:
-            return len((await self._prepare(request, is_limited=False)).tokens)
+            return await self._asked(work)
         finally:
             self._arriving -= 1
+
+    @property
+    def running(self) -> Job | None:
+        """The job whose turn it is."""
+        return self._running
 
     def leave(self, job: Job) -> None:
         """Nobody waits for this job any more."""
@@ -182,13 +181,13 @@ class Dispatcher:
         ending.shutdown(wait=False)
         await self._until_idle(_LAST_ROUND_S, lambda: False)
 
-    async def _prepare(self, request: ChatRequest | CompletionRequest, *, is_limited: bool = True) -> Prepared:
+    async def _asked(self, work: Callable[[Wanted], Result]) -> Result:
         """A death that nobody has noticed before is mended first."""
         for _ in range(2):
             await self._until_ready()
             is_wanted = Wanted()
             try:
-                return await asyncio.to_thread(prepare, self.engine, request, is_wanted, is_limited=is_limited)
+                return await asyncio.to_thread(work, is_wanted)
             except asyncio.CancelledError:
                 is_wanted.end()
                 raise

@@ -32,6 +32,10 @@ class ServedEngine(Protocol):
         ...
 
     def tokenize(self, text: str, parse_special: bool = True) -> tuple[int, ...]: ...
+    def spell(self, tokens: Sequence[int]) -> tuple[bytes, ...]:
+        """The text of each token, control tokens spelled out."""
+        ...
+
     def ask_for_reply(
         self,
         tokens: Sequence[int],

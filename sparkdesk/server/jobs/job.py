@@ -7,6 +7,7 @@ from sparkdesk.server.jobs.engine import ReplyHandle
 from sparkdesk.server.jobs.fair_queue import Client
 from sparkdesk.server.jobs.prepare import Prepared
 from sparkdesk.server.jobs.reply_channel import ReplyChannel
+from sparkdesk.server.jobs.usage import ReplyUsage
 
 _PROMPT_TOKEN_S, _NEW_TOKEN_S = 0.002, 0.02
 _UNBOUNDED_TOKENS = 1000
@@ -22,6 +23,8 @@ class Job:
         self.channel = channel
         self.arrived_s = arrived_s
         self.stopped_by: ApiError | None = None
+        self.figures: ReplyUsage | None = None
+        """Of the reply so far."""
         self._reply: ReplyHandle | None = None
         self._lock = threading.Lock()
 

@@ -103,6 +103,7 @@ class _JobRun:
             self._job.channel.put(ReplyStarted(len(self._prepared.tokens), cached))
 
     def _tell_progress(self, progress: Prefilled) -> None:
+        self._job.figures = self._figures(self._parser)
         if progress.done < progress.total:
             self._job.channel.put(
                 PromptRead(progress.done, progress.total, progress.reused, round(progress.elapsed_ms, 3))
@@ -123,7 +124,8 @@ class _JobRun:
         parts = tuple(merge_deltas([part for each in events for part in each.parts]))
         logprobs = tuple(logprob for each in events for logprob in each.logprobs)
         if parts or logprobs:
-            self._job.channel.put(ReplyDelta(parts, logprobs, self._figures(self._parser)))
+            self._job.figures = self._figures(self._parser)
+            self._job.channel.put(ReplyDelta(parts, logprobs, self._job.figures))
 
     def _end(self, stop_reason: str) -> JobResult:
         figures = self._figures(self._parser)

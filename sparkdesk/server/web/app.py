@@ -19,6 +19,7 @@ from sparkdesk.server.errors import ApiError
 from sparkdesk.server.jobs.dispatcher import CLOSING, LOADING, READY, STALLED, Dispatcher
 from sparkdesk.server.jobs.fair_queue import Client
 from sparkdesk.server.jobs.metrics import CONTENT_TYPE
+from sparkdesk.server.jobs.prepare import prepare
 from sparkdesk.server.requests.anthropic import read_count_request, read_messages_request
 from sparkdesk.server.requests.chat import read_chat_request
 from sparkdesk.server.requests.completion import read_completion_request
@@ -27,13 +28,13 @@ from sparkdesk.server.requests.openai_responses import ResponsesRequest, read_re
 from sparkdesk.server.responses.anthropic import MessagesResponse
 from sparkdesk.server.responses.chat import ChatResponse
 from sparkdesk.server.responses.completion import CompletionResponse
-from sparkdesk.server.responses.json_io import to_json
 from sparkdesk.server.responses.openai_responses import ResponsesResponse
 from sparkdesk.server.responses.protocol import ResponseBuilder
 from sparkdesk.server.responses.response_store import ResponseStore
 from sparkdesk.server.web.body import MOST_BODY_BYTES, BodyMemory, Room, most_body_bytes, read_body
-from sparkdesk.server.web.delivery import ANTHROPIC_PATH, STALLED_S, Delivery, error_response
+from sparkdesk.server.web.delivery import ANTHROPIC_PATH, STALLED_S, Delivery, error_response, json_response
 from sparkdesk.server.web.guard import AccessLog, Guard
+from sparkdesk.server.web.llama_server_paths import LlamaServerPaths
 from sparkdesk.server.web.security import Policy
 
 CHAT, TEXT, MODELS, HEALTH, METRICS = "/v1/chat/completions", "/v1/completions", "/v1/models", "/health", "/metrics"
@@ -62,14 +63,16 @@ class Api:
         return await self._delivery(request, read_messages_request, MessagesResponse)
 
     async def count_tokens(self, request: Request) -> Response:
-        parsed, room = await self._read(request, read_count_request)
+        parsed, room = await self.read(request, read_count_request)
         try:
-            return _json({"input_tokens": await self._dispatcher.count_tokens(parsed)})
+            engine = self._dispatcher.engine
+            prepared = await self._dispatcher.ask(lambda wanted: prepare(engine, parsed, wanted, is_limited=False))
+            return json_response({"input_tokens": len(prepared.tokens)})
         finally:
             room.give_back()
 
     async def responses(self, request: Request) -> Response:
-        parsed, room = await self._read(request, self._read_responses)
+        parsed, room = await self.read(request, self._read_responses)
         response = ResponsesResponse(self._defaults.names[0], parsed, self._store)
         return self._deliver(request, parsed.chat, response, room)
 
@@ -79,21 +82,21 @@ class Api:
         if stored is None:
             raise ApiError(404, "That response is not kept here (any more).", code="not_found")
         if request.method != "DELETE":
-            return _json(stored.body)
+            return json_response(stored.body)
         self._store.delete(response_id)
-        return _json({"id": response_id, "object": "response", "deleted": True})
+        return json_response({"id": response_id, "object": "response", "deleted": True})
 
     def _read_responses(self, body: object, defaults: RequestDefaults) -> ResponsesRequest:
         return read_responses_request(body, defaults, self._store.turns)
 
     async def models(self, request: Request) -> Response:
-        return _json({"object": "list", "data": [self._model(name) for name in self._defaults.names]})
+        return json_response({"object": "list", "data": [self._model(name) for name in self._defaults.names]})
 
     async def model(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in self._defaults.names:
             raise ApiError(404, "There is no such model here.", code="model_not_found", param="model")
-        return _json(self._model(name))
+        return json_response(self._model(name))
 
     async def health(self, request: Request) -> Response:
         dispatcher = self._dispatcher
@@ -108,7 +111,7 @@ class Api:
         }
         if dispatcher.problem:
             body["problem"] = dispatcher.problem
-        return _json(body, 200 if state == READY else 503)
+        return json_response(body, 200 if state == READY else 503)
 
     async def metrics(self, request: Request) -> Response:
         text = self._dispatcher.metrics.text(self._dispatcher.gauges)
@@ -120,7 +123,7 @@ class Api:
         read: Callable[[object, RequestDefaults], ChatRequest | CompletionRequest],
         response: Callable[[str, RequestOptions], ResponseBuilder],
     ) -> Delivery:
-        parsed, room = await self._read(request, read)
+        parsed, room = await self.read(request, read)
         return self._deliver(request, parsed, response(self._defaults.names[0], parsed.options), room)
 
     def _deliver(
@@ -135,7 +138,7 @@ class Api:
             stalled_s=self._stalled_s,
         )
 
-    async def _read(self, request: Request, read: Callable[[object, RequestDefaults], _Parsed]) -> tuple[_Parsed, Room]:
+    async def read(self, request: Request, read: Callable[[object, RequestDefaults], _Parsed]) -> tuple[_Parsed, Room]:
         """The request, and the room its body takes, to be given back."""
         model = self._dispatcher.engine.model
         most_bytes = most_body_bytes(model.context_tokens) if model is not None else MOST_BODY_BYTES
@@ -173,7 +176,8 @@ def build_app(
     stalled_s: float = STALLED_S,
 ) -> Starlette:
     api = Api(dispatcher, defaults, stalled_s=stalled_s)
-    known = frozenset({CHAT, TEXT, MESSAGES, COUNT, RESPONSES, MODELS, HEALTH, METRICS})
+    tools = LlamaServerPaths(dispatcher, api.read)
+    known = frozenset({CHAT, TEXT, MESSAGES, COUNT, RESPONSES, MODELS, HEALTH, METRICS, *tools.paths})
 
     def count(path: str, status: int) -> None:
         dispatcher.metrics.requests.labels(path if path in known else "other", str(status)).inc()
@@ -195,6 +199,7 @@ def build_app(
             Route(RESPONSES, api.responses, methods=["POST"]),
             Route(RESPONSES + "/{id}", api.stored_response, methods=["GET", "DELETE"]),
             Route(COUNT, api.count_tokens, methods=["POST"]),
+            *tools.routes(),
             Route(MODELS, api.models, methods=["GET"]),
             Route(MODELS + "/{name:path}", api.model, methods=["GET"]),
             Route(HEALTH, api.health, methods=["GET"]),
@@ -243,7 +248,3 @@ def _client_of(request: Request, user: str) -> Client:
     """Whose turn it is is decided by this: the user the client names, else its address; and by the connection."""
     host, port = request.client if request.client is not None else ("", 0)
     return Client(f"user {user[:100]}" if user else host, f"{host}:{port}")
-
-
-def _json(body: object, status: int = 200) -> Response:
-    return Response(to_json(body), status, media_type="application/json")

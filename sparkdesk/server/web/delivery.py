@@ -170,6 +170,10 @@ class Delivery(Response):
         return send_in_time
 
 
+def json_response(body: object, status: int = 200) -> Response:
+    return Response(to_json(body), status, media_type="application/json")
+
+
 def error_response(error: ApiError, path: str = "") -> Response:
     """In the form of the API that the path belongs to."""
     body = anthropic_error(error) if path.startswith(ANTHROPIC_PATH) else error.as_json()
