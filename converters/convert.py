@@ -33,6 +33,11 @@ _DRAFTS = {
     "DSparkSpeculator": "converters.dspark",
     "DFlashDraftModel": "converters.dspark",  # z-lab and vLLM speculators
     "DFlashSpeculator": "converters.dspark",
+    "LlamaForCausalLMEagle3": "converters.eagle3",  # SafeAILab and AngelSlim
+    "Eagle3LlamaForCausalLM": "converters.eagle3",
+    "Eagle3Speculator": "converters.eagle3",  # vLLM speculators, as configured and as saved
+    "Eagle3DraftModel": "converters.eagle3",
+    "Qwen3Eagle3Model": "converters.eagle3",  # DeepSpec's, to be refused by name
 }
 
 _CONVERTED_BY = "SparkDesk"

@@ -20,7 +20,9 @@ def draft_file_name(source: Path, target: Path, output_type: str) -> str:
     """After the target, because that is what a draft is looked for by."""
     from converters.target import open_target
 
-    kind = read_draft_config(open_checkpoint(source).config).kind
+    checkpoint = open_checkpoint(source)
+    is_eagle3 = "eagle3" in checkpoint.architecture.lower()
+    kind = "EAGLE3" if is_eagle3 else read_draft_config(checkpoint.config).kind
     model = _TYPE_SUFFIX.sub("", open_target(target).origin.name)
     return _joined(model, kind, output_type_named(output_type).name)
 

@@ -7,6 +7,7 @@ The `gguf` package does not know the `dflash` architecture, so nothing here is l
 QWEN3 = "qwen3"
 GEMMA4 = "gemma4"
 DFLASH = "dflash"
+EAGLE3 = "eagle3"
 
 # General keys
 NAME = "general.name"
@@ -29,6 +30,7 @@ CONVERTED_BY = "general.converted_by"
 # Keys of a model's shape; the architecture goes in front
 BLOCK_COUNT = "{arch}.block_count"
 CONTEXT_LENGTH = "{arch}.context_length"
+VOCAB_SIZE = "{arch}.vocab_size"
 EMBEDDING_LENGTH = "{arch}.embedding_length"
 FEED_FORWARD_LENGTH = "{arch}.feed_forward_length"
 HEAD_COUNT = "{arch}.attention.head_count"
@@ -61,6 +63,12 @@ HAS_CONFIDENCE_HEAD = "dflash.has_confidence_head"
 EMBEDDING_SCALE = "dflash.embedding_scale"
 ATTENTION_SCALE = "dflash.attention.scale"
 HIDDEN_ACTIVATION = "dflash.hidden_activation"
+
+# Keys only an EAGLE-3 draft has
+EAGLE3_TARGET_LAYERS = "eagle3.target_layers"
+EAGLE3_TARGET_HIDDEN_SIZE = "eagle3.target_hidden_size"
+EAGLE3_NORM_BEFORE_RESIDUAL = "eagle3.norm_before_residual"
+EAGLE3_NORM_BEFORE_FC = "eagle3.norm_before_fc"
 
 # Tokenizer keys
 TOKENIZER_PREFIX = "tokenizer.ggml."
@@ -96,6 +104,7 @@ DRAFT_TO_TARGET = "d2t"
 
 # Tensors of one layer; `blk.N.` goes in front and `.weight` behind
 ATTENTION_NORM = "attn_norm"
+ATTENTION_NORM_2 = "attn_norm_2"
 ATTENTION_Q = "attn_q"
 ATTENTION_K = "attn_k"
 ATTENTION_V = "attn_v"

@@ -15,7 +15,7 @@ _TYPES = f"Types: {', '.join(OUTPUT_TYPES)}."
 def add_arguments(parser: ArgumentParser) -> None:
     parts = parser.add_subparsers(dest="part", metavar="SUBCOMMAND", required=True, parser_class=Parser)
     target = parts.add_parser("target", help="a target model", description="Convert a target's checkpoint.")
-    draft = parts.add_parser("draft", help="a DSpark draft", description="Convert a DSpark or DFlash checkpoint.")
+    draft = parts.add_parser("draft", help="a draft", description="Convert a DSpark, DFlash or EAGLE-3 checkpoint.")
     verify = parts.add_parser("verify", help="a converted pair", description="Try whether two files make a pair.")
     convert_verify.add_arguments(verify)
     for part in (target, draft):
