@@ -34,6 +34,11 @@ def recommended_sampling(model: ModelInfo | None, *, is_thinking: bool) -> Sampl
     return thinking if is_thinking else answering
 
 
+def is_advised(model: ModelInfo | None) -> bool:
+    """Whether anybody recommends anything for it; else the values are only our defaults."""
+    return model is not None and (model.recommended is not None or model.architecture in _ANSWERING)
+
+
 def follow(sampling: SamplingSettings, before: SamplingSettings, after: SamplingSettings) -> SamplingSettings:
     """Another model or mode has other recommendations: values that were as recommended stay so, the user's own stay."""
     names = [field.name for field in fields(SamplingSettings) if field.name != "seed"]

@@ -13,6 +13,8 @@ from sparkdesk.remote.figures import DraftCounters, Timings, finished_stats, rou
 
 _REASONS = {"stop": "end", "length": "length", "content_filter": "end", "tool_calls": "end", "abort": "cancelled"}
 _NO_ROUND = Round((), ())
+_LEAST_MS = 250.0
+"""Of chunks, before their arrival says how fast they are made: a proxy, or the network, brings many at once."""
 
 
 class RemoteReply:
@@ -27,6 +29,8 @@ class RemoteReply:
         self._told_ahead = 0
         """Tokens of the newest round whose text has not come yet."""
         self._last_s: float | None = None
+        self._arrived_ms = 0.0
+        """As long as that is too short to tell a speed."""
         self._reason = "end"
         self._end: dict[str, Any] = {}
 
@@ -93,6 +97,9 @@ class RemoteReply:
         if 0 < told <= self._told_ahead and self._timings.drafted == before.drafted:
             self._told_ahead -= told  # of a round that was counted whole already
             return _NO_ROUND
+        if not self._timings.predicted and self._arrived_ms < _LEAST_MS:
+            self._arrived_ms += elapsed_ms
+            elapsed_ms = self._arrived_ms if self._arrived_ms >= _LEAST_MS else 0.0
         done = round_between(before, self._timings, tokens=1, elapsed_ms=elapsed_ms)
         self._told_ahead = len(done.tokens) - told if told > 0 else 0
         return replace(done, is_first=True, verify_ms=0.0) if is_first else done

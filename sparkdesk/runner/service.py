@@ -241,7 +241,7 @@ def _responses(
 ) -> Iterator[Prefilling | RoundDone | Finished]:
     while True:
         # Read before the round begins, as the loop does: the switch may be thrown while the round is under way.
-        is_speculating = control.speculation.is_enabled and pair.info.block_size > 0
+        is_speculating = control.speculation.is_enabled  # without a draft by prompt lookup
         match next(events, None):
             case Prefilled() as progress:
                 yield Prefilling(progress)

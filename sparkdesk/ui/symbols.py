@@ -23,7 +23,7 @@ SYMBOLS = (
     Symbol("━", "speed with speculation, under the chart", "$primary"),
     Symbol("╌", "speed without", "$spark-calm"),
     Symbol("┈", "where plain decoding would be", "$spark-quiet"),
-    Symbol(f"{DRAFT} {VERIFY} {REST}", "time of one round: drafting, verifying, rest", "$primary"),
+    Symbol(f"{DRAFT} {VERIFY} {REST}", "time per round: drafting, verifying, other", "$primary"),
     Symbol("1 ░▒▓█··", "how often the first drafted token is accepted", "$primary"),
     *(
         Symbol("abc", f"a token's origin: {words}", token_origins.STYLES[source])

@@ -157,5 +157,5 @@ def test_a_visit_from_the_first_key_to_the_last(terminal: Terminal, tmp_path: Pa
 
 def is_answered(terminal: Terminal) -> bool:
     """Whether the newest reply came to its end, however fast and with whatever speculation the machine allows."""
-    ends = re.findall(r"tok/s · \d+ tokens|broken off", terminal.picture)
-    return bool(ends) and ends[-1] != "broken off"
+    ends = re.findall(r"tok/s · \d+ tokens|interrupted", terminal.picture)
+    return bool(ends) and ends[-1] != "interrupted"

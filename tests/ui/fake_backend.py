@@ -131,6 +131,8 @@ class FakeConversation:
     is_over: threading.Event = field(default_factory=threading.Event)
     """Set when a reply's iterator has ended, however it did."""
     has_draft: bool = True
+    is_server: bool = False
+    """Tells nothing of how it decodes."""
     was_abandoned: bool = False
     _stopped: threading.Event = field(default_factory=threading.Event)
     _gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -186,8 +188,7 @@ class FakeConversation:
 
     def set_speculation(self, is_enabled: bool, draft_length: int | None) -> None:
         self.switched.append(SpeculationSettings(is_enabled, draft_length))
-        if self.has_draft:
-            self.speculation = self.switched[-1]
+        self.speculation = self.switched[-1]
 
     def reply(self, text: str, attachments: Sequence[Attachment] = ()) -> Iterator[ReplyEvent]:
         user = Message("user", text, attachments=tuple(attachments))
@@ -273,18 +274,20 @@ class FakeConversation:
             del words[: len(done.tokens)]
             said += piece
             stats = stats.after(done)
-            is_speculating = self.speculation.is_enabled
+            is_speculating = self.speculation.is_enabled and not self.is_server
             attribution.add([each.encode() for each in pieces], done)
             stretches = attribution.take(len(piece))
             mark = mark_of(done, is_speculating=is_speculating)
             self._trace = Trace(self._trace.stretches + stretches, (*self._trace.rounds, mark))
+            if self.is_server:
+                stretches, self._trace = (), Trace((), (*self._trace.rounds[:-1], mark))
             yield ReplyAdvanced(piece, done, stats, is_speculating, stretches)
         self._context = prompt_tokens + stats.generated
         reason = "cancelled" if words else "context" if self.script.fills_context else "end"
         yield ReplyFinished(said, tuple(range(stats.generated)), reason, stats)
 
     def _round(self, chance: random.Random, words_left: int, number: int, *, is_first: bool) -> Round:
-        plain_ms = self.script.plain_ms
+        plain_ms = 0.0 if self.is_server else self.script.plain_ms
         if is_first:
             return Round((1,), (False,), is_first=True, plain_ms_per_token=plain_ms)
         wobble = chance.uniform(0.85, 1.2)
@@ -296,6 +299,8 @@ class FakeConversation:
             return replace(even, is_parked=True, expected_gain=self.script.parked_gain)
         if self.speculation.is_tuned and self.script.echo_every and number % self.script.echo_every == 1:
             return self._echo(plain, min(6, words_left - 1))
+        if not self.has_draft:
+            return plain
         lengths = self.script.auto_lengths
         length = self.speculation.draft_length or lengths[number % len(lengths)]
         accepted = 0
@@ -339,7 +344,7 @@ class FakeBackend:
     ) -> None:
         self.script = script or Script()
         has_draft = model.draft_name is not None
-        self.conversation = FakeConversation(self.script, SpeculationSettings(has_draft), has_draft=has_draft)
+        self.conversation = FakeConversation(self.script, has_draft=has_draft)
         self.history = self.conversation.history
         self.started = 0
         self.switches: list[str] = []

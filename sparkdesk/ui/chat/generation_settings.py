@@ -12,7 +12,6 @@ from sparkdesk.ui.chat.protocol import ChatBackend
 from sparkdesk.ui.chat.view import ChatView
 from sparkdesk.ui.chat.widgets.speculation_switch import draft_words
 
-NO_DRAFT = "no draft model was loaded with this target"
 _UNTRAINED = (
     "The released drafts were trained on answers without thoughts: expect shorter accepted lengths in thoughts."
 )
@@ -41,11 +40,12 @@ class GenerationSettings:
 
     @property
     def problem(self) -> str:
-        """Why there is nothing to speculate with; empty where there is, or where nothing was loaded yet."""
-        model = self._model
-        if model is None:
-            return ""
-        return model.draft_problem or ("" if model.draft_name or model.switch_problem else NO_DRAFT)
+        """Why the draft that was asked for is not used; empty where it is, or where nothing was loaded yet."""
+        return self._model.draft_problem if self._model is not None else ""
+
+    @property
+    def can_switch(self) -> bool:
+        return self._model is None or not self._model.switch_problem
 
     @property
     def longest_draft(self) -> int:
@@ -61,14 +61,16 @@ class GenerationSettings:
         self.set_speculation(replace(self.speculation, is_enabled=not self.speculation.is_enabled))
 
     def change_draft(self, step: int) -> None:
+        if self._model is not None and self.can_switch and not self.longest_draft:
+            self._view.notify("There is no draft: prompt lookup chooses its lengths by itself.", severity="warning")
+            return
         length = max(0, min(self.longest_draft, (self.speculation.draft_length or 0) + step))
         self.set_speculation(replace(self.speculation, draft_length=length or None))
 
     def set_speculation(self, wanted: SpeculationSettings) -> None:
         """Holds from the engine's next round on; nothing is loaded or read again for it."""
-        problem = self.problem or (self._model.switch_problem if self._model is not None else "")
-        if problem:
-            self._view.notify(f"Nothing to switch: {problem}", severity="warning")
+        if self._model is not None and self._model.switch_problem:
+            self._view.notify(f"Nothing to switch: {self._model.switch_problem}", severity="warning")
             return
         is_other_length = wanted.draft_length != self.speculation.draft_length
         if is_other_length:
@@ -102,14 +104,17 @@ class GenerationSettings:
 
     def edit(self) -> None:
         """In a dialog."""
+        from sparkdesk.chat.recommended import is_advised
         from sparkdesk.ui.chat.dialogs.conversation_settings import ConversationSettingsScreen
 
         def keep(settings: ChatSettings | None) -> None:
             if settings is not None:
                 self._hold(settings)
 
-        settings, note = self._backend.conversation.settings, self._thinking_note()
-        self._view.app.push_screen(ConversationSettingsScreen(settings, self._hold, thinking_note=note), keep)
+        settings = self._backend.conversation.settings
+        note, advised = self._thinking_note(), is_advised(self._model)
+        dialog = ConversationSettingsScreen(settings, self._hold, thinking_note=note, is_advised=advised)
+        self._view.app.push_screen(dialog, keep)
 
     def _thinking_note(self) -> str:
         """What to know before it is switched on."""

@@ -70,13 +70,16 @@ class LiveFigures:
 class LiveStats:
     """Takes in what happens in one conversation, gives out figures. Belongs to one thread."""
 
-    def __init__(self, messages: Sequence[Message] = (), *, in_all: Totals | None = None) -> None:
-        """`messages` are what was said before."""
+    def __init__(
+        self, messages: Sequence[Message] = (), *, in_all: Totals | None = None, model: str | None = None
+    ) -> None:
+        """`messages` are what was said before; figures are shown of replies of `model` only, None for any."""
         self.in_all = in_all or Totals()
         self._history = SpeedHistory()
         self._prefill: PrefillAdvanced | None = None
         replies = [message.stats for message in messages if message.stats is not None]
-        self._reply = replies[-1] if replies else ReplyStats()
+        is_another = bool(messages) and model is not None and messages[-1].model not in ("", model)
+        self._reply = replies[-1] if replies and not is_another else ReplyStats()
         self._speculation = self._reply if self._reply.verified else _NO_ROUNDS
         self._settled = Totals()
         for stats in replies:
@@ -105,6 +108,13 @@ class LiveStats:
     def parked_rounds(self) -> int:
         """Of this reply."""
         return 0 if self._is_old_speculation else self._parked_rounds
+
+    def forget_model(self) -> None:
+        """Another one is loaded: only the sums over the conversation go on."""
+        self._history, self._heat = SpeedHistory(), Heat()
+        self._reply, self._speculation, self._is_speculating = ReplyStats(), _NO_ROUNDS, False
+        self._parked_rounds = 0
+        self.forget_choice()
 
     def begin_reply(self) -> None:
         self._history.forget_now()

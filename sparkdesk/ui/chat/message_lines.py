@@ -156,8 +156,13 @@ class ReplyEntry(Entry):
         """One of the conversation, as it was when it ended. `model` is what is loaded now."""
         entry = cls(index, branch)
         entry.know_reply(message)
-        entry.say(status_lines.kept_line(message, entry.rounds, model=model))
+        entry.say(status_lines.kept_line(message, entry.rounds, is_told=entry.is_told, model=model))
         return entry
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it is known how it was decoded: a server does not say."""
+        return bool(self.stretches) or any(mark.verified for mark in self.rounds)
 
     @property
     def answer(self) -> str:
@@ -240,10 +245,10 @@ class ReplyEntry(Entry):
         yield from self._origins.lines(width)
         yield _EMPTY
         if not self.stretches:
-            yield Content.styled("Where these tokens came from was not kept.", _QUIET)
+            yield Content.styled("No token sources recorded.", _QUIET)
         yield from legend(self.stretches)
-        if lines := self._heat.lines(width):
-            yield from (_EMPTY, Content.styled("accepted by place in the block, over the reply", _QUIET), *lines)
+        if self.is_told and (lines := self._heat.lines(width)):
+            yield from (_EMPTY, Content.styled("acceptance by draft position, over the reply", _QUIET), *lines)
 
     def _status_lines(self, width: int) -> list[Content]:
         lines = packed(self.status.split(_BETWEEN), width, between=_BETWEEN)

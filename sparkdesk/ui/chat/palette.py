@@ -29,7 +29,7 @@ def of_chat(
 ) -> Iterator[SystemCommand]:
     key = partial(partial, screen.run_action)
     messages = backend.conversation.messages
-    if not generation.problem:
+    if generation.can_switch:
         yield from _of_speculation(screen, generation)
     if stage.allows("stop"):
         what = "Stop the reply" if stage is Stage.REPLYING else "Cancel loading"
@@ -41,7 +41,7 @@ def of_chat(
     if backend.model is not None and backend.conversation.key is not None:
         yield SystemCommand("Export this conversation", "To a Markdown or JSON file", conversations.export)
     asked = [message.content for message in messages if message.role == "user"]
-    if asked and backend.model is not None and not generation.problem:
+    if asked and backend.model is not None and (backend.model.draft_name or backend.model.switch_problem):
         race = partial(screen.post_message, RaceRequested(asked[-1]))
         yield SystemCommand("Race the last prompt", "Plain decoding against speculation, side by side", race)
     if stage is Stage.READY and messages:
@@ -75,7 +75,7 @@ def _of_speculation(screen: Screen[Any], generation: GenerationSettings) -> Iter
     title = "Switch speculation off" if now.is_enabled else "Switch speculation on"
     toggle = partial(screen.run_action, "toggle_speculation")
     yield SystemCommand(title, "Takes effect at once, also in mid-reply", toggle)
-    for length in (None, *range(1, generation.longest_draft + 1)):
+    for length in (None, *range(1, generation.longest_draft + 1)) if generation.longest_draft else ():
         name = "auto" if length is None else str(length)
         help_text = (
             "Left to the engine, which may park" if length is None else f"Draft {numbers.tokens(length)} a round"

@@ -78,22 +78,29 @@ class ReplyController:
         """Of draft lengths: they are chosen in another way from now on."""
         self._stats.forget_choice()
 
+    def forget_model(self) -> None:
+        """The figures of the one that was loaded before."""
+        self._stats.forget_model()
+        self._tell_figures()
+
     # A conversation
 
     async def show_conversation(self) -> None:
         """The backend's, from its figures to its messages; one without messages has another view."""
         conversation = self._backend.conversation
-        self._stats = LiveStats(conversation.messages, in_all=self._stats.in_all)
+        model = self._backend.model
+        name = model.name if model is not None else None
+        self._stats = LiveStats(conversation.messages, in_all=self._stats.in_all, model=name)
         self._tell_figures()
-        model, composer = self._view.model, self._view.composer
-        if conversation.messages or model is None:
+        shown, composer = self._view.model, self._view.composer
+        if conversation.messages or shown is None:
             composer.begin_conversation()
         else:
             composer.begin_conversation(self._backend.examples)
         if conversation.messages:
             await self._show_messages()
         else:
-            await self._transcript.show_empty(model, self._backend.examples, problem=self._view.problem)
+            await self._transcript.show_empty(shown, self._backend.examples, problem=self._view.problem)
 
     async def _show_messages(self) -> None:
         conversation, model = self._backend.conversation, self._view.model
@@ -184,6 +191,7 @@ class ReplyController:
                 status_lines.finished_line(
                     batch.end,
                     parked_rounds=self._stats.parked_rounds,
+                    is_told=transcript.newest.is_told,
                     way_out=self._way_out(),
                     answer_keys=self._key_names("chat.select_above", "message.regenerate"),
                 )
@@ -232,7 +240,8 @@ class ReplyController:
         reply.finish(broken.text or reply.text)
         reply.mark(broken.cause, broken.hint)
         stats = self._stats.reply if reply.text else None
-        self._say(status_lines.broken_line(stats, parked_rounds=self._stats.parked_rounds))
+        parked_rounds = self._stats.parked_rounds
+        self._say(status_lines.broken_line(stats, parked_rounds=parked_rounds, is_told=reply.is_told))
         if broken.needs_reload:
             self._view.warn_down(broken.cause, "What came so far is kept.", "reloads")
         await self._end(broken)

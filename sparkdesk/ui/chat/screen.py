@@ -71,14 +71,16 @@ class ChatScreen(Screen[None]):
     @on(LoadEnded)
     async def take_model(self) -> None:
         """The new one, or that of before; the conversation may have messages: the last one goes on at the start."""
-        view, model, is_first = self.view, self.backend.model, self.view.model is None
+        view, model, before = self.view, self.backend.model, self.view.model
         view.stage = Stage.READY if model is not None else Stage.DOWN
         if model is None:
             return
         self.generation.use(model)
         view.use(model, problem=self.generation.problem)
-        if is_first:
+        if before is None:
             self.replies.load_totals()
+        elif view.model is not None and (before.name, before.draft_name) != (view.model.name, view.model.draft_name):
+            self.replies.forget_model()
         if view.transcript.has_turns:
             self.generation.apply()
         else:

@@ -14,27 +14,30 @@ from sparkdesk.ui.shared import numbers
 QUIET, ATTENTION, TROUBLE = "$spark-quiet", "$warning", "$error"
 _REASONS = {
     "cancelled": "■ stopped",
-    "length": "■ cut off at the token limit",
+    "length": "■ reached the token limit",
     "context": "■ the context is full: {way_out}",
 }
 
 
-def finished_line(end: ReplyFinished, *, parked_rounds: int, way_out: str, answer_keys: str) -> str:
+def finished_line(end: ReplyFinished, *, parked_rounds: int, is_told: bool, way_out: str, answer_keys: str) -> str:
     """`way_out` is what can be done about a full context, `answer_keys` make a reply after all."""
     if end.stop_reason == "cancelled" and not end.text:
         return f"■ stopped before the first word · the message is kept · {answer_keys} regenerates"
     reason = _REASONS.get(end.stop_reason, "")
-    parts = (reason.format(way_out=way_out), numbers.reply_line(end.stats, parked_rounds=parked_rounds))
+    parts = (
+        reason.format(way_out=way_out),
+        numbers.reply_line(end.stats, parked_rounds=parked_rounds, is_told=is_told),
+    )
     return " · ".join(part for part in parts if part)
 
 
-def kept_line(message: Message, rounds: Sequence[RoundMark], *, model: str) -> str:
+def kept_line(message: Message, rounds: Sequence[RoundMark], *, is_told: bool, model: str) -> str:
     """Below a reply of the history. `model` is what is loaded now, as it is shown: another one's name is told."""
     parked_rounds = sum(done.is_parked for done in rounds)
     stats = message.stats
     parts = (
         f"■ {message.note.rstrip('.')}" if message.note else "",
-        numbers.reply_line(stats, parked_rounds=parked_rounds) if stats else "",
+        numbers.reply_line(stats, parked_rounds=parked_rounds, is_told=is_told) if stats else "",
         safe_line(message.model) if safe_line(message.model) != model else "",
     )
     return " · ".join(part for part in parts if part)
@@ -53,10 +56,10 @@ def stalled_line(*, stop_key: str, reload_key: str) -> str:
     return f"the engine does not react · {stop_key} twice ends it, {reload_key} loads it again"
 
 
-def broken_line(stats: ReplyStats | None, *, parked_rounds: int) -> str:
+def broken_line(stats: ReplyStats | None, *, parked_rounds: int, is_told: bool) -> str:
     if stats is None:
-        return "broken off before the first word"
-    return f"broken off · {numbers.reply_line(stats, parked_rounds=parked_rounds)}"
+        return "interrupted before the first word"
+    return f"interrupted · {numbers.reply_line(stats, parked_rounds=parked_rounds, is_told=is_told)}"
 
 
 def count_line(count: Count, *, has_words: bool) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.reactive import reactive
 
+from sparkdesk.chat.summary import Count
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.safe_text import safe_line
@@ -45,6 +46,8 @@ class ChatView(Vertical):
     """The part of the figures that the top bar shows: it changes seldom, and moves what is beside it."""
     left_out: reactive[int] = reactive(0, repaint=False)
     """Messages that the model no longer reads."""
+    context_used: reactive[int] = reactive(0, repaint=False)
+    """Tokens, as the composer counts them; 0 while it does not."""
     job: reactive[str] = reactive("", repaint=False)
     """A download or a build that goes on while one chats."""
 
@@ -59,7 +62,7 @@ class ChatView(Vertical):
     def compose(self) -> ComposeResult:
         cls = ChatView
         model = (cls.model, cls.problem)
-        settings = (cls.speculation, cls.choice, cls.is_thinking, cls.has_system_prompt)
+        settings = (cls.speculation, cls.choice, cls.stage, cls.is_thinking, cls.has_system_prompt)
         yield TopBar().data_bind(*model, *settings, cls.pair, cls.job)
         with Horizontal(id="body"):
             with Vertical(id="talk"):
@@ -67,7 +70,13 @@ class ChatView(Vertical):
                 yield self.banner
                 yield LiveStrip().data_bind(*model, cls.figures)
                 yield self.composer.data_bind(cls.stage)
-            yield LivePanel().data_bind(*model, cls.figures, cls.left_out)
+            yield LivePanel().data_bind(*model, cls.figures, cls.left_out, cls.context_used)
+
+    def on_mount(self) -> None:
+        self.watch(self.composer, "count", self._follow_count, init=False)
+
+    def _follow_count(self, count: Count | None) -> None:
+        self.context_used = count.prompt_tokens if count is not None else 0
 
     @on(PromptSent)
     def submit_example(self, message: PromptSent) -> None:

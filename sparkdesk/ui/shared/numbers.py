@@ -113,15 +113,15 @@ def chosen(choice: DraftChoice) -> str:
     return f"draft {choice.length}: expected {choice.expected_gain:.1f}{TIMES}"
 
 
-def reply_line(stats: ReplyStats, *, parked_rounds: int = 0) -> str:
-    """The line below a reply."""
+def reply_line(stats: ReplyStats, *, parked_rounds: int = 0, is_told: bool = True) -> str:
+    """The line below a reply. Without `is_told`, whoever replied did not say how it decoded."""
     parts = [f"{speed(stats.tokens_per_second)} tok/s", tokens(stats.generated)]
     if stats.verified:
         parts.append(f"accepted length {stats.accepted_length:.2f}")
         parts.append(gain(stats, parked_rounds=parked_rounds))
     elif is_parked_mostly(stats, parked_rounds):
         parts.append(f"plain decoding ({PARKED})")
-    else:
+    elif is_told:
         parts.append("plain decoding")
     return " · ".join(part for part in parts if part)
 

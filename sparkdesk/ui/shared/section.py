@@ -67,6 +67,8 @@ class Section(Widget):
 
 
 def row(label: str, value: str, width: int, *, value_style: str = BRIGHT, label_style: str = QUIET) -> Content:
-    """A label at the left and its value at the right."""
-    room = max(0, width - len(value) - 1)
-    return Content.assemble((label[:room].ljust(width - len(value)), label_style), (value, value_style))
+    """A label at the left and its value at the right, which is cut where both do not fit."""
+    room = max(0, width - len(label) - (2 if label else 0))
+    if len(value) > room:
+        value = f"{value[: max(0, room - 1)]}…"
+    return Content.assemble((label.ljust(width - len(value)), label_style), (value, value_style))

@@ -1,5 +1,7 @@
 """The switch and the live figures, also in mid-reply."""
 
+from dataclasses import replace
+
 import pytest
 
 from sparkdesk.config.settings import Settings
@@ -9,7 +11,7 @@ from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.chat.widgets.live_panel import LivePanel
 from sparkdesk.ui.chat.widgets.live_strip import LiveStrip
 from sparkdesk.ui.chat.widgets.speculation_switch import SpeculationSwitch
-from tests.ui.fake_backend import STORY, FakeBackend, Script, with_problem
+from tests.ui.fake_backend import MODEL, STORY, FakeBackend, Script, with_problem
 from tests.ui.sitting import NARROW, WIDE, at_open_desk
 
 FOR_EVER = range(10_000)
@@ -63,7 +65,7 @@ async def test_the_panel_shows_every_position_and_where_the_time_goes() -> None:
                 line.rstrip().endswith(f"{100 * share:.0f} %") and f"{position} █" in line
                 for line in picture.splitlines()
             )
-        for name in ("draft", "verify", "rest", "gain", "saved by speculation", "context"):
+        for name in ("draft", "verify", "other", "gain", "saved by speculation", "context"):
             assert name in picture
 
 
@@ -73,14 +75,88 @@ async def test_a_loss_is_called_a_loss() -> None:
         assert "costing you" in sitting.picture()
 
 
-async def test_without_a_usable_draft_the_desk_says_why() -> None:
+async def test_without_a_usable_draft_the_desk_says_why_and_looks_up() -> None:
     problem = "the draft expects 151936 tokens and the target has 152064"
     async with at_open_desk(FakeBackend(model=with_problem(problem))) as sitting:
-        assert "⊘ no speculation" in sitting.picture()
+        assert sitting.picture().splitlines()[0].endswith("⊘ draft not used · ● prompt lookup ON")
         assert problem in sitting.picture()
-        await sitting.pilot.press("ctrl+s")
+
+
+NO_DRAFT = replace(MODEL, draft_name=None, block_size=0)
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_a_target_without_a_draft_shows_what_prompt_lookup_does(size: tuple[int, int]) -> None:
+    """The panel had twenty rows of dashes, and the switch said "no speculation"."""
+    desk = FakeBackend(Script(echo_every=3, text=STORY * 2), model=NO_DRAFT)
+    async with at_open_desk(desk, size=size) as sitting:
+        assert sitting.picture().splitlines()[0].endswith("● prompt lookup ON")
         await sitting.ask()
-        assert "plain decoding" in sitting.picture()
+        stats, picture = sitting.chat.view.figures.speculation, " ".join(sitting.picture().split())
+        assert stats.from_context > 0
+        assert f"{stats.from_context} tokens" in picture
+        if size == WIDE:
+            assert "prompt lookup" in picture and "tokens each" in picture and "1 ····" not in picture
+            assert "draft none" in picture and "time per round" in picture
+        await sitting.pilot.press("ctrl+s")
+        assert sitting.picture().splitlines()[0].endswith("○ prompt lookup OFF")
+        assert desk.conversation.switched[-1].is_enabled is False
+        await sitting.pilot.press("f6")
+        assert desk.conversation.switched[-1].draft_length is None, "there is no draft to set a length of"
+
+
+SILENT = replace(NO_DRAFT, switch_problem="vllm drafts as it was started, or not at all.")
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_a_server_that_says_nothing_of_speculation_is_not_said_to_decode_plainly(size: tuple[int, int]) -> None:
+    desk = FakeBackend(Script(text=STORY), model=SILENT)
+    desk.conversation.is_server = True
+    async with at_open_desk(desk, size=size) as sitting:
+        assert sitting.picture().splitlines()[0].endswith("speculation: managed by the server")
+        await sitting.ask()
+        picture = sitting.picture()
+        for words in ("plain decoding", "accepted length", "against plain", "▸off", "╌", "┈"):
+            assert words not in picture
+        await sitting.pilot.press("ctrl+g")
+        assert "No token sources recorded" in sitting.picture()
+
+
+async def test_nothing_is_said_of_speculation_while_a_model_loads() -> None:
+    from tests.ui.sitting import at_desk
+
+    async with at_desk(FakeBackend(Script(open_pause_s=0.3), model=NO_DRAFT)) as sitting:
+        assert "speculation ON" not in sitting.picture()
+        await sitting.pilot.press("ctrl+s")
+        assert "loading · speculation off" in sitting.picture()
+
+
+async def test_figures_of_another_model_do_not_stay_under_the_new_one() -> None:
+    async with at_open_desk() as sitting:
+        await sitting.ask()
+        totals = sitting.chat.view.figures.totals
+        await sitting.chat.conversations.switch_model("other")
+        await sitting.until(lambda: sitting.chat.view.pair == "other")
+        await sitting.until(lambda: not sitting.chat.view.figures.reply.generated)
+        figures = sitting.chat.view.figures
+        assert (figures.now, figures.speculation.rounds, figures.heat) == (0.0, 0, ())
+        assert figures.totals == totals, "the conversation is the same"
+        key = sitting.backend.conversation.key
+        assert key is not None
+        await sitting.pilot.press("ctrl+n")
+        await sitting.chat.conversations.open(key)
+        await sitting.until(lambda: sitting.transcript.has_turns)
+        assert not sitting.chat.view.figures.reply.generated
+
+
+async def test_one_count_of_the_context_is_shown() -> None:
+    async with at_open_desk() as sitting:
+        await sitting.ask()
+        await sitting.until(lambda: " in context" in sitting.picture())
+        count = sitting.chat.view.composer.count
+        assert count is not None
+        words = sitting.picture()
+        assert f" {count.prompt_tokens} of 4" in words and f" {count.prompt_tokens} / 4" in words
 
 
 async def test_the_draft_length_goes_from_auto_to_the_block_size_and_back() -> None:

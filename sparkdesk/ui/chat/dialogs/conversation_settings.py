@@ -21,7 +21,7 @@ from sparkdesk.ui.settings.fields import FIELDS
 from sparkdesk.ui.shared.text_editor import TextEditor
 
 _LEAD = "Everything here holds from the next reply on."
-_KEYS = (("back", "as recommended"), ("all_back", "all as recommended"), ("close", "closes"))
+_KEYS = (("back", "default"), ("all_back", "all defaults"), ("close", "closes"))
 _NO_SYSTEM_PROMPT = "No system prompt"
 _PURPOSES = {
     "system_prompt": "The system prompt: what the model is told before everything else.",
@@ -51,21 +51,26 @@ class ConversationSettingsScreen(ModalScreen[ChatSettings]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f10", "close", "Close", show=False, id="conversation_settings.close"),
-        Binding("ctrl+l", "all_back", "All as recommended", show=False, id="conversation_settings.all_back"),
+        Binding("ctrl+l", "all_back", "All defaults", show=False, id="conversation_settings.all_back"),
         Binding("down", "move(1)", "Next", show=False, id="conversation_settings.next"),
         Binding("up", "move(-1)", "Previous", show=False, id="conversation_settings.previous"),
     ]
 
     def __init__(
-        self, settings: ChatSettings, hold: Callable[[ChatSettings], SamplingSettings], *, thinking_note: str
+        self,
+        settings: ChatSettings,
+        hold: Callable[[ChatSettings], SamplingSettings],
+        *,
+        thinking_note: str,
+        is_advised: bool,
     ) -> None:
-        """`hold` lets settings hold and returns what is recommended with them; `thinking_note` is what to know before
-        thinking is switched on."""
+        """`hold` lets settings hold and returns what is recommended with them, or our defaults where nothing
+        `is_advised`; `thinking_note` is what to know before thinking is switched on."""
         super().__init__()
         self._settings = settings
         self._hold = hold
         self._recommended = hold(settings)
-        self._thinking_note = thinking_note
+        self._thinking_note, self._is_advised = thinking_note, is_advised
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", can_focus=False):
@@ -80,7 +85,8 @@ class ConversationSettingsScreen(ModalScreen[ChatSettings]):
             yield ThinkingBox(self._settings.is_thinking)
             yield Static(self._thinking_note, classes="note")
             for field in FIELDS:
-                yield SamplingRow(field, field.read(self._settings), field.default(self._recommended))
+                value, default = field.read(self._settings), field.default(self._recommended)
+                yield SamplingRow(field, value, default, is_advised=self._is_advised)
             yield Static(classes="purpose")
             yield Static(Content.assemble(*self._keys()), classes="keys")
 

@@ -7,6 +7,7 @@ from textual.content import Content
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui.chat import heatmap
 from sparkdesk.ui.chat.live_stats import LiveFigures
+from sparkdesk.ui.chat.widgets.speculation_switch import is_lookup
 from sparkdesk.ui.shared import bars, numbers
 from sparkdesk.ui.shared.section import AMBER, BRIGHT, CALM, FAINT, QUIET, Section, row
 
@@ -23,7 +24,10 @@ class GainSection(Section):
         value = numbers.speedup(stats) if stats.verified else numbers.UNKNOWN
         yield row("gain", value, width, value_style=style, label_style=BRIGHT)
         quiet = QUIET if self.figures.is_speculating else FAINT
-        yield row(numbers.chosen(self.figures.choice), self._words(stats), width, value_style=quiet)
+        words, chosen = self._words(stats), numbers.chosen(self.figures.choice)
+        if len(words) + len(chosen) + 2 > width:
+            chosen = chosen.partition(":")[0] if len(words) + len(chosen.partition(":")[0]) + 2 <= width else ""
+        yield row(chosen, words, width, value_style=quiet)
 
     def _words(self, stats: ReplyStats) -> str:
         if not stats.rounds:
@@ -47,6 +51,9 @@ class AcceptanceSection(Section):
         yield row(
             "accepted length", length, width, value_style=f"bold {AMBER}" if is_live else FAINT, label_style=BRIGHT
         )
+        if is_lookup(self.model):
+            yield from self._lookup_lines(width, QUIET if is_live else FAINT)
+            return
         shares = stats.acceptance_by_position
         for position in range(POSITIONS):
             is_reached = position < len(shares) and stats.verified_by_position[position] > 0
@@ -55,8 +62,17 @@ class AcceptanceSection(Section):
         if stats.from_context:
             yield Content.styled(f"from the context: {numbers.tokens(stats.from_context)}", QUIET if is_live else FAINT)
 
+    def _lookup_lines(self, width: int, style: str) -> Iterable[Content]:
+        """How often text of the context was proposed, how much of it was right, and what part of the reply it is."""
+        stats = self.figures.speculation
+        lookups = sum(column.rounds.get("context", 0) for column in self.figures.heat)
+        found = f"{stats.from_context / lookups + 1:.1f} tokens each" if lookups else "nothing repeated yet"
+        yield row("prompt lookup", f"{numbers.grouped(lookups)} {numbers.TIMES} {found}" if lookups else found, width)
+        share = f" · {numbers.percent(stats.from_context / stats.decoded)}" if stats.decoded else ""
+        yield row("from the context", f"{numbers.tokens(stats.from_context)}{share}", width, value_style=style)
+
     def watch_figures(self, shown: LiveFigures) -> None:
-        self.set_class(shown.speculation.from_context > 0, "-context")
+        self.set_class(shown.speculation.from_context > 0 and not is_lookup(self.model), "-context")
 
 
 class RoundSection(Section):
@@ -73,14 +89,18 @@ class RoundSection(Section):
         styles = (AMBER, CALM, QUIET) if self.figures.is_speculating else (FAINT, FAINT, FAINT)
         total = f"{numbers.milliseconds(draft + verify + rest) if stats.rounds else numbers.UNKNOWN} ms"
         yield row(
-            "one round", total, width, value_style=BRIGHT if self.figures.is_speculating else FAINT, label_style=BRIGHT
+            "time per round",
+            total,
+            width,
+            value_style=BRIGHT if self.figures.is_speculating else FAINT,
+            label_style=BRIGHT,
         )
         cells = bars.shares((draft, verify, rest), width)
         glyphs = (DRAFT, VERIFY, REST)
         stacked = [(glyph * count, style) for glyph, count, style in zip(glyphs, cells, styles, strict=True)]
         yield Content.assemble(*stacked) if sum(cells) else Content.styled("·" * width, FAINT)
-        values = zip(("draft", "verify", "rest"), (draft, verify, rest), glyphs, styles, strict=True)
-        for name, value, glyph, style in values:
+        values = zip(("draft", "verify", "other"), (draft, verify, rest), glyphs, styles, strict=True)
+        for name, value, glyph, style in list(values)[is_lookup(self.model) :]:
             number = f"{numbers.milliseconds(value) if stats.rounds else numbers.UNKNOWN} ms"
             value_style = BRIGHT if self.figures.is_speculating else FAINT
             yield Content.assemble((f"{glyph} ", style), row(name, number, width - 2, value_style=value_style))

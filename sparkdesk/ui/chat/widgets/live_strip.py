@@ -7,6 +7,7 @@ from textual.reactive import reactive
 
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui.chat.widgets.gain_sections import POSITIONS, gain_colour
+from sparkdesk.ui.chat.widgets.speculation_switch import is_lookup
 from sparkdesk.ui.chat.widgets.speed_section import axis, chart
 from sparkdesk.ui.shared import bars, numbers
 from sparkdesk.ui.shared.section import AMBER, BRIGHT, CALM, FAINT, QUIET, Section
@@ -33,14 +34,21 @@ class LiveStrip(Section):
             (f"  {reply}  ", QUIET),
             self._gain(),
         )
-        yield Content.assemble((" " * 13, ""), axis(bins, chart_width), ("  ", ""), self._acceptance())
+        line = Content(" " * chart_width) if self._is_silent else axis(bins, chart_width)
+        yield Content.assemble((" " * 13, ""), line, ("  ", ""), self._acceptance())
+
+    @property
+    def _is_silent(self) -> bool:
+        """A server replies, and says nothing of how it decodes."""
+        return bool(self.model and self.model.switch_problem) and not self.figures.speculation.verified
 
     def _gain(self) -> Content:
         stats = self.figures.speculation
         if self.problem:
             return Content.styled(f"⊘ {self.problem}", "$warning")
         if not self.figures.is_speculating:
-            return Content.styled("plain decoding" if self.figures.reply.rounds else "", CALM)
+            is_plain = self.figures.reply.rounds and not self._is_silent
+            return Content.styled("plain decoding" if is_plain else "", CALM)
         words = numbers.gain(stats, parked_rounds=self.figures.parked_rounds)
         if words == numbers.PARKED and self.figures.choice.is_parked:
             words = numbers.EVEN  # the line below says the rest
@@ -48,10 +56,15 @@ class LiveStrip(Section):
 
     def _acceptance(self) -> Content:
         stats = self.figures.speculation
+        if self._is_silent:
+            return Content("")
         if self.figures.choice.is_parked:
             return Content.styled(numbers.parked(self.figures.choice), CALM)
         style, number_style = (AMBER, BRIGHT) if self.figures.is_speculating else (FAINT, FAINT)
         length = f"{stats.accepted_length:.2f}" if stats.rounds else numbers.UNKNOWN
+        if is_lookup(self.model):
+            found = numbers.tokens(stats.from_context)
+            return Content.assemble(("accepted ", QUIET), (length, number_style), (f"  from context {found}", QUIET))
         return Content.assemble(
             ("accepted ", QUIET), (length, number_style), ("  by position ", QUIET), (_levels(stats), style)
         )

@@ -18,6 +18,8 @@ _TIGHT = 0.8
 class TotalsSection(Section):
     left_out: reactive[int] = reactive(0)
     """Messages that the model no longer reads."""
+    context_used: reactive[int] = reactive(0)
+    """Tokens, as counted beside the prompt; 0 where that does not count now."""
 
     def lines(self, width: int) -> Iterable[Content]:
         totals = self.figures.totals
@@ -30,7 +32,8 @@ class TotalsSection(Section):
 
     def _context_line(self, width: int) -> Content:
         size = self.model.context_tokens if self.model else 0
-        used = self.figures.context_used
+        used = 0 if self.figures.is_replying else self.context_used
+        used = used or self.figures.context_used
         fraction = used / size if size else 0.0
         counts = f"{numbers.grouped(used)} / {numbers.grouped(size)}" if size else numbers.UNKNOWN
         note = f" · {self.left_out} not read" if self.left_out else ""
@@ -55,15 +58,26 @@ class ModelSection(Section):
         if model is None:
             return
         size = f" · {numbers.magnitude(model.parameter_count)}" if model.parameter_count else ""
-        yield row("target", f"{model.name}{size}", width, value_style=QUIET)
+        yield row("target", _cut(model.name, size, width - len("target  ")), width, value_style=QUIET)
         if self.problem:
             yield Content.styled(f"⊘ {self.problem}", "$warning")
             return
-        draft = f"{model.draft_name} · {model.block_size} a block" if model.draft_name else "the server's own business"
-        yield row("draft", draft, width, value_style=QUIET)
+        yield row("draft", _draft(model, width - len("draft  ")), width, value_style=QUIET)
         if model.drafter_title and model.drafter_kind not in ("dspark", MTP):  # there the name says it
             yield row("drafter", model.drafter_title, width, value_style=QUIET)
         yield row("device", _place(model), width, value_style=QUIET)
+
+
+def _cut(name: str, rest: str, room: int) -> str:
+    """The name gives way to what follows it."""
+    most = max(1, room - len(rest))
+    return f"{name if len(name) <= most else name[: most - 1].rstrip() + '…'}{rest}"
+
+
+def _draft(model: ModelInfo, room: int) -> str:
+    if model.draft_name:
+        return _cut(model.draft_name, f" · block size {model.block_size}" if model.block_size else "", room)
+    return "managed by the server" if model.switch_problem else "none · prompt lookup"
 
 
 def _saved(saved_ms: float) -> tuple[str, str]:

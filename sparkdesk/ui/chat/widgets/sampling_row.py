@@ -27,7 +27,7 @@ class SamplingRow(Horizontal):
     """Says when its value has changed, and when what is written is no value."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r", "go_back", "As recommended", show=False, id="conversation_settings.back"),
+        Binding("ctrl+r", "go_back", "Default", show=False, id="conversation_settings.back"),
     ]
 
     @dataclass
@@ -37,13 +37,15 @@ class SamplingRow(Horizontal):
         row: "SamplingRow"
         trouble: str
 
-    def __init__(self, field: SettingField, value: Number, default: Number) -> None:
+    def __init__(self, field: SettingField, value: Number, default: Number, *, is_advised: bool) -> None:
+        """`is_advised` where the default is what the makers of the model recommend."""
         super().__init__()
         self.field = field
         self.value = value
         """The last one that made sense."""
         self.trouble = ""
         self._default = default
+        self._what = "recommended" if is_advised and field.is_recommended else "default"
 
     def compose(self) -> ComposeResult:
         yield Static(self.field.label, classes="label")
@@ -82,9 +84,8 @@ class SamplingRow(Horizontal):
     def _compare(self) -> None:
         words = self.field.show(self._default)
         is_there = not self.trouble and self.value == self._default
-        what = "recommended" if self.field.is_recommended else "usual"
         if is_there:
-            line = Content.styled(f"✓ as {what}", "$spark-quiet")
+            line = Content.styled(f"✓ {self._what}", "$spark-quiet")
         else:
-            line = Content.assemble(("↺ ", "bold $primary"), (f"{what} {words}", "$primary"))
+            line = Content.assemble(("↺ ", "bold $primary"), (f"{self._what} {words}", "$primary"))
         self.query_one(Recommended).update(line)

@@ -8,11 +8,13 @@ from textual.widget import Widget
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.ui.chat.draft_choice import NO_CHOICE, DraftChoice
+from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.shared import numbers
 
 ON, OFF, NONE, PARKED, ELSEWHERE = "●", "○", "⊘", "◐", "◌"
 _HOW = "Click or press {} to switch, also while a reply is being written."
+_LOOKUP = "Without a draft, text that occurred before in the conversation is proposed again."
 _WHY_PARKED = "Parked: drafting would cost time here, so the engine decodes plainly and tries again now and then."
 
 
@@ -23,13 +25,19 @@ def draft_words(draft_length: int | None, chosen: int = 0) -> str:
     return f"draft auto · {chosen}" if chosen else "draft auto"
 
 
+def is_lookup(model: ModelInfo | None) -> bool:
+    """Whether it speculates by prompt lookup alone: a target of this machine without a draft."""
+    return model is not None and not model.draft_name and not model.switch_problem
+
+
 class SpeculationSwitch(Widget):
     """State by glyph and word as well as by colour."""
 
     speculation: reactive[SpeculationSettings] = reactive(SpeculationSettings(), layout=True)
     model: reactive[ModelInfo | None] = reactive(None, layout=True)
     problem: reactive[str] = reactive("", layout=True)
-    """Why there is nothing to switch; empty when there is."""
+    """Why the draft that was asked for is not used."""
+    stage: reactive[Stage] = reactive(Stage.LOADING, layout=True)
     choice: reactive[DraftChoice] = reactive(NO_CHOICE, layout=True)
     gives_reasons: reactive[bool] = reactive(False, layout=True)
     """Whether there is room for them."""
@@ -39,21 +47,34 @@ class SpeculationSwitch(Widget):
         return self.speculation.is_tuned and self.choice.is_parked
 
     def render(self) -> RenderResult:
-        if self.problem:
-            return Content.assemble((f"{NONE} ", "$warning"), ("no speculation", "$spark-quiet"))
-        if self.model is not None and self.model.switch_problem:
-            return Content.assemble((f"{ELSEWHERE} ", "$spark-quiet"), ("speculation is the server's", "$spark-quiet"))
+        unsaid = self._unsaid()
+        if unsaid:
+            return Content.styled(f"{ELSEWHERE} {unsaid}", "$spark-quiet")
+        trouble = (f"{NONE} draft not used · " if self.problem else "", "$warning")
+        name = "prompt lookup" if is_lookup(self.model) else "speculation"
         if not self.speculation.is_enabled:
-            return Content.assemble((f"{OFF} speculation ", "$spark-quiet"), ("OFF", "bold $foreground"))
+            return Content.assemble(trouble, (f"{OFF} {name} ", "$spark-quiet"), ("OFF", "bold $foreground"))
         colour = "$spark-calm" if self.is_parked else "$primary"
+        words = self._words()
         return Content.assemble(
+            trouble,
             (f"{PARKED if self.is_parked else ON} ", colour),
-            ("speculation ", "$foreground"),
+            (f"{name} ", "$foreground"),
             ("ON", f"bold {colour}"),
-            (f" · {self._words()}", colour if self.is_parked else "$spark-quiet"),
+            (f" · {words}" if words else "", colour if self.is_parked else "$spark-quiet"),
         )
 
+    def _unsaid(self) -> str:
+        """Where nothing can be said of it."""
+        if self.stage is Stage.LOADING:
+            return "loading" if self.speculation.is_enabled else "loading · speculation off"
+        if self.model is None:
+            return "no model"
+        return "speculation: managed by the server" if self.model.switch_problem else ""
+
     def _words(self) -> str:
+        if is_lookup(self.model) and not self.is_parked:
+            return ""
         if not self.is_parked:
             return draft_words(self.speculation.draft_length, self.choice.length)
         return numbers.parked(self.choice) if self.gives_reasons else numbers.PARKED
@@ -73,7 +94,9 @@ class SpeculationSwitch(Widget):
     def _explain(self) -> None:
         how = _HOW.format(key_name(self, "chat.speculation"))
         fixed = self.model.switch_problem if self.model is not None else ""
-        self.tooltip = Content(self.problem or fixed or (f"{_WHY_PARKED} {how}" if self.is_parked else how))
+        lookup = f"{_LOOKUP} " if is_lookup(self.model) else ""
+        words = fixed or (f"{_WHY_PARKED} {how}" if self.is_parked else f"{lookup}{how}")
+        self.tooltip = Content(f"{self.problem} {words}".strip())
 
     async def on_click(self) -> None:
         await self.run_action("screen.toggle_speculation")

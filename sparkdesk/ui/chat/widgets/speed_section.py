@@ -22,10 +22,11 @@ class SpeedSection(Section):
         yield row("this reply", f"{numbers.speed(shown.reply.tokens_per_second)} tok/s", width)
         bins = shown.bins[-width:]
         yield from chart(bins, width, CHART_ROWS, plain=shown.plain_tokens_per_second)
-        yield axis(bins, width)
+        is_silent = self.model is not None and self.model.switch_problem and not shown.speculation.verified
+        yield Content("") if is_silent else axis(bins, width)
         span = numbers.duration(len(bins) * shown.bin_ms) if bins else ""
-        plain = f"plain {numbers.speed(shown.plain_tokens_per_second)} tok/s"
-        yield row(f"last {span}" if span else "", f"┈ {plain}", width, value_style=QUIET, label_style=FAINT)
+        plain = "" if is_silent else f"┈ plain {numbers.speed(shown.plain_tokens_per_second)} tok/s"
+        yield row(f"last {span}" if span else "", plain, width, value_style=QUIET, label_style=FAINT)
 
 
 def chart(bins: Sequence[Bin], width: int, rows: int, *, plain: float) -> Iterable[Content]:

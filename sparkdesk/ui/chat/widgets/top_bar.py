@@ -11,6 +11,7 @@ from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.settings import SpeculationSettings
 from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.chat.draft_choice import NO_CHOICE, DraftChoice
+from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.chat.widgets.speculation_switch import SpeculationSwitch
 
 _ROOM_FOR_REASONS = 110
@@ -44,6 +45,7 @@ class TopBar(Horizontal):
     speculation: reactive[SpeculationSettings] = reactive(SpeculationSettings())
     problem: reactive[str] = reactive("")
     choice: reactive[DraftChoice] = reactive(NO_CHOICE, repaint=False)
+    stage: reactive[Stage] = reactive(Stage.LOADING, repaint=False)
     is_thinking: reactive[bool] = reactive(False)
     has_system_prompt: reactive[bool] = reactive(False)
     job: reactive[str] = reactive("")
@@ -52,7 +54,7 @@ class TopBar(Horizontal):
     def compose(self) -> ComposeResult:
         yield Title().data_bind(TopBar.pair, TopBar.model, TopBar.is_thinking, TopBar.has_system_prompt, TopBar.job)
         yield SpeculationSwitch().data_bind(
-            TopBar.model, TopBar.speculation, TopBar.problem, TopBar.choice, TopBar.gives_reasons
+            TopBar.model, TopBar.speculation, TopBar.problem, TopBar.choice, TopBar.stage, TopBar.gives_reasons
         )
 
     def on_resize(self, event: events.Resize) -> None:
