@@ -105,7 +105,7 @@ async def test_where_tokens_came_from(size: tuple[int, int]) -> None:
     async with at_rest(FakeBackend(), size) as sitting:
         await sitting.ask()
         await sitting.until(lambda: "in context" in sitting.picture())
-        await sitting.pilot.press("ctrl+g")
+        await sitting.pilot.press("ctrl+g", "alt+end")
         await sitting.until(lambda: "drafted and accepted" in sitting.picture())
         await assert_snapshot(sitting, "origins")
 

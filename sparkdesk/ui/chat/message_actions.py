@@ -153,7 +153,7 @@ class MessageActions:
         chosen = shown.chosen if shown is not None else None
         if shown is not None and chosen is not None and not chosen.is_user:
             chosen.toggle_origins()
-            shown.redraw()
+            shown.redraw(keeps_place=True)
             return
         self.shows_origins = not self.shows_origins
         self._transcript.show_origins(self.shows_origins)

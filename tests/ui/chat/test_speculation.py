@@ -118,7 +118,7 @@ async def test_a_server_that_says_nothing_of_speculation_is_not_said_to_decode_p
         picture = sitting.picture()
         for words in ("plain decoding", "accepted length", "against plain", "▸off", "╌", "┈"):
             assert words not in picture
-        await sitting.pilot.press("ctrl+g")
+        await sitting.pilot.press("ctrl+g", "alt+end")
         assert "No token sources recorded" in sitting.picture()
 
 

@@ -82,11 +82,16 @@ async def test_origins_of_all_replies_are_shown_on_demand(
         monkeypatch.setenv("NO_COLOR", colours)
     async with at_open_desk(FakeBackend(Script(echo_every=5)), size=size) as sitting:
         await sitting.ask()
-        assert "**small spark**" not in sitting.picture()
+        before = sitting.picture()
+        assert "**small spark**" not in before
         await sitting.pilot.press("ctrl+g")
         await sitting.pilot.pause()
+        tops = [[line[:78].rstrip() for line in each.splitlines()[1:4]] for each in (before, sitting.picture())]
+        assert tops[0] == tops[1], "the text is where it was"
+        await sitting.pilot.press("alt+end")
+        await sitting.pilot.pause()
         seen = sitting.picture()
-        assert "drafted and accepted" in seen and "accepted by place" in seen and "share accepted" in seen
+        assert "drafted and accepted" in seen and "acceptance by draft position" in seen and "share accepted" in seen
         sitting.talk.scroll_home()
         await sitting.pilot.pause()
         assert "**small spark**" in sitting.picture()
@@ -126,4 +131,4 @@ async def test_a_reply_without_a_trace_says_so() -> None:
     async with at_open_desk() as sitting:
         await sitting.transcript.show_messages([Message("user", "Hi."), Message("assistant", "Hello.")])
         await sitting.pilot.press("ctrl+g")
-        await sitting.until(lambda: "was not kept" in sitting.picture())
+        await sitting.until(lambda: "No token sources recorded" in sitting.picture())

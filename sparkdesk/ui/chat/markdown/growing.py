@@ -28,7 +28,8 @@ class GrowingMarkdown:
         self._is_joined = False
         """The tail goes on with the block that the done lines end with."""
         self._repeated_count = 0
-        """Lines that drawing the tail begins with and that are there already: the head of a table that was cut."""
+        """Lines that drawing the tail begins with and that are there already: of what was cut, the head of a table
+        or the language of code."""
         self._width = 0
         self._lines: list[Content] = []
         self._done_count = 0
@@ -89,6 +90,8 @@ class GrowingMarkdown:
             tokens = parse(self._tail)
             if tokens[0].type == "table_open":
                 self._repeated_count = len(markdown_lines(parse(_head(self._tail)), self._width))
+            elif tokens[0].type == "fence" and tokens[0].info.strip():
+                self._repeated_count = 1  # the name of its language
         self._show(tokens)
 
     def _settle(self, tokens: Sequence[Token]) -> None:

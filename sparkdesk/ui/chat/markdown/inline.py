@@ -41,6 +41,8 @@ def inline(tokens: Iterable[Token]) -> Content:
                 add(" ")
             case "hardbreak":
                 add("\n")
+            case "formula":
+                add(token.content, "italic")
             case "code_inline":
                 add(token.content, _CODE)
             case "image":

@@ -23,6 +23,8 @@ from sparkdesk.ui.chat.messages import MessageActed, PlaceChanged
 
 _GUTTER = 2
 _MARGIN = 1
+_WIDEST = 100
+"""Columns of text; longer lines are hard to read. The rest is margin."""
 _BAR, _SELECTED_BAR, _NO_BAR = "▌ ", "┃ ", "  "
 _BLANK = Content("")
 _MOST_STRIPS = 2000
@@ -92,8 +94,9 @@ class MessageList(ScrollView, can_focus=True):
         self._follows = True
         self._settle()
 
-    def redraw(self) -> None:
-        """Entries have changed."""
+    def redraw(self, *, keeps_place: bool = False) -> None:
+        """Entries have changed. With `keeps_place` what is at the top of the view stays there, whatever grew below."""
+        self._follows = self._follows and not keeps_place
         self._settle()
 
     @property
@@ -107,7 +110,7 @@ class MessageList(ScrollView, can_focus=True):
         if self._is_settling:
             return
         self._line_width = self.scrollable_content_region.width
-        self._text_width = max(0, self._line_width - _GUTTER - _MARGIN)
+        self._text_width = max(0, min(_WIDEST, self._line_width - _GUTTER - _MARGIN))
         if not self._text_width:
             return
         self._is_settling = True

@@ -160,7 +160,7 @@ class Transcript(Vertical):
 
     def show_origins(self, shows_origins: bool) -> None:
         self._shows_origins = shows_origins
-        self._prepare_again()
+        self._prepare_again(keeps_place=True)
 
     async def _replace(self, index: int, *entries: Entry) -> None:
         shown = await self._begun()
@@ -174,11 +174,11 @@ class Transcript(Vertical):
         entry.shows_origins = self._shows_origins
         entry.changed()
 
-    def _prepare_again(self) -> None:
+    def _prepare_again(self, *, keeps_place: bool = False) -> None:
         if self._messages is not None:
             for entry in self._messages.roll.made():
                 self._prepare(entry)
-            self._messages.redraw()
+            self._messages.redraw(keeps_place=keeps_place)
 
     # Moving
 

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  the symbols are meant
 """Markdown as lines: what it looks like, and that growing by pieces ends where drawing at once does."""
 
 import random
@@ -88,3 +89,49 @@ def test_code_folds_and_html_stays_text() -> None:
         "",
         "<details> hey </details>",
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        (r"So \( a^2 + b^2 = c^2 \).", "So a² + b² = c²."),
+        (r"$\alpha \leq \beta$ and $x_{ij}$", "α ≤ β and xᵢⱼ"),
+        (r"\[ \frac{n(n+1)}{2} \times \sqrt{x} \]", "(n(n+1))/2 × √x"),
+        (r"$$\sum_{i=0}^{n} x_i \to \infty$$", "∑ᵢ₌₀ⁿ xᵢ → ∞"),
+        (r"$\mathbb{R}$, $\text{if } x \in A$, $90^\circ$", "ℝ, if x ∈ A, 90°"),
+        (r"$\unknown{x}$ stays words", "unknownx stays words"),
+        (r"\( \{1, 2\} \)", "{1, 2}"),
+        (r"$\frac{1}{\sqrt{2\pi}}$", "1/(√(2π))"),
+        ("It costs $5 and $10.", "It costs $5 and $10."),
+        ("$HOME and $PATH stay", "$HOME and $PATH stay"),
+        (r"`$\alpha$` is code", r"$\alpha$ is code"),
+    ],
+)
+def test_formulas_are_unicode_without_backslashes_and_money_stays_money(source: str, shown: str) -> None:
+    assert drawn(source) == [shown]
+
+
+def test_a_formula_of_several_lines() -> None:
+    assert drawn("\\[\n\\begin{aligned}\na &= b \\\\\nc &= d\n\\end{aligned}\n\\]") == ["a = b ; c = d"]
+
+
+def test_tasks_have_boxes() -> None:
+    assert drawn("- [ ] to do\n- [x] **done**\n- [no] link\n\n1. [X] first") == [
+        "☐ to do",
+        "☑ done",
+        "• [no] link",
+        "",
+        "☑ first",
+    ]
+
+
+def test_code_says_its_language_once_and_a_diff_has_its_colours() -> None:
+    lines = markdown_lines(parse("```diff\n-old\n+new\n same\n```"), 40)
+    assert [line.plain.strip() for line in lines] == ["diff", "-old", "+new", "same"]
+    styles = [" ".join(str(span.style) for span in line.spans) for line in lines]
+    assert "$error" in styles[1] and "$success" in styles[2] and "$error" not in styles[3]
+    growing = GrowingMarkdown()
+    growing.lines(60)
+    for start in range(0, len(LONG_CODE), 90):
+        growing.grow(LONG_CODE[start : start + 90])
+    assert [line.plain.strip() for line in growing.lines(60)].count("python") == 1
