@@ -155,7 +155,9 @@ def test_a_missing_file_is_named(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.native
 def test_spark_tiny_is_measured_on_what_it_can_do(tiny_pair: SyntheticPair) -> None:
-    done = sparkdesk("bench", "run", "--threads", "1", "--limit", "1", "--domains", "counting,json", "--json")
+    done = sparkdesk(
+        "bench", "run", "--threads", "1", "--limit", "1", "--domains", "counting,json", "--json", "--draft-length", "4"
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert (found["suite"], found["is_complete"], list(found["domains"])) == ("tiny", True, ["counting", "json"])

@@ -18,7 +18,8 @@ def test_as_json_both_arms_have_their_text_and_figures(tiny_pair: SyntheticPair)
     found = json.loads(done.stdout)
     assert found["verdict"]["kind"] in ("identical", "near-tie") and found["measured_first"] == "speculative"
     assert found["plain"]["text"].startswith("1, 2, 3, 4, 5")
-    assert found["plain"]["stats"]["accepted_length"] == 1.0 < found["speculative"]["stats"]["accepted_length"]
+    assert found["plain"]["stats"]["accepted_length"] == 1.0
+    assert found["speculative"]["stats"]["accepted_length"] > 1.5
     for arm in ("plain", "speculative"):
         stats = found[arm]["stats"]
         assert stats["prefilled_tokens"] == stats["prompt_tokens"], "no arm profits from the other's cache"
@@ -42,7 +43,7 @@ def test_in_words_the_text_comes_first_and_sampled_replies_have_no_verdict(tiny_
         ((), "nothing to race"),
         (("  ",), "nothing to race"),
         (("Hello", "--prompt-tokens", "1,2"), "two prompts"),
-        (("Hello", "--target", "none.gguf"), "without a draft"),
+        (("Hello", "--target", "none.gguf"), "Without a draft"),
     ],
 )
 def test_what_cannot_be_raced_is_a_sentence(

@@ -103,16 +103,28 @@ def test_a_killed_engine_is_loaded_again(isolated_home: Path) -> None:
         headers = {"Authorization": "Bearer s3cret"}
         with httpx.Client(base_url=address, headers=headers, timeout=60) as http:
             assert httpx.get(f"{address}/v1/models").status_code == 401
-            (child,) = children(process.pid)
+            child = engine_pid(process)
             os.kill(child, signal.SIGKILL)
             reply = http.post("/v1/completions", json={"prompt": "1, 2, 3,", "max_tokens": 4})
             assert reply.status_code == 200 and len(reply.json()["choices"][0]["text"]) > 3
             assert http.get("/health").json()["engine_reloads"] == 1
-            (child,) = children(process.pid)
+            child = engine_pid(process)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
         assert process.returncode == 0
         assert not Path(f"/proc/{child}").exists(), "the engine's process ends with the server"
+
+
+def engine_pid(server: "subprocess.Popen[str]") -> int:
+    """Of its children the one with the models; another one renders templates."""
+    (child,) = (child for child in children(server.pid) if b"sparkdesk.runner.child" in command_of(child))
+    return child
+
+
+def command_of(pid: int) -> bytes:
+    with contextlib.suppress(OSError):  # gone meanwhile
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def children(pid: int) -> list[int]:
@@ -121,11 +133,6 @@ def children(pid: int) -> list[int]:
         with contextlib.suppress(OSError):  # gone meanwhile
             parents[int(status.parent.name)] = int(status.read_text().split("PPid:")[1].split()[0])
     return [child for child, parent in parents.items() if parent == pid]
-
-
-def engine_pid(server: "subprocess.Popen[str]") -> int:
-    (child,) = children(server.pid)
-    return child
 
 
 def post_in_background(address: str, *, count: int, **body: object) -> list[threading.Thread]:

@@ -33,7 +33,8 @@ SCHEMA = {
     "required": ["count", "kind"],
     "additionalProperties": False,
 }
-STAND = {"type": "function", "function": {"name": "stand", "parameters": {"type": "object", "properties": {}}}}
+NOTHING = {"type": "object", "properties": {}, "additionalProperties": False}
+STAND = {"type": "function", "function": {"name": "stand", "parameters": NOTHING}}
 TURN: dict[str, Any] = {
     "type": "function",
     "function": {

