@@ -88,7 +88,7 @@ def _draft(
 
 
 def _notes(entry: PairEntry | None) -> tuple[str, ...]:
-    return entry.notes if entry is not None else ()
+    return entry.remarks if entry is not None else ()
 
 
 def _is_folder_name(name: str) -> bool:

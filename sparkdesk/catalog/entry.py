@@ -7,6 +7,14 @@ from typing import Any
 
 RELEASED, COMMUNITY = "released", "community"
 
+SYNTHETIC_PAIR, SYNTHETIC_TARGET, NOT_RUN = "synthetic pair", "synthetic target", ""
+CHECKED = {
+    SYNTHETIC_PAIR: "Checked by us: exact on a synthetic pair of this shape. The real one was not run by us.",
+    SYNTHETIC_TARGET: "Checked by us: exact on a synthetic target of this architecture. The pair was not run by us.",
+    NOT_RUN: "Not run by us.",
+}
+"""How far a pair was tried by those who list it, in words."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -40,20 +48,30 @@ class PairEntry:
     target: ModelEntry
     draft: ModelEntry
     notes: tuple[str, ...] = ()
+    checked: str = NOT_RUN
+    """One of CHECKED."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What to know of it, and how far it was tried."""
+        return (*self.notes, CHECKED[self.checked])
 
 
 def read_entry(given: Mapping[str, Any]) -> PairEntry:
     fields = _Fields(given, "")
-    fields.only("name", "title", "kind", "target", "draft", "notes")
+    fields.only("name", "title", "kind", "target", "draft", "notes", "checked")
     name = fields.text("name")
     if not _NAME.fullmatch(name):
         raise BadEntry(f"name is {name!r}, but must be of small letters, digits, dots and dashes")
     kind = fields.text("kind", COMMUNITY)
     if kind not in (RELEASED, COMMUNITY):
         raise BadEntry(f"kind is {kind!r}, but must be {RELEASED!r} or {COMMUNITY!r}")
-    return PairEntry(
-        name, fields.text("title", name), kind, _model(fields, "target"), _model(fields, "draft"), fields.texts("notes")
-    )
+    checked = fields.text("checked", NOT_RUN)
+    if checked not in CHECKED:
+        known = " or ".join(repr(each) for each in CHECKED if each)
+        raise BadEntry(f"checked is {checked!r}, but must be {known}, or left out")
+    target, draft = _model(fields, "target"), _model(fields, "draft")
+    return PairEntry(name, fields.text("title", name), kind, target, draft, fields.texts("notes"), checked)
 
 
 def _model(pair: "_Fields", role: str) -> ModelEntry:

@@ -111,6 +111,9 @@ def _about(model: "Model") -> str:
 def _notes(model: "Model", library: "Library", paint: Colors) -> Iterator[str]:
     if model.same_as is not None:
         yield from (paint.odd(line) for line in _indented(f"duplicate of {model.same_as}"))
+    if model.role == "target":
+        gains = ", ".join(model.drafters) or "nothing: it only chats"
+        yield from (paint.dim(line) for line in _indented(f"gains with {gains}"))
     fitting = [pair.target.name for pair in library.pairs_with(model) if pair.draft == model and pair.target]
     if fitting:
         more = f" and {len(fitting) - 1} more" if len(fitting) > 1 else ""
@@ -171,4 +174,5 @@ def _model_as_json(model: "Model") -> dict[str, object]:
         "last_used_s": model.last_used_s,
         "same_as": str(model.same_as) if model.same_as is not None else None,
         "problem": model.problem,
+        "drafters": list(model.drafters),
     }

@@ -91,3 +91,15 @@ ARCHITECTURES = {
 def architecture_named(name: str) -> Architecture:
     """What is known of it; for one that is not listed, that a draft cannot listen to it."""
     return ARCHITECTURES.get(name, _UNKNOWN)
+
+
+def drafters_for(name: str, *, has_mtp: bool) -> tuple[str, ...]:
+    """What can draft for a target of that architecture, in words, the most specific first; empty where it only chats.
+
+    `has_mtp`: the file has a layer that predicts further tokens.
+    """
+    found = architecture_named(name)
+    if found.rollback is Rollback.CHECKPOINT:  # no rejected token leaves such a cache again
+        return ()
+    followed = ("DSpark, DFlash and EAGLE-3 drafts",) if found.exposes_layer_inputs else ()
+    return (*followed, *(("its own MTP layer",) if has_mtp else ()), "a small model of its vocabulary", "prompt lookup")

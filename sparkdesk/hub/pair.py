@@ -13,7 +13,8 @@ from sparkdesk.hub.model import ModelSource, find_model
 def find_target(
     lookup: Lookup, entry: ModelEntry, *, quantization: str = ""
 ) -> Generator[Progress | Notice, None, ModelSource]:
-    wanted = (quantization or DEFAULT_QUANTIZATION).upper()
+    # Where a checkpoint could be converted instead, a repository without the usual type is passed over.
+    wanted = (quantization or (DEFAULT_QUANTIZATION if entry.checkpoint else "")).upper()
     return (yield from _find(lookup, entry, wanted, is_draft=False))
 
 

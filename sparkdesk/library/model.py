@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sparkdesk.gguf.architectures import drafters_for
 from sparkdesk.gguf.header import GgufFile
 from sparkdesk.library.model_dirs import Place
 
@@ -37,6 +38,14 @@ class Model:
     @property
     def architecture(self) -> str:
         return self.header.architecture if self.header is not None else ""
+
+    @property
+    def drafters(self) -> tuple[str, ...]:
+        """What can draft for it, in words; empty for a target that only chats, and for what is no target."""
+        if self.role != TARGET or self.header is None:
+            return ()
+        has_mtp = self.header.whole_number(f"{self.architecture}.nextn_predict_layers") > 0
+        return drafters_for(self.architecture, has_mtp=has_mtp)
 
     @property
     def is_usable(self) -> bool:

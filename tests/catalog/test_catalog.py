@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sparkdesk.catalog import RELEASED, read_catalog
+from sparkdesk.catalog.entry import CHECKED, SYNTHETIC_PAIR
 from sparkdesk.errors import UsageError
 
 NOWHERE = Path("/nowhere/catalog.toml")
@@ -53,6 +54,7 @@ def test_a_users_pair_replaces_ours_of_the_same_name(tmp_path: Path) -> None:
         (OWN.replace('checkpoint = "Me/Model"', ""), "target has neither"),
         (OWN.replace("repository", "repo"), "draft.gguf.repo is not known"),
         (OWN.replace('"mine"', '"mine"\nkind = "secret"'), "kind is 'secret'"),
+        (OWN.replace('"mine"', '"mine"\nchecked = "by me"'), "checked is 'by me'"),
     ],
 )
 def test_a_broken_file_is_one_sentence(text: str, said: str, tmp_path: Path) -> None:
@@ -61,3 +63,21 @@ def test_a_broken_file_is_one_sentence(text: str, said: str, tmp_path: Path) -> 
     with pytest.raises(UsageError) as raised:
         read_catalog(path)
     assert said in raised.value.message and str(path) in raised.value.message
+
+
+def test_every_pair_says_how_far_it_was_tried() -> None:
+    pairs = {pair.name: pair for pair in read_catalog(NOWHERE).pairs}
+    assert all(pair.remarks[-1] in CHECKED.values() for pair in pairs.values())
+    assert {name for name, pair in pairs.items() if pair.checked == SYNTHETIC_PAIR} == {
+        "qwen3-4b", "qwen3-8b", "qwen3-14b", "gemma-4-12b-it", "qwen3-8b-dogacel", "qwen3-8b-mgoin",
+    }  # fmt: skip
+    assert pairs["gpt-oss-20b"].remarks[-1] == "Not run by us."
+    assert "128 GB class" in pairs["deepseek-v4-flash"].title
+
+
+def test_what_no_converter_reads_is_listed_with_ready_made_targets() -> None:
+    """Else a build whose GGUF files are gone would download a checkpoint that cannot be converted."""
+    convertible = ("qwen3-", "gemma-4-12b")
+    for pair in read_catalog(NOWHERE).pairs:
+        assert pair.target.gguf
+        assert bool(pair.target.checkpoint) == pair.name.startswith(convertible), pair.name

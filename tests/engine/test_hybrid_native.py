@@ -22,6 +22,7 @@ from sparkdesk.engine.settings import (
 from sparkdesk.engine.speculate import generate
 from tests.engine.scripted import Run, collect
 from tests.engine.tiny_gguf import FIRST_PLAIN, write_hybrid
+from tests.engine.tiny_moe import write_lfm2
 
 pytestmark = pytest.mark.native
 
@@ -58,9 +59,9 @@ class OracleDrafter:
         self.length = state.start
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    path = write_hybrid(tmp_path_factory.mktemp("hybrid") / "tiny.gguf")
+@pytest.fixture(scope="module", params=[write_hybrid, write_lfm2], ids=["gated delta nets", "short convolutions"])
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    path = request.param(tmp_path_factory.mktemp("hybrid") / "tiny.gguf")
     with Pair.open(LoadSettings(str(path), None, context_tokens=1024, threads=1)) as pair:
         yield pair
 

@@ -94,7 +94,9 @@ def _of_model(model: Model, plan: Plan | None, library: Library) -> Iterator[Fac
     if model.role == "draft" and model.is_usable:
         yield Fact("fits", ", ".join(dict.fromkeys(fitting)) or "no installed target")
     elif model.role == "target" and model.is_usable and not library.pairs_with(model):
-        yield Fact("draft", "none installed; chats without speculation")
+        yield Fact("draft", "none installed")
+    if model.role == "target" and model.is_usable:
+        yield Fact("gains with", ", ".join(model.drafters) or "nothing: it only chats")
     if model.same_as is not None:
         yield Fact("duplicate", f"of {model.same_as}")
     for file in model.files:
@@ -140,7 +142,7 @@ def _of_entry(listed: Listed, forecast: Forecast | None) -> Iterator[Fact]:
     yield Fact("name", f"{entry.name} · {_KINDS[entry.kind == RELEASED]}")
     for role, model in (("target", entry.target), ("draft", entry.draft)):
         yield Fact(role, " · ".join(filter(None, (_source(model), model.licence and f"licence {model.licence}"))))
-    for note in entry.notes:
+    for note in entry.remarks:
         yield Fact("note", note)
 
 
