@@ -2,12 +2,15 @@
 
 import os
 import socket
+import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from converters.regular_file import read_regular_text
-from sparkdesk.cli import generation_args, values
-from sparkdesk.cli.console import say, show_progress
+from sparkdesk.cli import generation_args, systemd, values
+from sparkdesk.cli.client_settings import PROGRAMS, ServedModel
+from sparkdesk.cli.console import say, show, show_progress
 from sparkdesk.errors import UsageError
 from sparkdesk.loading.choice import ChosenPair, chosen_pair
 from sparkdesk.local_path import expanded
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from sparkdesk.engine.model_info import ModelInfo
     from sparkdesk.server.requests.models import RequestDefaults
     from sparkdesk.server.web.security import Policy
+    from sparkdesk.server.web.serving import Tls
 
 KEY_VARIABLE = "SPARKDESK_API_KEY"
 _USUAL_QUEUE = 64
@@ -31,9 +35,28 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--alias", action="append", default=[], metavar="NAME", help="another name for the model")
     _add_network(parser)
     parser.add_argument("--thinking", action="store_true", help="let the model think where a request does not say")
+    _add_service(parser)
     generation_args.add_speculation(parser)
     generation_args.add_sampling(parser)
     generation_args.add_loading(parser)
+
+
+def _add_service(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("service")
+    group.add_argument(
+        "--for",
+        choices=sorted(PROGRAMS),
+        dest="program",
+        metavar="PROGRAM",
+        help=f"print what this program must be told, and exit: {', '.join(PROGRAMS)}",
+    )
+    group.add_argument("--print-systemd", action="store_true", help="print a unit that serves like this, and exit")
+    group.add_argument(
+        "--idle-unload",
+        type=values.duration,
+        metavar="TIME",
+        help="unload the model after so long without a request, such as 10m; the next one has it loaded again",
+    )
 
 
 def _add_network(parser: ArgumentParser) -> None:
@@ -44,6 +67,8 @@ def _add_network(parser: ArgumentParser) -> None:
     )
     group.add_argument("--api-key", metavar="KEY", help="clients must know it; needed beyond this machine")
     group.add_argument("--api-key-file", metavar="FILE", help="the key is the first line of this file")
+    group.add_argument("--tls-cert", metavar="FILE", help="HTTPS with this certificate (PEM); needs --tls-key")
+    group.add_argument("--tls-key", metavar="FILE", help="the certificate's key (PEM)")
     group.add_argument(
         "--allowed-host", action="append", default=[], metavar="NAME", help="a name clients may call this server by"
     )
@@ -68,14 +93,51 @@ def _add_network(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     pair = chosen_pair(options.target, options.draft or None, options.name, options.drafter)
+    if options.program or options.print_systemd:
+        return _print(pair, options)
     from sparkdesk.server.web.serving import listen
 
-    policy = _policy(options)
+    policy, tls = _policy(options), _tls(options)
     with listen(options.host, options.port) as listener:
-        return _serve(pair, options, policy, listener)
+        return _serve(pair, options, policy, tls, listener)
 
 
-def _serve(pair: ChosenPair, options: Namespace, policy: "Policy", listener: socket.socket) -> int:
+def _print(pair: ChosenPair, options: Namespace) -> int:
+    if options.program and options.print_systemd:
+        raise UsageError("--for and --print-systemd print different things.", "Give one of them.")
+    if not options.port:
+        raise UsageError("Port 0 is another one every time.", "Give the --port that will be served on.")
+    policy = _policy(options)
+    if options.print_systemd:
+        if policy.api_key and options.api_key_file is None:
+            raise UsageError(
+                "A unit does not keep a key: others could read it.", "Put it into a file, and give --api-key-file FILE."
+            )
+        show(systemd.unit(_name_of(pair), _without_print(sys.argv[1:]), grace_s=options.grace))
+        return 0
+    address = _address(options.host, options.port, is_encrypted=bool(options.tls_cert))
+    served = ServedModel(address, _name_of(pair), key_variable=KEY_VARIABLE if policy.api_key else "")
+    show(PROGRAMS[options.program](served))
+    return 0
+
+
+def _without_print(arguments: Sequence[str]) -> list[str]:
+    return [each for each in arguments if each != "--print-systemd"]
+
+
+def _tls(options: Namespace) -> "Tls | None":
+    if not options.tls_cert and not options.tls_key:
+        return None
+    if not options.tls_cert or not options.tls_key:
+        raise UsageError("HTTPS needs a certificate and its key.", "Give both --tls-cert and --tls-key.")
+    from sparkdesk.server.web.serving import Tls
+
+    tls = Tls(str(expanded(options.tls_cert)), str(expanded(options.tls_key)))
+    tls.check()
+    return tls
+
+
+def _serve(pair: ChosenPair, options: Namespace, policy: "Policy", tls: "Tls | None", listener: socket.socket) -> int:
     from sparkdesk.config.paths import user_paths
     from sparkdesk.loading.loading import open_pair
     from sparkdesk.runner.client import EngineClient
@@ -94,14 +156,17 @@ def _serve(pair: ChosenPair, options: Namespace, policy: "Policy", listener: soc
         load()
         assert engine.model is not None
         defaults = _defaults(pair, options, chat, engine.model)
-        _warn(engine.model, policy)
-        dispatcher = Dispatcher(engine, reload=load, capacity=options.queue, log=say)
+        _warn(engine.model, policy, is_encrypted=tls is not None)
+        dispatcher = Dispatcher(engine, reload=load, capacity=options.queue, idle_unload_s=options.idle_unload, log=say)
         app = build_app(dispatcher, defaults, policy, log=say)
-        address = _address(listener)
-        running = RunningServer(
-            app, dispatcher, grace_s=options.grace, on_ready=lambda: _greet(defaults, policy, address)
-        )
-        running.run(listener)
+        address = _address(*listener.getsockname()[:2], is_encrypted=tls is not None)
+
+        def greet() -> None:
+            _greet(defaults, policy, address)
+            systemd.notify("READY=1")
+
+        RunningServer(app, dispatcher, grace_s=options.grace, on_ready=greet, tls=tls).run(listener)
+        systemd.notify("STOPPING=1")
     say("Stopped.")
     return 0
 
@@ -148,13 +213,18 @@ def _defaults(pair: ChosenPair, options: Namespace, chat: "ChatSettings", model:
         thinking_sampling=thinking,
         speculation=chat.speculation,
         is_thinking=options.thinking,
-        names=("-".join(pair.name.split()), *options.alias),
+        names=(_name_of(pair), *options.alias),
         block_size=model.block_size,
         vocabulary_size=model.vocabulary_size,
     )
 
 
-def _warn(model: "ModelInfo", policy: "Policy") -> None:
+def _name_of(pair: ChosenPair) -> str:
+    """By which clients know it."""
+    return "-".join(pair.name.split())
+
+
+def _warn(model: "ModelInfo", policy: "Policy", *, is_encrypted: bool) -> None:
     from sparkdesk.server.web.security import is_loopback
 
     if model.draft_problem:
@@ -162,18 +232,15 @@ def _warn(model: "ModelInfo", policy: "Policy") -> None:
     if not model.chat_template:
         say("This model brings no chat template: it continues messages as they stand.")
     if not is_loopback(policy.host):
-        say(
-            f"Listening on {policy.host}: everyone who reaches this machine and knows the key can ask, "
-            "and the network can read along, because this is not HTTPS."
-        )
+        reads = "." if is_encrypted else ", and the network can read along, because this is not HTTPS."
+        say(f"Listening on {policy.host}: everyone who reaches this machine and knows the key can ask{reads}")
     if "*" in policy.cors_origins and not policy.api_key:
         say("Every web page may ask (--cors-origin '*'), and there is no key.")
 
 
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
+def _address(host: str, port: int, *, is_encrypted: bool) -> str:
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{port}"
+    return f"{'https' if is_encrypted else 'http'}://{shown}:{port}"
 
 
 def _greet(defaults: "RequestDefaults", policy: "Policy", address: str) -> None:

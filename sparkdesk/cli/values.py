@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sparkdesk.config.checks import ALL_LAYERS, MOST_THREADS
 
 AUTO = "auto"
+_LONGEST_S = 366 * 24 * 3600
 
 
 def whole_number(*, least: int, most: int | None = None) -> Callable[[str], int]:
@@ -36,6 +37,19 @@ def real_number(*, least: float = 0.0, most: float = math.inf) -> Callable[[str]
         return number
 
     return parse
+
+
+def duration(given: str) -> float:
+    """Seconds, of what is typed as 90s, 10m or 2h."""
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (given[:-1], given[-1:]) if given[-1:] in units else (given, "s")
+    try:
+        seconds = float(number) * units[unit]
+    except ValueError:
+        seconds = math.nan
+    if not 1 <= seconds <= _LONGEST_S:
+        raise ArgumentTypeError(f"must be a time such as 90s, 10m or 2h, not {given!r}")
+    return seconds
 
 
 def draft_length(given: str) -> int | None:

@@ -14,7 +14,7 @@ from sparkdesk.server.jobs.reply_channel import MOST_WAITING_BYTES
 from sparkdesk.server.requests.models import RequestDefaults
 from sparkdesk.server.web.app import build_app
 from sparkdesk.server.web.security import Policy
-from sparkdesk.server.web.serving import RunningServer, listen
+from sparkdesk.server.web.serving import RunningServer, Tls, listen
 from tests.reply_scripts import Answer, answering
 from tests.scripted_engine import MODEL as CHATML_MODEL
 from tests.scripted_engine import ScriptedEngine
@@ -75,7 +75,7 @@ def server_engine(answer: Answer | str, *, round_tokens: int = 3, **options: Any
 
 @contextmanager
 def served(engine: ScriptedEngine, **options: Any) -> Iterator[Served]:
-    with listening(engine, reload=engine.reload, **options) as server:
+    with listening(engine, **{"reload": engine.reload, **options}) as server:
         try:
             yield Served(server.url, server.running, server.log, engine=engine)
         finally:
@@ -94,6 +94,8 @@ def listening(
     stalled_s: float = 30.0,
     most_waiting_bytes: int = MOST_WAITING_BYTES,
     send_buffer: int | None = None,
+    idle_unload_s: float | None = None,
+    tls: Tls | None = None,
 ) -> Iterator[Listening]:
     log: list[str] = []
     listener = listen("127.0.0.1", 0)
@@ -102,15 +104,20 @@ def listening(
     port = listener.getsockname()[1]
     is_ready = threading.Event()
     dispatcher = Dispatcher(
-        engine, reload=reload, capacity=capacity, most_waiting_bytes=most_waiting_bytes, log=log.append
+        engine,
+        reload=reload,
+        capacity=capacity,
+        most_waiting_bytes=most_waiting_bytes,
+        idle_unload_s=idle_unload_s,
+        log=log.append,
     )
     app = build_app(dispatcher, defaults, policy or Policy(), log=log.append, stalled_s=stalled_s)
-    running = RunningServer(app, dispatcher, grace_s=grace_s, on_ready=is_ready.set)
+    running = RunningServer(app, dispatcher, grace_s=grace_s, on_ready=is_ready.set, tls=tls)
     thread = threading.Thread(target=running.run, args=(listener,), name="served")
     thread.start()
     assert is_ready.wait(30), "the server does not start"
     try:
-        yield Listening(f"http://127.0.0.1:{port}", running, log)
+        yield Listening(f"{'https' if tls else 'http'}://127.0.0.1:{port}", running, log)
     finally:
         running.stop()
         thread.join(30)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import TypeVar
 
+from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.errors import EngineCrashed, EngineStalled, SparkDeskError
 from sparkdesk.server.errors import ApiError, engine_stalled, from_engine, shutting_down
 from sparkdesk.server.jobs.engine import ServedEngine
@@ -22,6 +23,8 @@ from sparkdesk.server.jobs.worker import run_job
 from sparkdesk.server.requests.models import ChatRequest, CompletionRequest
 
 READY, LOADING, STALLED, FAILED, CLOSING = "ready", "loading", "stalled", "failed", "closing"
+UNLOADED = "unloaded"
+"""After a while without requests; the next one has it loaded again."""
 _WATCH_S = 0.5
 """How often to look whether the engine still lives, when nobody asks it."""
 _LAST_ROUND_S = 0.7
@@ -43,11 +46,13 @@ class Dispatcher:
         reload: Callable[[], None],
         capacity: int,
         most_waiting_bytes: int = MOST_WAITING_BYTES,
+        idle_unload_s: float | None = None,
         log: Callable[[str], None] = lambda text: None,
     ) -> None:
         """`reload` loads the model again, in the engine's thread. It raises SparkDeskError.
 
-        `most_waiting_bytes` are what may wait for a single reader.
+        `most_waiting_bytes` are what may wait for a single reader. The model is unloaded after `idle_unload_s` without
+        a request; None keeps it.
         """
         self.engine = engine
         self.metrics = Metrics()
@@ -56,6 +61,10 @@ class Dispatcher:
         """Why the engine cannot be used, or what happened to it."""
         self._reload, self._log = reload, log
         self._most_waiting_bytes = most_waiting_bytes
+        self._idle_unload_s = idle_unload_s
+        self._last_use_s = monotonic()
+        self._last_model = engine.model
+        self._is_unloaded = False
         self._queue: FairQueue[Job] = FairQueue(capacity)
         self._arriving = 0
         self._running: Job | None = None
@@ -70,6 +79,11 @@ class Dispatcher:
     @property
     def state(self) -> str:
         return STALLED if self._state == READY and self.engine.is_stalled else self._state
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """What is loaded, or will be again."""
+        return self.engine.model or self._last_model
 
     @property
     def gauges(self) -> Gauges:
@@ -106,6 +120,7 @@ class Dispatcher:
             return await self._asked(work)
         finally:
             self._arriving -= 1
+            self._last_use_s = monotonic()
 
     @property
     def running(self) -> Job | None:
@@ -131,6 +146,8 @@ class Dispatcher:
     async def _wait_for_work(self) -> None:
         """For a job, or an engine that died while it had nothing to do."""
         while not self._changed.is_set() and (self._state != READY or self.engine.is_alive):
+            if self._is_idle_for_long:
+                await self._unload()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), _WATCH_S)
         self._changed.clear()
@@ -138,7 +155,7 @@ class Dispatcher:
     async def _work_off(self) -> None:
         while self._state in (READY, LOADING):
             if not self.engine.is_alive:
-                await self._load_again(self.problem)
+                await (self._wake() if self._is_unloaded else self._load_again(self.problem))
                 continue
             if self._state == LOADING:
                 await self._set_state(READY, "")
@@ -146,6 +163,43 @@ class Dispatcher:
             if job is None:
                 return
             await self._run_job(job)
+
+    @property
+    def _is_idle_for_long(self) -> bool:
+        is_used = self._state != READY or self._arriving or len(self._queue) or self._running is not None
+        return not is_used and self._idle_unload_s is not None and monotonic() - self._last_use_s >= self._idle_unload_s
+
+    async def _unload(self) -> None:
+        # Without a pause between the look and the change: a request in between would find an engine that goes away.
+        self._state, self._is_unloaded, self._last_model = UNLOADED, True, self.engine.model
+        self._log("The model is unloaded, because nobody asks. The next request has it loaded again.")
+        await self._in_thread(self.engine.close)
+
+    async def _wake(self) -> None:
+        problem = await self._loaded()
+        self._is_unloaded = bool(problem)
+        if self._state != LOADING:
+            return
+        if not problem:
+            await self._set_state(READY, "")
+            self._log("The model is loaded again.")
+            return
+        self._log(problem)
+        await self._set_state(UNLOADED, problem)  # what is missing, such as memory, may be there for the next one
+        self._refuse_waiting(self._cannot_wake())
+
+    async def _loaded(self) -> str:
+        """Loads the model again. Returns why that was not possible; empty where it was."""
+        self._log("Loading the model again.")
+        self._is_loading = True
+        try:
+            await self._in_thread(self._reload)
+        except (SparkDeskError, OSError) as error:
+            return f"The model could not be loaded again: {error}"
+        finally:
+            self._is_loading = False
+            self._last_use_s = monotonic()
+        return ""
 
     async def close(self, grace_s: float, *, is_urgent: Callable[[], bool] = lambda: False) -> None:
         """Refuse what waits, give the running reply its time, then end it, and the engine where it does not heed that.
@@ -201,6 +255,9 @@ class Dispatcher:
         raise ApiError(503, self.problem, code="engine_crashed")
 
     async def _until_ready(self) -> None:
+        if self._state == UNLOADED:
+            self._state, self.problem = LOADING, ""
+            self._changed.set()
         async with self._state_changed:
             await self._state_changed.wait_for(lambda: self._state != LOADING)
         self._check_open()
@@ -210,6 +267,11 @@ class Dispatcher:
             raise shutting_down()
         if self._state == FAILED:
             raise self._unusable()
+        if self._state == UNLOADED:
+            raise self._cannot_wake()
+
+    def _cannot_wake(self) -> ApiError:
+        return ApiError(503, self.problem, code="engine_failed", retry_after_s=_LONGEST_WAIT_S)
 
     def _unusable(self) -> ApiError:
         return ApiError(503, f"{self.problem} Start the server again.", code="engine_failed", is_worth_retrying=False)
@@ -222,7 +284,8 @@ class Dispatcher:
             result = await self._in_thread(lambda: run_job(self.engine, job))
         finally:
             self._running = None
-        took_s = monotonic() - began_s
+        self._last_use_s = monotonic()
+        took_s = self._last_use_s - began_s
         self._queue.charge(job.client, took_s - job.cost_s)
         self.metrics.finished(result, seconds=took_s)
         if result.death is not None:
@@ -242,15 +305,10 @@ class Dispatcher:
             return
         self._may_reload = False
         await self._set_state(LOADING, self.problem)
-        self._log("Loading the model again.")
-        self._is_loading = True
-        try:
-            await self._in_thread(self._reload)
-        except (SparkDeskError, OSError) as error:
-            await self._give_up(f"The model could not be loaded again: {error}")
+        problem = await self._loaded()
+        if problem:
+            await self._give_up(problem)
             return
-        finally:
-            self._is_loading = False
         self._reloads += 1
         if self._state == LOADING:
             await self._set_state(READY, "")

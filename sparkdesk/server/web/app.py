@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sparkdesk.server.errors import ApiError
-from sparkdesk.server.jobs.dispatcher import CLOSING, LOADING, READY, STALLED, Dispatcher
+from sparkdesk.server.jobs.dispatcher import CLOSING, LOADING, READY, STALLED, UNLOADED, Dispatcher
 from sparkdesk.server.jobs.fair_queue import Client
 from sparkdesk.server.jobs.metrics import CONTENT_TYPE
 from sparkdesk.server.jobs.prepare import prepare
@@ -39,7 +39,7 @@ from sparkdesk.server.web.security import Policy
 
 CHAT, TEXT, MODELS, HEALTH, METRICS = "/v1/chat/completions", "/v1/completions", "/v1/models", "/health", "/metrics"
 MESSAGES, COUNT, RESPONSES = ANTHROPIC_PATH, f"{ANTHROPIC_PATH}/count_tokens", "/v1/responses"
-_STATUSES = {READY: "ok", LOADING: "loading", STALLED: "stalled", CLOSING: "shutting down"}
+_STATUSES = {READY: "ok", LOADING: "loading", STALLED: "stalled", CLOSING: "shutting down", UNLOADED: "unloaded"}
 
 _Parsed = TypeVar("_Parsed")
 
@@ -111,7 +111,7 @@ class Api:
         }
         if dispatcher.problem:
             body["problem"] = dispatcher.problem
-        return json_response(body, 200 if state == READY else 503)
+        return json_response(body, 200 if state in (READY, UNLOADED) else 503)
 
     async def metrics(self, request: Request) -> Response:
         text = self._dispatcher.metrics.text(self._dispatcher.gauges)
@@ -140,7 +140,7 @@ class Api:
 
     async def read(self, request: Request, read: Callable[[object, RequestDefaults], _Parsed]) -> tuple[_Parsed, Room]:
         """The request, and the room its body takes, to be given back."""
-        model = self._dispatcher.engine.model
+        model = self._dispatcher.model
         most_bytes = most_body_bytes(model.context_tokens) if model is not None else MOST_BODY_BYTES
         body, room = await read_body(request, self._memory, most_bytes)
         try:
@@ -150,7 +150,7 @@ class Api:
             raise
 
     def _model(self, name: str) -> dict[str, object]:
-        model = self._dispatcher.engine.model
+        model = self._dispatcher.model
         about = (
             {}
             if model is None

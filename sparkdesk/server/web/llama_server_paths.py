@@ -72,7 +72,7 @@ class LlamaServerPaths:
 
     async def slots(self, request: Request) -> Response:
         """There is one: the engine answers one request after the other."""
-        model, job = self._dispatcher.engine.model, self._dispatcher.running
+        model, job = self._dispatcher.model, self._dispatcher.running
         slot: dict[str, object] = {
             "id": 0,
             "n_ctx": model.context_tokens if model is not None else 0,
@@ -82,7 +82,7 @@ class LlamaServerPaths:
         return json_response([slot | (_doing(job) if job is not None else {})])
 
     async def embeddings(self, request: Request) -> Response:
-        model = self._dispatcher.engine.model
+        model = self._dispatcher.model
         name = model.name if model is not None else "The model"
         raise bad_request(
             f"{name} writes text and makes no embeddings. Ask a server that has an embedding model.",

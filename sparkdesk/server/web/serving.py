@@ -5,7 +5,9 @@ import errno
 import logging
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -55,6 +57,27 @@ def _cannot_bind(host: str, port: int, error: OSError) -> UsageError:
     return UsageError(f"Cannot listen on {host}, port {port}: {error.strerror or error}.", "Give another --host.")
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The files of a certificate, with what vouches for it, and of its key."""
+
+    certificate: str
+    key: str
+
+    def check(self) -> None:
+        """Raises UsageError."""
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate, self.key, password=lambda: "")  # else it asks on the terminal
+        except OSError as error:  # ssl.SSLError among them
+            reason = "they are no PEM files that belong together, or the key has a password"
+            said = reason if isinstance(error, ssl.SSLError) else error.strerror or str(error)
+            raise UsageError(
+                f"HTTPS is not possible with {self.certificate} and {self.key}: {said}.",
+                "Give a certificate and its key in PEM form with --tls-cert and --tls-key.",
+            ) from None
+
+
 class RunningServer:
     """A server from its start to its end. Asyncio's parts of the dispatcher are made when it runs, not before."""
 
@@ -65,12 +88,13 @@ class RunningServer:
         *,
         grace_s: float,
         on_ready: Callable[[], None] = lambda: None,
+        tls: Tls | None = None,
     ) -> None:
         for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
             # It would print what was asked along with its stacks.
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         self.dispatcher = dispatcher
-        self._server = _Server(_config(app), dispatcher, grace_s, on_ready)
+        self._server = _Server(_config(app, tls), dispatcher, grace_s, on_ready)
 
     def run(self, listener: socket.socket) -> None:
         """Until SIGINT, SIGTERM or `stop`; a second signal ends it at once. Closes the listener.
@@ -95,10 +119,12 @@ class RunningServer:
         return len(self._server.server_state.connections)
 
 
-def _config(app: Starlette) -> uvicorn.Config:
+def _config(app: Starlette, tls: Tls | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=Connection,
+        ssl_certfile=tls.certificate if tls is not None else None,
+        ssl_keyfile=tls.key if tls is not None else None,
         ws="none",
         loop="asyncio",
         lifespan="on",
