@@ -2,6 +2,7 @@
 
 from sparkdesk.engine.gbnf import check
 from sparkdesk.engine.json_schema import compile_schema
+from sparkdesk.engine.json_schema.refusal import REFUSED
 from sparkdesk.engine.settings import GrammarSettings
 from sparkdesk.errors import GrammarError
 
@@ -22,7 +23,7 @@ def gbnf_of(settings: GrammarSettings) -> tuple[str, bool]:
         return compiled, check(compiled)
     except GrammarError as error:
         raise GrammarError(
-            "The JSON schema cannot be used: it has too many parts that may be left out, or repeats too much.",
+            f"{REFUSED}it has too many parts that may be left out, or repeats too much.",
             "Ask for a simpler one.",
         ) from error
 
@@ -30,3 +31,8 @@ def gbnf_of(settings: GrammarSettings) -> tuple[str, bool]:
 def unenforced(settings: GrammarSettings | None) -> tuple[str, ...]:
     """What a reply is not held to, in the schema's own words. Raises GrammarError."""
     return compile_schema(settings.json_schema).unenforced if settings is not None and settings.json_schema else ()
+
+
+def reason_of(error: GrammarError) -> str:
+    """Why a schema cannot be used, as part of a sentence."""
+    return error.message.removeprefix(REFUSED).removesuffix(".")

@@ -140,6 +140,19 @@ def test_what_a_schema_is_not_held_to_is_told_in_a_header(http: httpx.Client) ->
     assert "x-schema-not-enforced" not in http.post(CHAT, json=ask()).headers
 
 
+def test_what_calls_are_not_held_to_is_told_in_the_header_too(http: httpx.Client) -> None:
+    schemas = {
+        "odd": {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}},
+        "held": {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"type": "null"}}},
+    }
+    for name, schema in schemas.items():
+        tool = {"type": "function", "function": {"name": name, "parameters": schema}}
+        for choice in ("auto", "required", {"type": "function", "function": {"name": name}}):
+            reply = http.post(CHAT, json=ask(tools=[tool], tool_choice=choice))
+            told = reply.headers.get("x-schema-not-enforced", "")
+            assert told.startswith("parameters of odd: ") if name == "odd" else not told
+
+
 def test_sixteen_large_bodies_at_once_are_answered(server: Served, engine: CountingEngine) -> None:
     """Read a few at a time; what has been refused leaves nothing behind."""
     statuses = []

@@ -21,6 +21,10 @@ boolean ::= "true" | "false"
 null ::= "null"
 """
 _PLAIN = frozenset(("string", "number", "integer", "boolean", "null", "array", "object"))
+_HEEDED = frozenset("type enum const anyOf oneOf items properties required additionalProperties".split())
+_REMARKS = frozenset(
+    "title description default examples deprecated readOnly writeOnly $schema $id $comment $defs definitions".split()
+)
 
 
 class Gemma4Grammar:
@@ -85,6 +89,22 @@ class Gemma4Grammar:
         name = f"r{len(self._rules)}"
         self._rules.append(f"{name} ::= {body}")
         return name
+
+
+def keywords_left_out(schema: object, depth: int = 0) -> tuple[str, ...]:
+    """What the schema says that the grammar leaves to the model, such as minimum or $ref."""
+    if not isinstance(schema, Mapping):
+        return ()
+    if depth > _MOST_NESTED:
+        return ("what is nested deeply",)
+    found = dict.fromkeys(str(name) for name in schema if name not in _HEEDED and name not in _REMARKS)
+    properties = schema.get("properties")
+    inner = list(properties.values()) if isinstance(properties, Mapping) else []
+    for name in ("anyOf", "oneOf"):
+        inner += schema[name] if isinstance(schema.get(name), list) else []
+    for each in (*inner, schema.get("items")):
+        found |= dict.fromkeys(keywords_left_out(each, depth + 1))
+    return tuple(found)
 
 
 def _literal(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from sparkdesk.errors import GrammarError
 
+REFUSED = "The JSON schema cannot be used: "
 _LONGEST_SHOWN = 60
 
 
@@ -9,7 +10,7 @@ def refusal(reason: str, path: str = "") -> GrammarError:
     """`path` is where in the schema, as in properties.name.pattern."""
     where = f" (at {shown(path)})" if path else ""
     return GrammarError(
-        f"The JSON schema cannot be used: {reason}{where}.",
+        f"{REFUSED}{reason}{where}.",
         "Leave that out or say it in another way; a reply is held to everything a schema says.",
     )
 

@@ -112,7 +112,7 @@ def prepare(
         prepared = _prepare_chat(engine, model, request, wanted, is_limited=is_limited)
     if is_limited:
         _check_length(model, len(prepared.tokens))
-    return replace(prepared, not_enforced=not_enforced)
+    return replace(prepared, not_enforced=(*not_enforced, *prepared.not_enforced))
 
 
 def _checked_grammar(grammar: GrammarSettings | None) -> tuple[str, ...]:
@@ -168,6 +168,7 @@ def _prepare_chat(
         reply_prefix=rendered.reply_prefix,
         stops_in_reasoning=request.options.stops_in_reasoning,
         calls=calls,
+        not_enforced=calls.tool_grammar.not_enforced if calls is not None else (),
     )
 
 
