@@ -10,15 +10,22 @@ from sparkdesk.machine.hardware import GraphicsCard, Memory
 _SAME_SHARE = 0.05
 
 
-def free_memory() -> FreeMemory:
-    """llama.cpp is asked about its devices, in a process of its own, only where there is a card at all."""
+def free_memory(main_gpu: int = -1) -> FreeMemory:
+    """llama.cpp is asked about its devices, in a process of its own, only where there is a card at all.
+
+    `main_gpu`: the one card, of several, that is used; -1 for all of them.
+    """
     cards = hardware.find_graphics_cards()
     devices = probe_llama().devices if cards else ()
-    return room_of(hardware.read_memory(), devices, cards)
+    return room_of(hardware.read_memory(), devices, cards, main_gpu=main_gpu)
 
 
-def room_of(memory: Memory, devices: Sequence[DeviceFact], cards: Sequence[GraphicsCard]) -> FreeMemory:
+def room_of(
+    memory: Memory, devices: Sequence[DeviceFact], cards: Sequence[GraphicsCard], *, main_gpu: int = -1
+) -> FreeMemory:
     used = [device for device in devices if "gpu" in device.kind]
+    if 0 <= main_gpu < len(used):
+        used = [used[main_gpu]]
     if not used:
         return FreeMemory(memory.available_bytes)
     if any(_shares(device, memory, cards) for device in used):

@@ -56,6 +56,7 @@ def _whole_size(header: GgufFile) -> ModelSize:
         drafts_as=kind.value,
         recurrent=read.recurrent(),
         reduced_vocabulary=reduced.shape[0] if reduced is not None and kind is DraftKind.EAGLE3 else 0,
+        mtp_layers=read.mtp_count(),
         most_rollback_states=ROLLBACK_STATES if read.keeps_states else 0,
     )
 

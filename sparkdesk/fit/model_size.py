@@ -51,6 +51,8 @@ class ModelSize:
     """Numbers that a token takes in a recurrent layer while it is computed."""
     reduced_vocabulary: int = 0
     """Rows of an EAGLE-3 draft's own output head where it has fewer than the vocabulary."""
+    mtp_layers: int = 0
+    """Layers of the file, behind these, that predict further tokens: llama.cpp counts them among its layers."""
     most_rollback_states: int = 0
     """Earlier states that its recurrent layers can keep; 0 where llama.cpp keeps none of this architecture."""
 

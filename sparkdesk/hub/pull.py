@@ -8,10 +8,11 @@ from sparkdesk.catalog import Catalog, PairEntry
 from sparkdesk.catalog.names import unknown_pair
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.cache import HubCache
+from sparkdesk.hub.choose import gguf_choices
 from sparkdesk.hub.client import Hub
 from sparkdesk.hub.download import download
 from sparkdesk.hub.lookup import Lookup
-from sparkdesk.hub.model import ModelSource, find_model
+from sparkdesk.hub.model import GGUF, ModelSource, find_model
 from sparkdesk.hub.pair import find_draft, find_target
 from sparkdesk.hub.source import read_source
 from sparkdesk.hub.space import Need
@@ -44,10 +45,26 @@ def find_models(
     """By their roles: both of a pair, or the one model that `given` names. Raises DownloadError or UsageError."""
     if entry is None:
         read_source(given)  # before anybody is asked
-        return {MODEL: (yield from find_model(lookup, given, quantization=quantization))}
+        model = yield from find_model(lookup, given, quantization=quantization)
+        yield from _drafts_beside(model)
+        return {MODEL: model}
     target = yield from find_target(lookup, entry.target, quantization=quantization)
     draft = yield from find_draft(lookup, entry.draft)
     return {TARGET: target, DRAFT: draft}
+
+
+def _drafts_beside(model: ModelSource) -> Generator[Notice, None, None]:
+    """Says that the repository of a target holds drafts of it too."""
+    if model.wanted is None or model.kind != GGUF:
+        return
+    repository, file = model.wanted.repository, model.file
+    drafts = gguf_choices(repository, is_draft=True)
+    if drafts and all(file != each.path for choice in drafts for each in choice.files):
+        names = ", ".join(choice.files[0].name for choice in drafts[:3])
+        yield Notice(
+            f"{repository.name} also holds drafts: {names}. For both: sparkdesk build NAME --target {repository.name} "
+            f"--draft {repository.name}."
+        )
 
 
 def fetch_models(

@@ -44,7 +44,7 @@ def fitted(
     how, said = _bounded(how, target)
     if need_of(target, draft, Layout(how.context_tokens, cache_type=how.cache_type)).total_bytes < _ALWAYS_FITS_BYTES:
         return how, _notice(said)
-    free = (ask_free_memory or _free_memory)()
+    free = ask_free_memory() if ask_free_memory is not None else _free_memory(how.main_gpu)
     plan = plan_for(how, target, draft, free)
     if not plan.fits and not how.insists_on_context:
         how, shortened = _shortened(how, target, draft, free)
@@ -54,15 +54,16 @@ def fitted(
         said += f" {plan.why} {plan.advice}"
     elif plan.note:
         said += f" {plan.note}"
-    return _as_planned(how, plan, len(target.layers)), _notice(said)
+    return _as_planned(how, plan, target), _notice(said)
 
 
-def _as_planned(how: LoadSettings, plan: Plan, target_layers: int) -> LoadSettings:
+def _as_planned(how: LoadSettings, plan: Plan, target: ModelSize) -> LoadSettings:
     if not plan.fits:
         return how
     chosen = replace(how, rollback_states=min(how.rollback_states, plan.layout.rollback_states or how.rollback_states))
-    if how.gpu_layers == ALL_LAYERS and plan.free.has_gpu and plan.gpu_layers <= target_layers:
-        chosen = replace(chosen, gpu_layers=plan.gpu_layers)
+    if how.gpu_layers == ALL_LAYERS and plan.free.has_gpu and plan.gpu_layers <= len(target.layers):
+        # llama.cpp begins to count at the MTP layers, which are not loaded, or lie with the draft.
+        chosen = replace(chosen, gpu_layers=plan.gpu_layers + (target.mtp_layers if plan.gpu_layers else 0))
     if how.cpu_experts == AUTOMATIC and plan.layout.cpu_experts:
         chosen = replace(chosen, cpu_experts=plan.layout.cpu_experts)
     return chosen
@@ -215,7 +216,7 @@ def _header(path: Path) -> GgufFile | None:
         return None
 
 
-def _free_memory() -> FreeMemory:
+def _free_memory(main_gpu: int) -> FreeMemory:
     from sparkdesk.doctor.free_memory import free_memory
 
-    return free_memory()
+    return free_memory(main_gpu)

@@ -316,3 +316,11 @@ def test_the_report_has_colour_only_where_asked() -> None:
     checks = (Check("a", WARN, "text", "mend it"), Check("b", OK, "fine"))
     assert "\033" not in report(checks, Colors()) and "→ mend it" in report(checks, Colors())
     assert "\033[33m!" in report(checks, Colors(True))
+
+
+@pytest.mark.parametrize(("main_gpu", "free_bytes"), [(-1, 30), (0, 10), (1, 20), (2, 30)])
+def test_one_card_of_several_has_its_own_room(main_gpu: int, free_bytes: int) -> None:
+    devices = [DeviceFact(f"CUDA{i}", "RTX", "gpu", 10 * (i + 1), 1000 * (i + 1)) for i in range(2)]
+    devices.insert(0, DeviceFact("CPU", "CPU", "cpu", 5, 5))
+    cards = [GraphicsCard("NVIDIA", "RTX")] * 2
+    assert room_of(MEMORY, devices, cards, main_gpu=main_gpu).gpu_bytes == free_bytes

@@ -42,6 +42,15 @@ def test_json_names_what_was_pulled(puller: Puller, model: Model) -> None:
     }
 
 
+def test_a_draft_in_the_same_repository_is_told_and_left_there(puller: Puller, hub: Hub, model: Model) -> None:
+    files = {"M-Q4_K_M.gguf": model.files[GGUF], "dspark-M.gguf": b"GGUF" * 9}
+    both = hub.add("Maker/Both-GGUF", files)
+    done = puller.run("pull", both.name)
+    assert done.returncode == 0 and "dspark-M.gguf" in done.stderr and "--draft Maker/Both-GGUF" in done.stderr
+    assert hub.sent_bytes("dspark-M.gguf") == 0
+    assert "also holds" not in puller.run("pull", NAME).stderr
+
+
 def test_the_real_client_finds_it_in_its_cache(puller: Puller, model: Model) -> None:
     """Original files stay where hf and others look, so that nobody downloads them again."""
     puller.run("pull", NAME)

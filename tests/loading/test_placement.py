@@ -12,6 +12,7 @@ from sparkdesk.gguf.header import read_gguf
 from sparkdesk.loading import placement
 from sparkdesk.loading.choice import PairFiles
 from sparkdesk.loading.placement import fitted
+from tests.engine.tiny_gguf import write_hybrid
 
 GB = 1_000_000_000
 HOW = LoadSettings("", context_tokens=4096)
@@ -108,3 +109,17 @@ def test_small_pairs_and_broken_files_ask_nobody(synthetic_pair: SyntheticPair, 
     (tmp_path / "broken.gguf").write_bytes(b"x")
     for files in (PairFiles(synthetic_pair.target, None), PairFiles(tmp_path / "broken.gguf", None)):
         assert fitted(files, HOW, ask_free_memory=nobody) == (HOW, None)
+
+
+def test_layers_that_are_not_loaded_are_counted_as_llama_cpp_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It begins at the last layer of the file, which is the MTP layer."""
+    monkeypatch.setattr(placement, "_ALWAYS_FITS_BYTES", 0)
+    target = write_hybrid(tmp_path / "hybrid.gguf")
+    size = size_from_header(read_gguf(target))
+    how = LoadSettings("", context_tokens=262_144, insists_on_context=True)
+    need = [need_of(size, None, Layout(how.context_tokens, gpu_layers=n)).gpu_bytes for n in (4, 5)]
+    free = FreeMemory(64 * GB, sum(need) // 2 + 600_000_000)
+    chosen, _ = fitted(PairFiles(target, None), how, ask_free_memory=lambda: free)
+    assert chosen.gpu_layers == 4 + 1 and size.mtp_layers == 1
