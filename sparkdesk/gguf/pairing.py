@@ -27,7 +27,7 @@ _LEAST_RELATED = 0.5
 _ROW_COUNT = 256
 
 _EMBEDDINGS, _HEAD, _DRAFT_TO_TARGET = "token_embd.weight", "output.weight", "d2t"
-_FIRST_LAYER = "blk.0.attn_norm.weight"
+_FIRST_LAYER, _MTP_PART = "blk.0.attn_norm.weight", ".nextn."
 _MARKOV = ("markov_w1.weight", "markov_w2.weight")
 _PICK_DRAFT = "Pick a DSpark draft of this target, or a small model with the same vocabulary."
 _PICK_TARGET = "Pick the target this draft was trained for."
@@ -70,8 +70,14 @@ def draft_kind(draft: GgufFile) -> DraftKind:
 
 
 def _is_mtp_alone(file: GgufFile) -> bool:
-    """As llama.cpp tells it (`mtp_only`): layers that predict further tokens, and no first one."""
-    return _number(file, f"{file.architecture}.nextn_predict_layers") > 0 and _FIRST_LAYER not in file.tensors
+    """As llama.cpp tells it (`mtp_only`): layers that predict further tokens, and no first one.
+
+    Of a model in several files, any one may lack the first layer.
+    """
+    predicts = _number(file, f"{file.architecture}.nextn_predict_layers") > 0
+    if not predicts or _FIRST_LAYER in file.tensors or _number(file, "split.count") > 1:
+        return False
+    return any(_MTP_PART in name for name in file.tensors)
 
 
 def target_problem(target: GgufFile) -> str:

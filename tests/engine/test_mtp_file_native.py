@@ -9,7 +9,7 @@ from sparkdesk.engine.settings import MTP, LoadSettings
 from sparkdesk.errors import ModelLoadError
 from sparkdesk.fit import mtp_size, size_from_header
 from sparkdesk.gguf.header import read_gguf
-from sparkdesk.gguf.pairing import DraftKind, draft_kind, header_problem
+from sparkdesk.gguf.pairing import DraftKind, draft_kind, header_problem, target_problem
 from tests.engine.test_hybrid_native import PROMPT, answer
 from tests.engine.tiny_drafts import write_eagle3_pair
 from tests.engine.tiny_gguf import HybridShape, write_hybrid, write_plain
@@ -51,6 +51,17 @@ def test_it_is_refused_for_another_model(files: tuple[Path, Path], tmp_path: Pat
     assert "MTP layer of a 'qwen35' model of width 64" in header_problem(read_gguf(other), mtp)
     assert "width 128" in header_problem(read_gguf(write_hybrid(tmp_path / "w.gguf", shape=wide)), mtp)
     assert not header_problem(read_gguf(files[0]), mtp)
+
+
+def test_a_part_of_a_split_target_is_not_taken_for_one(files: tuple[Path, Path]) -> None:
+    """The first part may hold no weights at all, the last one the MTP layer alone."""
+    first, last = (read_gguf(path) for path in files)
+    first.tensors.clear()
+    for part in (first, last):
+        part.metadata["split.count"] = 3
+        assert draft_kind(part) is DraftKind.SMALL_MODEL and not target_problem(part)
+    del first.metadata["split.count"]
+    assert draft_kind(first) is DraftKind.SMALL_MODEL
 
 
 def test_its_size_is_that_of_the_layer_with_embeddings_and_head(files: tuple[Path, Path]) -> None:
