@@ -215,9 +215,9 @@ class LocalModels:
     def _has_room_beside(self, target: Path, draft: Path) -> bool:
         from sparkdesk.doctor.free_memory import free_memory
         from sparkdesk.fit import plan_load, size_from_header
-        from sparkdesk.gguf.header import glance_gguf
+        from sparkdesk.gguf.parts import glance_model
 
-        sizes = [size_from_header(glance_gguf(path)) for path in (target, draft)]
+        sizes = [size_from_header(glance_model(path)) for path in (target, draft)]
         context = self._how().context_tokens or sizes[0].trained_context
         return plan_load(sizes[0], sizes[1], free_memory(), context_tokens=context).fits
 

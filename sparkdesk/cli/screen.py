@@ -83,10 +83,10 @@ def _check_draft(options: Namespace) -> None:
     """Before minutes of loading, and where the whole sentence can be read. Raises PairMismatch, ModelLoadError."""
     target, draft = getattr(options, "target", None), getattr(options, "draft", None)
     if target and draft and not getattr(options, "no_spec", False):
-        from sparkdesk.gguf.header import glance_gguf
         from sparkdesk.gguf.pairing import header_problem
+        from sparkdesk.gguf.parts import glance_model
 
-        problem = header_problem(glance_gguf(Path(target)), glance_gguf(Path(draft)))
+        problem = header_problem(glance_model(Path(target)), glance_model(Path(draft)))
         if problem:
             raise PairMismatch(problem, "Without --draft the target runs alone.")
 

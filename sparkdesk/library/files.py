@@ -1,7 +1,6 @@
 """Walks the places and finds GGUF files: every file once, split models together, unfinished ones apart."""
 
 import os
-import re
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -9,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkdesk import hub_layout
+from sparkdesk.gguf.parts import PART
 from sparkdesk.library.model import Partial
 from sparkdesk.library.model_dirs import HUB, OURS, Place
 
 STALE_SECONDS = 3600.0
 """An unfinished file this old belongs to a process that died, where nothing tells who writes to it."""
 _MOST_DEPTH = 8
-_PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
 _UNFINISHED = {OURS: "**/*.part", HUB: hub_layout.ALL_PARTIALS}
 
 
@@ -93,7 +92,7 @@ def _walk(folder: Path, depth: int = 0) -> Iterator[Path]:
 def _together(files: Iterable[FoundFile]) -> Iterator[FoundModel]:
     split: dict[tuple[Path, str, int], dict[int, FoundFile]] = {}
     for file in files:
-        part = _PART.fullmatch(file.path.name)
+        part = PART.fullmatch(file.path.name)
         if part is None:
             yield FoundModel(_name(file.path), (file,))
         else:

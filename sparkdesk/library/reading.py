@@ -8,6 +8,7 @@ from sparkdesk.config.paths import Paths
 from sparkdesk.config.settings import Settings
 from sparkdesk.gguf.header import GgufFile
 from sparkdesk.gguf.pairing import OLD_DRAFT_ARCHITECTURE, DraftKind, draft_kind
+from sparkdesk.gguf.parts import joined
 from sparkdesk.library import files
 from sparkdesk.library.duplicates import mark_twins
 from sparkdesk.library.files import FoundModel
@@ -61,7 +62,7 @@ def _model(found: FoundModel, headers: Headers, last_used: Mapping[str, float]) 
     problem = next((each for each in read if isinstance(each, str)), "")
     if problem:
         return replace(model, problem=problem)
-    header = _joined([each for each in read if isinstance(each, GgufFile)])
+    header = joined([each for each in read if isinstance(each, GgufFile)])
     role, problem = _role(header)
     return replace(
         model,
@@ -71,14 +72,6 @@ def _model(found: FoundModel, headers: Headers, last_used: Mapping[str, float]) 
         quantization=quantization_of(header),
         parameter_count=parameter_count(header),
     )
-
-
-def _joined(parts: list[GgufFile]) -> GgufFile:
-    """The first part's metadata with all parts' tensors; their places are those in their own files."""
-    first, *others = parts
-    if not others:
-        return first
-    return replace(first, tensors={name: place for part in parts for name, place in part.tensors.items()})
 
 
 def _role(header: GgufFile) -> tuple[str, str]:

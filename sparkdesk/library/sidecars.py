@@ -6,8 +6,9 @@ from pathlib import Path
 
 from sparkdesk.errors import EngineError
 from sparkdesk.gguf import pairing
-from sparkdesk.gguf.header import GgufFile, glance_gguf
+from sparkdesk.gguf.header import GgufFile
 from sparkdesk.gguf.pairing import DraftKind, draft_kind
+from sparkdesk.gguf.parts import glance_model
 
 _SIDECAR = re.compile(r"(?:^|[-_.])(?:dspark|dflash|eagle-?3|mtp|assistant)(?=[-_.])", re.IGNORECASE)
 _PREFERRED = (DraftKind.DSPARK, DraftKind.DFLASH, DraftKind.EAGLE3, DraftKind.ASSISTANT, DraftKind.MTP)
@@ -17,7 +18,7 @@ _MOST_LOOKED_AT = 32
 def sidecar_of(target: Path) -> Path | None:
     """The draft in the target's folder that fits it by its header, the best kind first, then the likest name."""
     try:
-        header = glance_gguf(target)
+        header = glance_model(target)
     except EngineError:
         return None  # whoever loads it says what is wrong
     fitting = [draft for draft in _drafts_beside(target) if not pairing.problem(header, draft)]
@@ -33,7 +34,7 @@ def _drafts_beside(target: Path) -> Iterator[GgufFile]:
     named = [path for path in names if _SIDECAR.search(path.name) and path.is_file() and path != target]
     for path in named[:_MOST_LOOKED_AT]:
         try:
-            header = glance_gguf(path)
+            header = glance_model(path)
         except EngineError:
             continue
         if draft_kind(header) in _PREFERRED:

@@ -23,7 +23,8 @@ from sparkdesk.fit import (
     plan_load,
     size_from_header,
 )
-from sparkdesk.gguf.header import GgufFile, glance_gguf
+from sparkdesk.gguf.header import GgufFile
+from sparkdesk.gguf.parts import glance_model
 from sparkdesk.loading.choice import PairFiles
 
 _ALWAYS_FITS_BYTES = 1_000_000_000
@@ -211,7 +212,7 @@ def sizes_of(files: PairFiles) -> tuple[ModelSize | None, ModelSize | None]:
 
 def _header(path: Path) -> GgufFile | None:
     try:
-        return glance_gguf(path)
+        return glance_model(path)
     except EngineError:
         return None
 

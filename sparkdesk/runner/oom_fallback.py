@@ -7,7 +7,8 @@ from pathlib import Path
 from sparkdesk.engine.settings import MTP, LoadSettings
 from sparkdesk.errors import EngineError, OutOfMemory
 from sparkdesk.fit import Layout, ModelSize, mtp_size, need_of, size_from_header
-from sparkdesk.gguf.header import GgufFile, glance_gguf
+from sparkdesk.gguf.header import GgufFile
+from sparkdesk.gguf.parts import glance_model
 from sparkdesk.machine import hardware
 from sparkdesk.runner.crash import ProcessExit, main_error_line
 
@@ -97,6 +98,6 @@ def _size(path: str | None, size_of: Callable[[GgufFile], ModelSize | None] = si
     if path is None:
         return None
     try:
-        return size_of(glance_gguf(Path(path)))
+        return size_of(glance_model(Path(path)))
     except EngineError:
         return None

@@ -8,8 +8,13 @@ import numpy as np
 VOCABULARY = [f"token {i}" for i in range(16)]
 
 
-def write_target(path: Path, *, width: int = 32, vocabulary: list[str] | None = None, file_type: int = 15) -> Path:
+def write_target(
+    path: Path, *, width: int = 32, vocabulary: list[str] | None = None, file_type: int = 15, parts: int = 0
+) -> Path:
+    """`parts`: of how many it is the first."""
     writer = _writer(path, "qwen3", vocabulary or VOCABULARY)
+    if parts:
+        writer.add_uint16("split.count", parts)
     writer.add_file_type(file_type)
     writer.add_embedding_length(width)
     writer.add_block_count(2)
@@ -32,7 +37,7 @@ def write_draft(path: Path, *, width: int = 32, architecture: str = "dflash") ->
 def write_split(folder: Path, stem: str, count: int) -> list[Path]:
     """A target whose later parts hold a tensor each."""
     paths = [folder / f"{stem}-{number:05}-of-{count:05}.gguf" for number in range(1, count + 1)]
-    write_target(paths[0])
+    write_target(paths[0], parts=count)
     for number, path in enumerate(paths[1:], 2):
         writer = gguf.GGUFWriter(str(path), "qwen3")
         writer.add_uint16("split.no", number - 1)
