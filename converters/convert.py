@@ -37,7 +37,8 @@ _DRAFTS = {
     "Eagle3LlamaForCausalLM": "converters.eagle3",
     "Eagle3Speculator": "converters.eagle3",  # vLLM speculators, as configured and as saved
     "Eagle3DraftModel": "converters.eagle3",
-    "Qwen3Eagle3Model": "converters.eagle3",  # DeepSpec's, to be refused by name
+    "Qwen3Eagle3Model": "converters.eagle3",  # DeepSpec
+    "Gemma4Eagle3Model": "converters.eagle3",  # to be refused by name
 }
 
 _CONVERTED_BY = "SparkDesk"

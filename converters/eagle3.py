@@ -1,8 +1,11 @@
-"""EAGLE-3 drafts: one layer over three of the target's, as AngelSlim, SafeAILab and vLLM speculators save them.
+"""EAGLE-3 drafts: one layer over some of the target's, of AngelSlim, SafeAILab, vLLM speculators and DeepSpec.
 
 Differences among them: `midlayer.*` or `layers.0.*`, a flat config or one nested in transformer_layer_config, the layer
-ids in one of three places or nowhere. Source: the EAGLE-3 paper's code, speculators' Eagle3 config, and llama.cpp's
-eagle3 loader for what a GGUF can hold.
+ids in one of three places or nowhere. llama.cpp's graph reads three layers and normalizes no queries and keys, and
+DeepSpec's drafts read five and do: their features are padded to a width that three divides, and ids and norms go into
+keys of our own, which our engine obeys and others do not know. Elsewhere such a file drafts badly.
+
+Source: the EAGLE-3 paper's code, speculators' and DeepSpec's configs, and llama.cpp's eagle3 loader.
 """
 
 from collections.abc import Iterator
@@ -18,15 +21,17 @@ from converters.card import draft_origin_entries
 from converters.checkpoint import Checkpoint
 from converters.config import Config
 from converters.draft_vocabulary import MAPPINGS, target_ids
+from converters.encode import to_f32
 from converters.errors import BadCheckpoint, PairMismatch, UnsupportedModel
-from converters.metadata import Entry, f32, flag, i32_list, text, u32
+from converters.metadata import Entry, f32, f32_list, flag, i32_list, text, u32
 from converters.plan import FilePlan, PlannedTensor, exact, matrix
 from converters.safetensors import StoredTensor
 from converters.shared_rows import check_related, is_copy, sample_ids
 from converters.target import Target
 
-_LAYERS = 3
-"""As many as llama.cpp's graph reads of the target."""
+_LAYERS, _BLOCK = 3, 32
+"""As many as llama.cpp's graph reads of the target; a row of features divides into blocks of quantized weights."""
+_DEEPSPEC_IDS = "target_layer_ids"
 _EMBEDDINGS, _HEAD, _FEATURES_NORM = "embed_tokens.weight", "lm_head.weight", "input_norm.weight"
 _NOT_THE_DRAFTS = {"verifier_norm.weight", "verifier_lm_head.weight"}
 _IDS = "eagle_aux_hidden_state_layer_ids"
@@ -74,8 +79,22 @@ class _Source:
     def draft_vocab_size(self) -> int:
         return self.config.count("draft_vocab_size", self.vocab_size)
 
+    @property
+    def is_deepspec(self) -> bool:
+        return self.config.has(_DEEPSPEC_IDS)
+
+    @property
+    def fed_width(self) -> int:
+        """Of each of the three layers that llama.cpp is told of."""
+        if not self.is_deepspec:
+            return self.target.hidden_size
+        third = -(-len(self.target_layers()) * self.target.hidden_size // _LAYERS)
+        return -(-third // _BLOCK) * _BLOCK
+
     def target_layers(self) -> tuple[int, ...]:
         """The layers whose INPUT it reads; the last layer's output counts as one more."""
+        if self.is_deepspec:  # which counts outputs
+            return tuple(layer + 1 for layer in self.config.indices(_DEEPSPEC_IDS, least=-1))
         for config in (self.config, self.config.section("eagle_config")):
             if config.has(_IDS):
                 return config.indices(_IDS, least=0)
@@ -103,6 +122,8 @@ def plan_draft(checkpoint: Checkpoint, target: Target, *, encoding: str) -> File
         *_rope_factors(source),
     )
     known = {tensor.source.name for tensor in tensors} | {_EMBEDDINGS, _HEAD, *_NOT_THE_DRAFTS, *MAPPINGS}
+    if source.is_deepspec:
+        known |= {_norm_name(source, name) for name in ("q_norm", "k_norm")}
     checkpoint.refuse_others(known)
     return FilePlan(names.EAGLE3, entries, tensors)
 
@@ -112,12 +133,13 @@ def _refuse_variants(source: _Source) -> None:
     layer, at = source.layer, source.prefix
     if layer.count("num_hidden_layers", 1) != 1:
         raise UnsupportedModel(f"The draft has {layer.count('num_hidden_layers')} layers; llama.cpp runs one.")
-    if f"{at}self_attn.q_norm.weight" in source.checkpoint.tensors or source.config.has("target_layer_ids"):
+    if source.checkpoint.architecture.startswith("Gemma"):
         raise UnsupportedModel(
-            "This is an EAGLE-3 draft of DeepSpec's, with norms of its queries and keys and five layers of its target; "
-            "llama.cpp runs those that read three, without such norms.",
+            "This is an EAGLE-3 draft over Gemma's layers, which llama.cpp has no graph for.",
             hint="DeepSpec's DSpark draft of the same target can be converted.",
         )
+    if not source.is_deepspec and f"{at}self_attn.q_norm.weight" in source.checkpoint.tensors:
+        raise UnsupportedModel("The draft normalizes its queries and keys, and is none of DeepSpec's: it is not known.")
     if layer.flag("attention_bias", default=False) or layer.flag("mlp_bias", default=False):
         raise UnsupportedModel("config.json asks for biases, which an EAGLE-3 GGUF cannot hold.")
     if layer.text("hidden_act", "silu") != "silu":
@@ -138,7 +160,7 @@ def _check_pair(source: _Source) -> None:
         if ours != theirs:
             raise PairMismatch(f"The draft expects {what.format(ours)}; the target has {theirs:,}.", hint=hint)
     layers = source.target_layers()
-    if len(layers) != _LAYERS:
+    if len(layers) < _LAYERS or (len(layers) > _LAYERS and not source.is_deepspec):
         raise UnsupportedModel(
             f"The draft reads {len(layers)} layers of its target; llama.cpp runs those of {_LAYERS}."
         )
@@ -166,12 +188,28 @@ def _shape_entries(source: _Source) -> Iterator[Entry]:
 
 
 def _own_entries(source: _Source) -> tuple[Entry, ...]:
+    layers = source.target_layers()
     return (
-        i32_list(names.EAGLE3_TARGET_LAYERS, source.target_layers()),
-        u32(names.EAGLE3_TARGET_HIDDEN_SIZE, source.target.hidden_size),
+        *(_deepspec_entries(source) if source.is_deepspec else ()),
+        i32_list(names.EAGLE3_TARGET_LAYERS, layers[:_LAYERS]),
+        u32(names.EAGLE3_TARGET_HIDDEN_SIZE, source.fed_width),
         flag(names.EAGLE3_NORM_BEFORE_RESIDUAL, source.config.flag("norm_before_residual", default=False)),
         flag(names.EAGLE3_NORM_BEFORE_FC, source.config.flag("norm_before_fc", default=False)),
     )
+
+
+def _deepspec_entries(source: _Source) -> Iterator[Entry]:
+    yield i32_list(names.EAGLE3_FEATURE_LAYERS, source.target_layers())
+    for key, name in ((names.EAGLE3_Q_NORM, "q_norm"), (names.EAGLE3_K_NORM, "k_norm")):
+        stored = source.checkpoint.tensor(_norm_name(source, name), source.head_dim)
+        norm = interleaved(to_f32(stored.values, stored.dtype), 1)
+        if not np.isfinite(norm).all():
+            raise BadCheckpoint(f"Tensor {stored.name!r} holds values that are no numbers.")
+        yield f32_list(key, norm.tolist())
+
+
+def _norm_name(source: _Source, name: str) -> str:
+    return f"{source.prefix}self_attn.{name}.weight"
 
 
 def _rope(source: _Source) -> tuple[Config, str, float]:
@@ -210,8 +248,13 @@ def _rope_factors(source: _Source) -> Iterator[PlannedTensor]:
 
 
 def _outer_tensors(source: _Source, encoding: str) -> Iterator[PlannedTensor]:
-    features = _LAYERS * source.target.hidden_size
-    yield matrix(names.FEATURE_PROJECTION, source.checkpoint.tensor("fc.weight", source.hidden, features), encoding)
+    features = len(source.target_layers()) * source.target.hidden_size
+    projection = source.checkpoint.tensor("fc.weight", source.hidden, features)
+    missing = _LAYERS * source.fed_width - features
+    if missing:
+        padded = np.pad(projection.values, ((0, 0), (0, missing)))
+        projection = StoredTensor(projection.name, projection.dtype, padded)
+    yield matrix(names.FEATURE_PROJECTION, projection, encoding)
     yield exact(names.OUTPUT_NORM, source.checkpoint.tensor("norm.weight", source.hidden))
     if source.config.flag("norm_before_fc", default=False):
         yield exact(names.FEATURE_NORM, source.checkpoint.tensor(_FEATURES_NORM, features))

@@ -35,6 +35,10 @@ def i32_list(key: str, values: Sequence[int]) -> Entry:
     return Entry(key, list(values), "ARRAY", "INT32")
 
 
+def f32_list(key: str, values: Sequence[float]) -> Entry:
+    return Entry(key, list(values), "ARRAY", "FLOAT32")
+
+
 def flag_list(key: str, values: Sequence[bool]) -> Entry:
     return Entry(key, list(values), "ARRAY", "BOOL")
 

@@ -69,6 +69,10 @@ EAGLE3_TARGET_LAYERS = "eagle3.target_layers"
 EAGLE3_TARGET_HIDDEN_SIZE = "eagle3.target_hidden_size"
 EAGLE3_NORM_BEFORE_RESIDUAL = "eagle3.norm_before_residual"
 EAGLE3_NORM_BEFORE_FC = "eagle3.norm_before_fc"
+# Our own: what llama.cpp's eagle3 graph lacks, and the engine does for it
+EAGLE3_FEATURE_LAYERS = "sparkdesk.eagle3.feature_layers"
+EAGLE3_Q_NORM = "sparkdesk.eagle3.q_norm"
+EAGLE3_K_NORM = "sparkdesk.eagle3.k_norm"
 
 # Tokenizer keys
 TOKENIZER_PREFIX = "tokenizer.ggml."

@@ -15,7 +15,7 @@ from sparkdesk.engine.constraint import constraint_of
 from sparkdesk.engine.drafters.opening import DraftPlace, DraftUnfit, OpenedDraft, open_drafter, open_mtp
 from sparkdesk.engine.interfaces import BATCH_ROWS, VERIFIED_ROWS, DrafterPart
 from sparkdesk.engine.kv_snapshots import KvSnapshots
-from sparkdesk.engine.llama import F16, Cards, Context, Model, graphics_cards
+from sparkdesk.engine.llama import F16, Cards, Context, GraphNorm, Model, graphics_cards
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.probe import LEAST_PROBE_SECONDS, PROBE_SECONDS, probe_costs, probe_threads
 from sparkdesk.engine.recommendation import recommended_by
@@ -278,6 +278,7 @@ class Pair:
         rollback_states: int | None = None,
         cache_type: str = F16,
         is_mtp: bool = False,
+        graph_norm: GraphNorm | None = None,
     ) -> Context:
         context = self._stack.enter_context(
             closing(
@@ -293,6 +294,7 @@ class Pair:
                     rollback_states=rollback_states,
                     cache_type=cache_type,
                     is_mtp=is_mtp,
+                    graph_norm=graph_norm,
                 )
             )
         )

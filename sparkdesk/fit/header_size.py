@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
+from converters.names import EAGLE3_FEATURE_LAYERS
 from sparkdesk.fit.model_size import KV_BYTES, MTP, ROLLBACK_STATES, Layer, ModelSize
 from sparkdesk.gguf.architectures import Recurrent, Rollback, architecture_named
 from sparkdesk.gguf.header import ArrayLength, GgufFile
@@ -37,7 +38,7 @@ def _whole_size(header: GgufFile) -> ModelSize:
         else:
             output_bytes += place.size_bytes
     kind, reduced = draft_kind(header), header.tensors.get("d2t")
-    taps = header.metadata.get(f"{header.architecture}.target_layers")
+    taps = header.metadata.get(EAGLE3_FEATURE_LAYERS) or header.metadata.get(f"{header.architecture}.target_layers")
     return ModelSize(
         name=header.name,
         width=read.number("embedding_length"),

@@ -8,6 +8,7 @@ import mmap
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from converters.names import EAGLE3_FEATURE_LAYERS, EAGLE3_K_NORM, EAGLE3_Q_NORM
 from converters.regular_file import open_regular
 from sparkdesk.gguf.architectures import Rollback, architecture_named
 from sparkdesk.gguf.header import ArrayLength, GgufFile, TensorPlace
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 DRAFT_ARCHITECTURE = "dflash"
 OLD_DRAFT_ARCHITECTURE = "dspark"
 MOST_BLOCK = 256
-_EAGLE3_LAYERS = 3
+_EAGLE3_LAYERS, _PADDED_COLUMNS = 3, 96
 MOST_UNUSED_TOKENS = 1024
 """By how much the vocabulary of a small model may be padded differently: unused rows at its end."""
 _LEAST_RELATED = 0.5
@@ -171,22 +172,39 @@ def vocabulary_size(file: GgufFile) -> int:
 
 
 def _eagle3(target: GgufFile, draft: GgufFile) -> str:
-    layers = draft.metadata.get("eagle3.target_layers")
-    ids = tuple(int(layer) for layer in layers.numbers) if isinstance(layers, ArrayLength) else ()
-    if len(ids) != _EAGLE3_LAYERS or "fc.weight" not in draft.tensors:
+    ids = eagle3_layers(draft)
+    is_ours = EAGLE3_FEATURE_LAYERS in draft.metadata
+    if not ids or (len(ids) != _EAGLE3_LAYERS and not is_ours) or "fc.weight" not in draft.tensors:
         return (
             f"{draft.path.name} reads {len(ids)} layers of its target; llama.cpp runs EAGLE-3 drafts that read "
             f"{_EAGLE3_LAYERS}. {_PICK_DRAFT}"
         )
+    heads = _number(draft, "eagle3.attention.key_length")
+    if any(len(numbers_of(draft, key)) not in (0, heads) for key in (EAGLE3_Q_NORM, EAGLE3_K_NORM)):
+        return f"The norms of queries and keys in {draft.path.name} are not as wide as its heads. {_CONVERT_AGAIN}"
     layer_count = _number(target, f"{target.architecture}.block_count")
     width = _number(target, f"{target.architecture}.embedding_length")
     wrong = next((layer for layer in ids if not 0 <= layer <= layer_count), None)
     if wrong is not None:
         return f"The draft listens to layer {wrong}; {target.path.name} has {layer_count} layers. {_PICK_TARGET}"
-    wanted = draft.tensors["fc.weight"].shape[0] // _EAGLE3_LAYERS
-    if wanted != width:
+    columns = draft.tensors["fc.weight"].shape[0]
+    wanted = columns // len(ids)
+    # Where there are not three layers, the features are padded to what can be split in three of 32 and more.
+    if wanted != width and not (is_ours and 0 <= columns - len(ids) * width < _PADDED_COLUMNS):
         return f"The draft reads layers of width {wanted}; {target.path.name} has width {width}. {_PICK_TARGET}"
     return _layer_inputs(target) or _vocabulary(target, draft)
+
+
+def eagle3_layers(draft: GgufFile) -> tuple[int, ...]:
+    """The layers whose input it reads, in an order of our own key where they are not three."""
+    key = EAGLE3_FEATURE_LAYERS if EAGLE3_FEATURE_LAYERS in draft.metadata else "eagle3.target_layers"
+    return tuple(int(layer) for layer in numbers_of(draft, key))
+
+
+def numbers_of(file: GgufFile, key: str) -> tuple[float, ...]:
+    """A list of numbers in the metadata; empty where there is none."""
+    found = file.metadata.get(key)
+    return tuple(map(float, found.numbers)) if isinstance(found, ArrayLength) else ()
 
 
 def _assistant(target: GgufFile, draft: GgufFile) -> str:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from tests.converters.checkpoints import write_safetensors
 from tests.engine.tiny_drafts import Eagle3Pair, Eagle3Shape
 
-ANGELSLIM, SPECULATORS = "angelslim", "speculators"
+ANGELSLIM, SPECULATORS, DEEPSPEC = "angelslim", "speculators", "deepspec"
+DEEPSPEC_IDS = [1, 2, 4, 6, 7]
+"""Layers whose output it reads."""
 _LAYER = {
     "self_attn.q_proj": "q",
     "self_attn.k_proj": "k",
@@ -46,6 +48,9 @@ def write_eagle3_checkpoint(
     if pair.ids is not None:
         tensors["d2t"] = pair.ids - np.arange(len(pair.ids))
         tensors["t2d"] = np.isin(np.arange(shape.vocabulary), pair.ids)
+    if style == DEEPSPEC:
+        for name in ("q_norm", "k_norm"):
+            tensors[f"{at}self_attn.{name}.weight"] = weights[name]
     layer = {
         "hidden_size": shape.hidden,
         "num_hidden_layers": 1,
@@ -66,6 +71,8 @@ def write_eagle3_checkpoint(
         stated = {"architectures": ["Eagle3DraftModel"], "transformer_layer_config": layer, **own}
         stated |= {"speculators_config": verifier, "eagle_aux_hidden_state_layer_ids": [2, 4, 5]}
         tensors["verifier_norm.weight"] = np.ones(shape.hidden, np.float32)
+    if style == DEEPSPEC:
+        stated = {"architectures": ["Qwen3Eagle3Model"], **layer, "target_layer_ids": DEEPSPEC_IDS}
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({**stated, **config}))
     write_safetensors(folder / "model.safetensors", {**tensors, **(more or {})}, "F32")

@@ -1,5 +1,6 @@
 """EAGLE-3 checkpoints to GGUF: against an independent computation over seven chained steps, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,17 @@ from converters.errors import BadCheckpoint, ConversionError, PairMismatch, Unsu
 from converters.file_names import draft_file_name
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.settings import LoadSettings
-from sparkdesk.gguf.header import read_gguf
-from sparkdesk.gguf.pairing import problem
-from tests.converters.eagle3_checkpoints import ANGELSLIM, SPECULATORS, write_eagle3_checkpoint
+from sparkdesk.fit import size_from_header
+from sparkdesk.gguf.header import ArrayLength, read_gguf
+from sparkdesk.gguf.pairing import eagle3_layers, problem
+from tests.converters.eagle3_checkpoints import (
+    ANGELSLIM,
+    DEEPSPEC,
+    DEEPSPEC_IDS,
+    SPECULATORS,
+    write_eagle3_checkpoint,
+)
+from tests.engine.drafters.test_every_kind_native import answer
 from tests.engine.drafters.test_parity_native import PROMPT, STEPS, drafted, relative_error
 from tests.engine.tiny_drafts import Eagle3Pair, Eagle3Shape, permuted, write_eagle3_pair
 from tests.reference.chained_layer import eagle3_logits
@@ -135,8 +144,10 @@ def test_rows_of_queries_and_keys_are_interleaved_head_by_head() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
-        ({"target_layer_ids": [1, 2, 3, 4, 5]}, UnsupportedModel, "DeepSpec"),
-        ({"more": {"midlayer.self_attn.q_norm.weight": np.ones(32, np.float32)}}, UnsupportedModel, "DeepSpec"),
+        ({"architectures": ["Gemma4Eagle3Model"]}, UnsupportedModel, "Gemma"),
+        ({"more": {"midlayer.self_attn.q_norm.weight": np.ones(32, np.float32)}}, UnsupportedModel, "normalizes"),
+        ({"target_layer_ids": [1, 2, 3, 4, 8]}, PairMismatch, "layer 9"),
+        ({"target_layer_ids": [0, 1, 3, 4]}, BadCheckpoint, "shape|tensor"),
         ({"eagle_aux_hidden_state_layer_ids": [1, 2]}, UnsupportedModel, "2 layers"),
         ({"eagle_aux_hidden_state_layer_ids": [1, 2, 9]}, PairMismatch, "layer 9"),
         ({"vocab_size": 601, "draft_vocab_size": 601}, PairMismatch, "601 tokens"),
@@ -170,6 +181,49 @@ def test_a_draft_of_another_target_is_told_by_its_embeddings(tmp_path: Path) -> 
 
 
 @pytest.mark.native
+def test_deepspec_s_own_are_exact_with_five_layers_and_norms_of_queries_and_keys(tmp_path: Path) -> None:
+    pair, draft, shape = *deepspec_draft(tmp_path), Eagle3Shape()
+    assert problem(read_gguf(pair.target), read_gguf(draft)) == ""
+    with Pair.open(LoadSettings(str(pair.target), str(draft), context_tokens=256, threads=1)) as opened:
+        assert not opened.draft_problem
+        anchor, recording, features, _ = drafted(opened, STEPS)
+        assert features.shape[1] == 5 * shape.hidden
+        plain = answer(opened, PROMPT, length=0)
+        assert all(answer(opened, PROMPT, length=length).tokens == plain.tokens for length in (1, 3, 7, None))
+
+    def wanted(weights: dict[str, Any]) -> list[Any]:
+        return eagle3_logits(
+            weights,
+            pair.embeddings,
+            features,
+            [*PROMPT[1:], anchor],
+            recording.proposal().tokens[:-1],
+            heads=shape.heads,
+            kv_heads=shape.kv_heads,
+            head_dim=shape.head_dim,
+        )
+
+    errors = [relative_error(*both) for both in zip(recording.rows, wanted(pair.weights), strict=True)]
+    assert len(errors) == STEPS and max(errors) < 1e-3
+    without = {name: each for name, each in pair.weights.items() if name not in ("q_norm", "k_norm")}
+    assert relative_error(recording.rows[-1], wanted(without)[-1]) > 0.02  # the norms do matter
+
+
+def test_deepspec_s_features_are_padded_to_three_layers_of_whole_blocks(tmp_path: Path) -> None:
+    _, draft = deepspec_draft(tmp_path)
+    header = read_gguf(draft)
+    assert eagle3_layers(header) == tuple(layer + 1 for layer in DEEPSPEC_IDS)
+    assert header.metadata["eagle3.target_hidden_size"] == 128 and header.tensors["fc.weight"].shape[0] == 3 * 128
+    assert size_from_header(header).tapped_layers == 5
+
+
+def deepspec_draft(folder: Path) -> tuple[Eagle3Pair, Path]:
+    pair = write_eagle3_pair(folder / "pair", feature_layers=5)
+    source = write_eagle3_checkpoint(folder / "source", pair, style=DEEPSPEC)
+    return pair, converted(source, pair, folder / "draft.gguf")
+
+
+@pytest.mark.native
 def test_a_quantized_draft_still_drafts(tmp_path: Path) -> None:
     pair = write_eagle3_pair(tmp_path / "pair", draft_vocabulary=192)
     source = write_eagle3_checkpoint(tmp_path / "source", pair, has_embeddings=False)
@@ -185,3 +239,10 @@ def test_its_file_is_called_after_its_target_and_its_kind(tmp_path: Path, style:
     pair = write_eagle3_pair(tmp_path / "pair")
     source = write_eagle3_checkpoint(tmp_path / "source", pair, style=style)
     assert draft_file_name(source, pair.target, "Q8_0") == "tiny-qwen3-EAGLE3-Q8_0.gguf"
+
+
+def test_norms_of_another_width_are_refused_before_they_reach_a_graph(tmp_path: Path) -> None:
+    pair, draft = deepspec_draft(tmp_path)
+    header = read_gguf(draft)
+    damaged = replace(header, metadata={**header.metadata, "sparkdesk.eagle3.q_norm": ArrayLength(3, (1.0, 1.0, 1.0))})
+    assert "not as wide as its heads" in problem(read_gguf(pair.target), damaged)

@@ -41,6 +41,7 @@ def write_eagle3_pair(
     *,
     draft_vocabulary: int = 0,
     has_head: bool = True,
+    feature_layers: int = 3,
     norm_before_residual: bool = False,
     norm_before_fc: bool = False,
     seed: int = 1,
@@ -54,6 +55,11 @@ def write_eagle3_pair(
     if draft_vocabulary:
         ids = np.sort(random.permutation(np.arange(4, shape.vocabulary))[:draft_vocabulary])
     weights = _eagle3_weights(shape, random, rows=draft_vocabulary or shape.vocabulary, has_norm=norm_before_fc)
+    if feature_layers != 3:  # DeepSpec's: only its converter can write that file
+        weights["fc"] = matrix(random, shape.hidden, feature_layers * shape.hidden)
+        for name in ("q_norm", "k_norm"):
+            weights[name] = 1 + 0.3 * random.standard_normal(shape.head_dim).astype(F32)
+        return Eagle3Pair(folder / "target.gguf", folder / "none.gguf", weights, embeddings)
     if not has_head:
         weights["head"] = head
     options = {"norm_before_residual": norm_before_residual, "norm_before_fc": norm_before_fc}

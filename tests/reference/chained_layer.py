@@ -64,6 +64,8 @@ def eagle3_logits(
         both = np.concatenate([embedded, normed])
         q, k, v = ((w[name] @ both).reshape(-1, head_dim) for name in ("q", "k", "v"))
         assert k.shape[0] == kv_heads
+        if "q_norm" in w:  # DeepSpec's
+            q, k = rms_norm(q, w["q_norm"], EPSILON), rms_norm(k, w["k_norm"], EPSILON)
         middle = (normed if norm_before_residual else hidden) + w["o"] @ attention.step(q, k, v)
         inner = rms_norm(middle, w["ffn_norm"], EPSILON)
         out = middle + w["down"] @ (silu(w["gate"] @ inner) * (w["up"] @ inner))

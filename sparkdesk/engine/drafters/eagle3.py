@@ -4,6 +4,9 @@ Its cache holds pairs of the token at P + 1 and the fused features of P. A round
 features of the committed rows; DECODE their pairs, of which the last one, (anchor, g[n-1]) at n - 1, gives the first
 draft; then (draft, the hidden state that pass gave out) at n, n + 1, ...; cut the cache back to n.
 
+DeepSpec's drafts read five layers and normalize queries and keys, which llama.cpp's graph does not: their features are
+padded to the width of a multiple of three, and a callback applies the norms (llama/graph_norm.py).
+
 Source: the EAGLE-3 paper (Li et al. 2025); llama.cpp's eagle3 graph and draft-eagle3 for the order of calls.
 """
 
@@ -25,8 +28,9 @@ class Eagle3Drafter:
 
     is_sequential = True
 
-    def __init__(self, context: Context, *, block_size: int = BLOCK_SIZE) -> None:
-        self._context, self.block_size = context, block_size
+    def __init__(self, context: Context, *, block_size: int = BLOCK_SIZE, padded_width: int = 0) -> None:
+        """`padded_width`: numbers of a row of features that the encoder takes, where it takes more than there are."""
+        self._context, self.block_size, self._padded_width = context, block_size, padded_width
         self._tokens: list[int] = []  # of every position that is known
         self._pending = PendingFeatures()  # features of the positions whose pairs are not in the cache
         context.give_hidden_rows(of_all_rows=False)
@@ -111,4 +115,6 @@ class Eagle3Drafter:
 
     def _write(self, features: FloatArray, following: list[int], start: int, *, wants_logits: bool) -> None:
         """Pairs of `features` (n, 3 * width) of positions start, ... with the tokens that follow each."""
+        if self._padded_width > features.shape[1]:
+            features = np.pad(features, ((0, 0), (0, self._padded_width - features.shape[1])))
         self._context.process_pairs(following, self._context.encode(features), start, wants_logits=wants_logits)

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
+from converters.names import EAGLE3_K_NORM, EAGLE3_Q_NORM
 from sparkdesk.engine.drafters import eagle3, mtp
 from sparkdesk.engine.drafters.assistant import AssistantDrafter
 from sparkdesk.engine.drafters.dspark import CONFIDENCE_WEIGHT, LOGIT_CAP, DSparkDrafter
@@ -10,7 +13,7 @@ from sparkdesk.engine.drafters.eagle3 import Eagle3Drafter
 from sparkdesk.engine.drafters.mtp import MtpDrafter
 from sparkdesk.engine.drafters.small_model import BLOCK_SIZE, SmallModelDrafter
 from sparkdesk.engine.interfaces import DRAFT_STEP_ROWS, DrafterPart
-from sparkdesk.engine.llama import Context, Model
+from sparkdesk.engine.llama import KEYS, QUERIES, Context, GraphNorm, Model
 from sparkdesk.engine.markov import W1, MarkovHead
 from sparkdesk.gguf import pairing
 from sparkdesk.gguf.header import GgufFile
@@ -47,7 +50,7 @@ def open_drafter(file: GgufFile, model: Model, place: DraftPlace) -> OpenedDraft
         case DraftKind.SMALL_MODEL:
             return _small_model(model, place)
         case DraftKind.EAGLE3:
-            return _eagle3(model, place)
+            return _eagle3(file, model, place)
         case DraftKind.ASSISTANT:
             return _assistant(model, place)
         case DraftKind.MTP:
@@ -103,16 +106,23 @@ def _dspark(file: GgufFile, model: Model, place: DraftPlace) -> OpenedDraft:
     return OpenedDraft(drafter, model.target_layers)
 
 
-def _eagle3(model: Model, place: DraftPlace) -> OpenedDraft:
+def _eagle3(file: GgufFile, model: Model, place: DraftPlace) -> OpenedDraft:
+    layers = pairing.eagle3_layers(file)
+    norms = {QUERIES: pairing.numbers_of(file, EAGLE3_Q_NORM), KEYS: pairing.numbers_of(file, EAGLE3_K_NORM)}
+    norm = None
+    if all(norms.values()):
+        weights = {node: np.array(found, np.float32) for node, found in norms.items()}
+        norm = GraphNorm(weights, epsilon=file.number("eagle3.attention.layer_norm_rms_epsilon", 1e-6))
     context = place.open_context(
         model,
         tokens=place.target.context_tokens + eagle3.BLOCK_SIZE,
         outputs=DRAFT_STEP_ROWS,
         batch_rows=DRAFT_STEP_ROWS,
         other=place.target,
+        graph_norm=norm,
     )
-    layers = model.target_layers
-    return OpenedDraft(Eagle3Drafter(context), layers, place.target_model.layer_count in layers)
+    drafter = Eagle3Drafter(context, padded_width=file.tensors["fc.weight"].shape[0])
+    return OpenedDraft(drafter, layers, place.target_model.layer_count in layers)
 
 
 def _assistant(model: Model, place: DraftPlace) -> OpenedDraft:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.interfaces import BATCH_ROWS
+from sparkdesk.engine.llama.graph_norm import GraphNorm
 from sparkdesk.engine.llama.library import bound, complaints
 from sparkdesk.engine.llama.model import Model
 from sparkdesk.engine.llama.row_batch import RowBatch
@@ -45,6 +46,7 @@ class Context:
         rollback_states: int | None = None,
         cache_type: str = F16,
         is_mtp: bool = False,
+        graph_norm: GraphNorm | None = None,
     ) -> None:
         """`other` is the target's context, from which a draft borrows embeddings and output head.
 
@@ -63,6 +65,8 @@ class Context:
 
         `is_mtp`: runs only the layer that predicts further tokens, not the model.
 
+        `graph_norm`: norms that its graph lacks.
+
         Raises OutOfMemory when the cache or the compute buffers find no room, ModelLoadError where the model cannot
         have a cache of that type.
         """
@@ -78,6 +82,9 @@ class Context:
         params.type_k = params.type_v = CACHE_TYPES[cache_type]
         if cache_type != F16:  # quantized values cannot be read by anything else
             params.flash_attn_type = C.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        self._graph_norm = graph_norm
+        if graph_norm is not None:
+            params.cb_eval = graph_norm.callback
         if is_mtp:
             params.ctx_type = C.LLAMA_CONTEXT_TYPE_MTP
         self._threads = self._used_threads = threads

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from converters.convert import convert_draft
 from sparkdesk.engine.control import Control
 from sparkdesk.engine.drafters.assistant import AssistantDrafter
 from sparkdesk.engine.drafters.eagle3 import Eagle3Drafter
@@ -16,6 +17,7 @@ from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.sampling import filtered
 from sparkdesk.engine.settings import MTP, GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
+from tests.converters.eagle3_checkpoints import DEEPSPEC, write_eagle3_checkpoint
 from tests.engine.chi_square import upper_quantile
 from tests.engine.scripted import Run, collect
 from tests.engine.tiny_drafts import write_assistant_pair, write_eagle3_pair
@@ -31,6 +33,7 @@ KINDS = {
     "eagle3": Eagle3Drafter,
     "eagle3 d2t": Eagle3Drafter,
     "eagle3 borrowed head": Eagle3Drafter,
+    "eagle3 deepspec": Eagle3Drafter,
     "assistant": AssistantDrafter,
 }
 
@@ -44,6 +47,12 @@ def settings_of(kind: str, folder: Path) -> LoadSettings:
     elif kind == "small":
         target = write_plain(folder / "target.gguf", layers=6, damped=0.3)
         draft = write_plain(folder / "draft.gguf", layers=2, damped=0.3)
+    elif kind == "eagle3 deepspec":
+        pair = write_eagle3_pair(folder, feature_layers=5)
+        source = write_eagle3_checkpoint(folder / "source", pair, style=DEEPSPEC)
+        target, draft = pair.target, folder / "draft.gguf"
+        for _ in convert_draft(source, draft, target=target, output_type="F32"):
+            pass
     else:
         has_head = "borrowed" not in kind
         pair = write_eagle3_pair(folder, draft_vocabulary=200 if "d2t" in kind else 0, has_head=has_head)
