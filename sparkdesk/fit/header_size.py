@@ -4,11 +4,10 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from converters.names import EAGLE3_FEATURE_LAYERS
 from sparkdesk.fit.model_size import KV_BYTES, MTP, ROLLBACK_STATES, Layer, ModelSize
 from sparkdesk.gguf.architectures import Recurrent, Rollback, architecture_named
 from sparkdesk.gguf.header import ArrayLength, GgufFile
-from sparkdesk.gguf.pairing import DraftKind, draft_kind
+from sparkdesk.gguf.pairing import EAGLE3_FEATURE_LAYERS, DraftKind, draft_kind
 
 _EXPERTS = re.compile(r"\.ffn_(up|down|gate|gate_up)_(ch|)exps")
 """As llama.cpp's --cpu-moe names them."""

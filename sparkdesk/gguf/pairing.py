@@ -8,7 +8,6 @@ import mmap
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from converters.names import EAGLE3_FEATURE_LAYERS, EAGLE3_K_NORM, EAGLE3_Q_NORM
 from converters.regular_file import open_regular
 from sparkdesk.gguf.architectures import Rollback, architecture_named
 from sparkdesk.gguf.header import ArrayLength, GgufFile, TensorPlace
@@ -26,6 +25,10 @@ MOST_UNUSED_TOKENS = 1024
 _LEAST_RELATED = 0.5
 """A row and its 2-bit quantization agree by .9 and more, rows of different models hardly at all."""
 _ROW_COUNT = 256
+
+EAGLE3_FEATURE_LAYERS = "sparkdesk.eagle3.feature_layers"
+EAGLE3_Q_NORM, EAGLE3_K_NORM = "sparkdesk.eagle3.q_norm", "sparkdesk.eagle3.k_norm"
+"""Keys of our own, as the converter writes them (converters/names.py)."""
 
 _EMBEDDINGS, _HEAD, _DRAFT_TO_TARGET = "token_embd.weight", "output.weight", "d2t"
 _FIRST_LAYER, _MTP_PART = "blk.0.attn_norm.weight", ".nextn."

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from gguf import GGUFReader
 
+from converters import names
 from converters.convert import convert_draft
 from converters.eagle3 import interleaved
 from converters.errors import BadCheckpoint, ConversionError, PairMismatch, UnsupportedModel
@@ -15,6 +16,7 @@ from converters.file_names import draft_file_name
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.settings import LoadSettings
 from sparkdesk.fit import size_from_header
+from sparkdesk.gguf import pairing
 from sparkdesk.gguf.header import ArrayLength, read_gguf
 from sparkdesk.gguf.pairing import eagle3_layers, problem
 from tests.converters.eagle3_checkpoints import (
@@ -212,6 +214,8 @@ def test_deepspec_s_own_are_exact_with_five_layers_and_norms_of_queries_and_keys
 def test_deepspec_s_features_are_padded_to_three_layers_of_whole_blocks(tmp_path: Path) -> None:
     _, draft = deepspec_draft(tmp_path)
     header = read_gguf(draft)
+    for name in ("EAGLE3_FEATURE_LAYERS", "EAGLE3_Q_NORM", "EAGLE3_K_NORM"):
+        assert getattr(names, name) == getattr(pairing, name) and getattr(names, name) in header.metadata
     assert eagle3_layers(header) == tuple(layer + 1 for layer in DEEPSPEC_IDS)
     assert header.metadata["eagle3.target_hidden_size"] == 128 and header.tensors["fc.weight"].shape[0] == 3 * 128
     assert size_from_header(header).tapped_layers == 5

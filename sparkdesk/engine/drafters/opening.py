@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converters.names import EAGLE3_K_NORM, EAGLE3_Q_NORM
 from sparkdesk.engine.drafters import eagle3, mtp
 from sparkdesk.engine.drafters.assistant import AssistantDrafter
 from sparkdesk.engine.drafters.dspark import CONFIDENCE_WEIGHT, LOGIT_CAP, DSparkDrafter
@@ -108,7 +107,10 @@ def _dspark(file: GgufFile, model: Model, place: DraftPlace) -> OpenedDraft:
 
 def _eagle3(file: GgufFile, model: Model, place: DraftPlace) -> OpenedDraft:
     layers = pairing.eagle3_layers(file)
-    norms = {QUERIES: pairing.numbers_of(file, EAGLE3_Q_NORM), KEYS: pairing.numbers_of(file, EAGLE3_K_NORM)}
+    norms = {
+        QUERIES: pairing.numbers_of(file, pairing.EAGLE3_Q_NORM),
+        KEYS: pairing.numbers_of(file, pairing.EAGLE3_K_NORM),
+    }
     norm = None
     if all(norms.values()):
         weights = {node: np.array(found, np.float32) for node, found in norms.items()}
