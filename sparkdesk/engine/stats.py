@@ -58,6 +58,18 @@ class ReplyStats:
     gone on with."""
 
     @property
+    def cached_tokens(self) -> int | None:
+        """Prompt tokens that were in the KV cache. None where the prompt was read more than once, and where a server
+        did not tell: one token at least is always read."""
+        return self.prompt_tokens - self.prefilled_tokens if self.prefills == 1 and self.prefilled_tokens else None
+
+    @property
+    def first_token_ms(self) -> float | None:
+        """The time of the prompt's reading, with which the first token comes. None where it was read more than once,
+        and where it was not measured."""
+        return self.prefill_ms if self.prefills == 1 and self.prefill_ms > 0 else None
+
+    @property
     def decode_ms(self) -> float:
         return self.draft_ms + self.absorb_ms + self.verify_ms + self.other_ms
 

@@ -8,6 +8,7 @@ from sparkdesk.chat.attachments import fenced
 from sparkdesk.chat.history.kept import Kept, title_of
 from sparkdesk.chat.messages import Message
 from sparkdesk.chat_format.reasoning import split_reply
+from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import UsageError
 
 MARKDOWN, JSON = "markdown", "json"
@@ -44,7 +45,29 @@ def _section(message: Message) -> str:
     reasoning, answer = _parts(message)
     thoughts = [_THOUGHTS.format(thought=_with_fences_closed(reasoning))] if reasoning else []
     said = [_with_fences_closed(answer.strip("\n"))] if answer else []
-    return "\n\n".join([heading, *files, *thoughts, *said, *note])
+    cost = [f"*{_cost(message.stats)}*"] if message.stats is not None and message.stats.generated else []
+    return "\n\n".join([heading, *files, *thoughts, *said, *note, *cost])
+
+
+def _cost(stats: ReplyStats) -> str:
+    """What a turn took, in a line."""
+    first_ms = stats.first_token_ms
+    told = [f"First token after {first_ms / 1e3:.2f} s"] if first_ms is not None else []
+    if stats.cached_tokens is not None:
+        told.append(f"{stats.cached_tokens:,} prompt tokens cached, {stats.prefilled_tokens:,} new")
+    speed = f" at {stats.tokens_per_second:.1f} a second" if stats.tokens_per_second else ""
+    return " · ".join([*told, f"{stats.generated:,} tokens{speed}"])
+
+
+def _cost_as_json(stats: ReplyStats) -> dict[str, object]:
+    first_ms = stats.first_token_ms
+    return {
+        "first_token_ms": round(first_ms, 3) if first_ms is not None else None,
+        "cached_tokens": stats.cached_tokens,
+        "new_tokens": stats.prefilled_tokens if stats.cached_tokens is not None else None,
+        "generated": stats.generated,
+        "tokens_per_second": round(stats.tokens_per_second, 2),
+    }
 
 
 def _parts(message: Message) -> tuple[str, str]:
@@ -90,6 +113,7 @@ def _json(kept: Kept) -> str:
             "is_partial": node.message.is_partial,
             "note": node.message.note,
             "model": node.message.model,
+            "cost": _cost_as_json(node.message.stats) if node.message.stats is not None else None,
             "stats": node.message.stats.as_json() if node.message.stats is not None else None,
         }
         for number, node in kept.tree.nodes()

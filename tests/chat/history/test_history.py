@@ -231,6 +231,38 @@ def test_markdown_shows_thoughts_apart_and_leaves_no_block_of_code_open(history:
     assert "\n    indented\n\n~~~~py\nif x:\n~~~\n    y\n~~~~\n\n## You\n\nMore" in markdown
 
 
+def costing(history: AnyHistory, stats: ReplyStats) -> tuple[str, dict[str, object]]:
+    """The last line of the Markdown, and the JSON's figures, of a reply with these."""
+    tree = MessageTree()
+    tree.add(Message("assistant", "Yes.", stats=stats), tree.add(Message("user", "Sure?"), None))
+    key = kept(history, tree)
+    told = json.loads(history.export(key, "json"))["messages"][-1]["cost"]
+    return history.export(key, "markdown").splitlines()[-1], told
+
+
+def test_an_export_says_what_a_turn_cost(history: AnyHistory) -> None:
+    stats = ReplyStats(
+        prompt_tokens=20_480, prefilled_tokens=480, prefill_ms=421.4, generated=41, rounds=10, verify_ms=1000.0
+    )
+    line, told = costing(history, stats)
+    assert line == "*First token after 0.42 s · 20,000 prompt tokens cached, 480 new · 41 tokens at 40.0 a second*"
+    assert told == {
+        "first_token_ms": 421.4,
+        "cached_tokens": 20_000,
+        "new_tokens": 480,
+        "generated": 41,
+        "tokens_per_second": 40.0,
+    }
+
+
+def test_an_export_does_not_make_up_what_a_server_did_not_tell(history: AnyHistory) -> None:
+    line, told = costing(history, ReplyStats(prompt_tokens=50, generated=7))
+    assert line == "*7 tokens*" and told["cached_tokens"] is told["new_tokens"] is told["first_token_ms"] is None
+    twice = ReplyStats(prompt_tokens=50, prefilled_tokens=80, prefill_ms=9.0, generated=7, prefills=2)
+    line, told = costing(history, twice)
+    assert line == "*7 tokens*" and told["cached_tokens"] is told["first_token_ms"] is None
+
+
 def test_json_says_all_that_was_said(history: AnyHistory) -> None:
     """To the letter, so that nothing is lost with the history."""
     texts = ("  a\t", "<think>\nb\n</think>\n\n```", "é\u2028\U0001f600", " ")
