@@ -134,6 +134,12 @@ class SparkDeskApp(App[None]):
         restore_draft(self.chat, self._draft if self._after is None else self._after.draft)
         await self.chat.loader.load()
 
+    async def on_event(self, event: events.Event) -> None:
+        # A terminal sends Alt+T as Esc and t, and Textual leaves the "t" in: text fields would write it.
+        if isinstance(event, events.Key) and event.key.startswith("alt+"):
+            event.character = None
+        await super().on_event(event)
+
     def on_resize(self, event: events.Resize) -> None:
         is_shown = isinstance(self.screen, TooSmallScreen)
         if is_too_small(event.size) and not is_shown:

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from sparkdesk.ui import keys
+from sparkdesk.ui.chat.slash_commands import HELP
 from sparkdesk.ui.keys import group_of, grouped, in_words, keys_of
 from sparkdesk.ui.symbols import SYMBOLS, Symbol
 
@@ -60,6 +61,8 @@ class HelpScreen(ModalScreen[None]):
             lines = [Symbol(_said(keys_of(self, each.id or "")), _words(each), "$primary") for each in bindings]
             names = [f"{each.id} {each.description}" for each in bindings]
             yield from _section(title, zip(lines, names, strict=True), sought)
+        commands = ((Symbol(f"/{name}", words, "$primary"), "") for name, words in HELP.items())
+        yield from _section("Commands, written at the prompt", commands, sought)
         yield from _section("What the marks mean", ((each, "") for each in SYMBOLS), sought)
 
 

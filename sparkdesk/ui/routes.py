@@ -92,11 +92,18 @@ def _log(context: RouteContext) -> Screen[Any]:
     return LogScreen(context.report)
 
 
+def _switch(context: RouteContext) -> Screen[Any]:
+    from sparkdesk.ui.switch_model import SwitchModelScreen
+
+    return SwitchModelScreen(context.backend.models)
+
+
 ROUTES = (
     Route("help", "f1", "Help", "Show all keys", _help, stays=False),
     Route("settings", "f2", "Settings", "Change settings and keys", _settings, stays=False),
     Route("models", "f7", "Models", "What is on this machine, what can be had, and getting it", _models),
     Route("bench", "f8", "Bench", "Race plain decoding against speculation, and measure", _bench),
+    Route("switch", "alt+m", "Switch model", "Load another model; the conversation goes on", _switch, False, False),
     Route("log", "ctrl+l", "Log", "What happened and what the engine said, for a bug report", _log, False, False),
 )
 

@@ -96,7 +96,7 @@ async def test_the_settings_of_a_conversation(size: tuple[int, int]) -> None:
     async with at_rest(FakeBackend(), size) as sitting:
         await sitting.pilot.press("f10")
         # With what lies below the dialog, which may be drawn after it.
-        await sitting.until(lambda: "This conversation" in sitting.picture() and "^N New" in sitting.picture())
+        await sitting.until(lambda: "This conversation" in sitting.picture() and "Write here." in sitting.picture())
         await assert_snapshot(sitting, "conversation-settings")
 
 

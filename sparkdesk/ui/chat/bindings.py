@@ -6,6 +6,14 @@ BINDINGS = (
     # Other conversations, and the next message
     Binding("f9", "conversations", "Chats", id="chat.conversations", tooltip="Show or leave the conversations kept"),
     Binding("ctrl+o", "attach", "Attach", id="chat.attach", show=False, tooltip="Attach a text file to the message"),
+    Binding(
+        "alt+e",
+        "open_editor",
+        "Editor",
+        id="chat.editor",
+        show=False,
+        tooltip="Write the message in your own editor ($VISUAL or $EDITOR)",
+    ),
     # Settings of replies
     Binding(
         "ctrl+s,f4",
@@ -22,7 +30,7 @@ BINDINGS = (
         id="chat.shorter_draft",
         show=False,
         priority=True,
-        tooltip="Draft a token less",
+        tooltip="Draft one token fewer",
     ),
     Binding(
         "f6",
@@ -31,7 +39,7 @@ BINDINGS = (
         id="chat.longer_draft",
         show=False,
         priority=True,
-        tooltip="Draft a token more",
+        tooltip="Draft one token more",
     ),
     Binding(
         "ctrl+t",
@@ -76,11 +84,20 @@ BINDINGS = (
     Binding(
         "ctrl+g",
         "toggle_origins",
-        "Origins",
+        "Token sources",
         tooltip="Show where tokens came from: of the selected reply, or of all",
         id="chat.origins",
     ),
     # The conversation as a whole
+    Binding(
+        "ctrl+c",
+        "interrupt",
+        "Stop or clear",
+        id="chat.interrupt",
+        show=False,
+        priority=True,  # or the prompt would copy what is not selected
+        tooltip="Stop the reply; else clear what is written; else say how to quit",
+    ),
     Binding("escape", "stop", "Stop", id="chat.stop", tooltip="Stop the reply, or cancel loading"),
     Binding("ctrl+n", "new_conversation", "New", id="chat.new", tooltip="Start a new conversation"),
     Binding(

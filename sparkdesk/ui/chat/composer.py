@@ -20,6 +20,7 @@ from sparkdesk.errors import ContextFull, SparkDeskError
 from sparkdesk.local_path import home_folder
 from sparkdesk.safe_text import safe_line
 from sparkdesk.ui.chat.protocol import ChatBackend
+from sparkdesk.ui.chat.slash_commands import command_in
 from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.chat.status_lines import TROUBLE, count_line
 from sparkdesk.ui.chat.widgets.attachment_chips import AttachmentChips, ChipRemoved
@@ -95,6 +96,10 @@ class Composer(Vertical):
         self.submit(message.text)
 
     def submit(self, text: str) -> None:
+        if self.editing is None and (command := command_in(text)):
+            self.clear()
+            self.screen.post_message(command)
+            return
         # To the screen at once: what a handler above brings about does not go up beyond it.
         self.screen.post_message(Submitted(text, self.attachments, self.editing))
 
@@ -126,6 +131,29 @@ class Composer(Vertical):
             self.editing = accepted.edits
             if accepted.edits is None:
                 self.attachments = self.attachments or accepted.attachments
+
+    def clear(self) -> bool:
+        """Take off what is written and attached; Up brings the words back. Returns whether there was any."""
+        text, has_any = self.prompt.text, bool(self.prompt.text or self.attachments)
+        if self.editing is not None:
+            self.leave_editing()
+        elif text:
+            self.prompt.accept(text.strip())
+            self.prompt.clear()
+        self.attachments = ()
+        return has_any
+
+    def open_editor(self) -> None:
+        """The message in the user's own editor; what is saved there stands at the prompt then."""
+        from sparkdesk.ui.chat.external_editor import edited
+
+        try:
+            text = edited(self.prompt.text, self.app)
+        except SparkDeskError as error:
+            self.notify(str(error), severity="warning", markup=False)
+        else:
+            self.prompt.show(text)
+            self.prompt.focus()
 
     def begin_conversation(self, examples: tuple[str, ...] = ()) -> None:
         """Another one is open; `examples` are prompts to begin it with."""

@@ -96,8 +96,8 @@ class GenerationSettings:
 
         before, settings = self._backend.recommended, self._backend.conversation.settings
         is_thinking = not settings.is_thinking
-        after = self._hold(replace(settings, is_thinking=is_thinking))
-        self._hold(replace(settings, is_thinking=is_thinking, sampling=follow(settings.sampling, before, after)))
+        after = self.hold(replace(settings, is_thinking=is_thinking))
+        self.hold(replace(settings, is_thinking=is_thinking, sampling=follow(settings.sampling, before, after)))
         words = "Thinking from the next reply on." if is_thinking else "No thinking from the next reply on."
         note = self._thinking_note() if is_thinking else ""
         self._view.notify(f"{words} {note}".strip(), timeout=6 if note else 2)
@@ -109,11 +109,11 @@ class GenerationSettings:
 
         def keep(settings: ChatSettings | None) -> None:
             if settings is not None:
-                self._hold(settings)
+                self.hold(settings)
 
         settings = self._backend.conversation.settings
         note, advised = self._thinking_note(), is_advised(self._model)
-        dialog = ConversationSettingsScreen(settings, self._hold, thinking_note=note, is_advised=advised)
+        dialog = ConversationSettingsScreen(settings, self.hold, thinking_note=note, is_advised=advised)
         self._view.app.push_screen(dialog, keep)
 
     def _thinking_note(self) -> str:
@@ -124,7 +124,7 @@ class GenerationSettings:
             return _NO_SWITCH
         return _UNTRAINED if self._model.draft_name else ""
 
-    def _hold(self, settings: ChatSettings) -> SamplingSettings:
+    def hold(self, settings: ChatSettings) -> SamplingSettings:
         """From the next reply on; returns what is recommended with them."""
         conversation = self._backend.conversation
         if settings != conversation.settings:  # one that was only looked at is not a changed one

@@ -159,4 +159,4 @@ class MessageActions:
         self._transcript.show_origins(self.shows_origins)
         if self.shows_origins and not self._transcript.has_turns:
             key = key_name(self._view, "chat.origins")
-            self._view.notify(f"Replies will show where their tokens came from. {key} ends that.", timeout=3)
+            self._view.notify(f"Replies will show their token sources. {key} ends that.", timeout=3)

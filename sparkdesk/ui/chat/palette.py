@@ -46,7 +46,9 @@ def of_chat(
         yield SystemCommand("Race the last prompt", "Plain decoding against speculation, side by side", race)
     if stage is Stage.READY and messages:
         yield from _of_messages(screen, messages, actions)
-    yield SystemCommand("Show or hide where tokens came from", "Drafted, repeated, plain", key("toggle_origins"))
+    yield SystemCommand(
+        "Show or hide token sources", "Drafted, repeated from the context, plain", key("toggle_origins")
+    )
     if conversations.deleted_title:
         yield SystemCommand(
             f"Undo deleting “{safe_line(conversations.deleted_title)}”", "It was deleted", conversations.undelete
@@ -63,9 +65,9 @@ def _of_messages(
     if asked is not None:
         edit = partial(actions.edit, asked)
         yield SystemCommand("Edit the last message", "And ask again; the old one is kept", edit)
-        yield SystemCommand("Make the last reply again", "The old one is kept as a version", actions.regenerate)
+        yield SystemCommand("Regenerate the last reply", "The old one is kept as a version", actions.regenerate)
     if messages[-1].is_partial or messages[-1].note:
-        yield SystemCommand("Go on with the last reply", "Where it was cut short", actions.go_on)
+        yield SystemCommand("Continue the last reply", "Where it was cut short", actions.go_on)
     select = partial(screen.run_action, "select_message(-1)")
     yield SystemCommand("Select a message", "To edit, copy or see its versions", select)
 

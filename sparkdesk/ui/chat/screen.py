@@ -20,8 +20,11 @@ from sparkdesk.ui.chat.messages import MessageActed
 from sparkdesk.ui.chat.protocol import ChatBackend
 from sparkdesk.ui.chat.reply_controller import FiguresChanged, ReplyController, ReplyEnded
 from sparkdesk.ui.chat.sidebar_messages import SidebarMessage
+from sparkdesk.ui.chat.slash_actions import SlashActions
+from sparkdesk.ui.chat.slash_commands import CommandGiven
 from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.chat.view import ChatView
+from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.messages import Painted
 from sparkdesk.ui.shared.key_bar import KeyBar
 from sparkdesk.ui.shared.prompt import PageTurned
@@ -39,6 +42,7 @@ class ChatScreen(Screen[None]):
         self.generation = GenerationSettings(view, backend)
         self.conversations = Conversations(view, backend, self.loader, self.replies)
         self.actions = MessageActions(view, backend, self.replies)
+        self.slash_actions = SlashActions(self, view, backend, self.conversations, self.generation, self.actions)
         # What most keys do is a part's own business.
         self.action_attach = view.composer.ask_for_file
         self.action_change_draft = self.generation.change_draft
@@ -46,6 +50,7 @@ class ChatScreen(Screen[None]):
         self.action_conversations = self.conversations.toggle_sidebar
         self.action_copy_reply = self.actions.copy_reply
         self.action_export = self.conversations.export
+        self.action_open_editor = view.composer.open_editor
         self.action_go_to_newest = view.transcript.go_to_newest
         self.action_new_conversation = self.conversations.begin
         self.action_reload = self.conversations.reload
@@ -63,6 +68,12 @@ class ChatScreen(Screen[None]):
         self.replies.start()
         self.view.composer.prompt.focus()
         self.call_after_refresh(self.post_message, Painted())
+
+    def on_screen_suspend(self) -> None:
+        self.query_one(KeyBar).refresh()
+
+    def on_screen_resume(self) -> None:
+        self.query_one(KeyBar).refresh()
 
     @property
     def stage(self) -> Stage:
@@ -144,6 +155,19 @@ class ChatScreen(Screen[None]):
 
     def action_stop(self) -> None:
         (self.replies.insist if self.stage is Stage.REPLYING else self.loader.cancel)()
+
+    def action_interrupt(self) -> None:
+        """Ctrl+C, as in a terminal: copies what is selected, stops, clears, and only then says how to leave."""
+        if selected := self.view.composer.prompt.selected_text or self.get_selected_text():
+            self.app.copy_to_clipboard(selected)
+        elif self.stage is Stage.REPLYING:
+            self.replies.insist()
+        elif not self.view.composer.clear():
+            self.notify(f"{key_name(self, 'desk.quit')} quits.", timeout=3)
+
+    @on(CommandGiven)
+    async def run_command(self, message: CommandGiven) -> None:
+        await self.slash_actions.run(message)
 
     def action_toggle_live(self) -> None:
         """Until the program ends; the settings say how it starts."""

@@ -23,10 +23,10 @@ class Stage(Enum):
 
 
 _WHY_NOT_SEND = {
-    Stage.LOADING: ("The model is still loading. Your prompt is sent as soon as it is there.", ""),
+    Stage.LOADING: ("The model is still loading. Your message is sent when it is ready.", ""),
     Stage.READY: ("", ""),
-    Stage.REPLYING: ("A reply is being written. {} stops it.", "chat.stop"),
-    Stage.DOWN: ("There is no model to answer. {} loads it.", "chat.reload"),
+    Stage.REPLYING: ("A reply is being generated. {} stops it.", "chat.stop"),
+    Stage.DOWN: ("No model is loaded. {} loads it.", "chat.reload"),
 }
 
 _STAGES_OF = {

@@ -15,6 +15,8 @@ from sparkdesk.ui.keys import APP_GROUP, short
 _GAP = 2
 _FIRST, _LAST = f"{APP_GROUP}.help", f"{APP_GROUP}.quit"
 """Never left out: where all keys are told, and the way out."""
+_AFTER_SCREENS = ("chat.select_above", "chat.origins", "chat.new", "chat.live")
+"""Where there is little room, the ways to other screens go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class KeyBar(Widget):
             place += each.width + _GAP
 
     def _shown(self) -> list[Shown]:
-        return fitting(worth_showing(self.screen.active_bindings.values()), self.content_size.width)
+        """Of the screen in front: keys of one below a dialog would do nothing."""
+        return fitting(worth_showing(self.app.screen.active_bindings.values()), self.content_size.width)
 
     def _redraw(self, screen: Screen[object]) -> None:
         if screen is self.screen:
@@ -64,7 +67,7 @@ def worth_showing(active: Iterable[ActiveBinding]) -> list[Shown]:
     for _, binding, is_enabled, _ in active:
         if binding.show and is_enabled and binding.action not in found:
             found[binding.action] = Shown(binding.id or "", binding.key, short(binding.key), binding.description)
-    return sorted(found.values(), key=lambda each: {_FIRST: 0, _LAST: 3}.get(each.key_id, 1 + _is_everywhere(each)))
+    return sorted(found.values(), key=_rank)
 
 
 def fitting(shown: Sequence[Shown], width: int) -> list[Shown]:
@@ -79,5 +82,9 @@ def fitting(shown: Sequence[Shown], width: int) -> list[Shown]:
     return fits
 
 
-def _is_everywhere(shown: Shown) -> bool:
-    return shown.key_id.startswith(f"{APP_GROUP}.")
+def _rank(shown: Shown) -> int:
+    if shown.key_id in (_FIRST, _LAST):
+        return 0 if shown.key_id == _FIRST else 4
+    if shown.key_id in _AFTER_SCREENS:
+        return 3
+    return 2 if shown.key_id.startswith(f"{APP_GROUP}.") else 1

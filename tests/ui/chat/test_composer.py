@@ -56,7 +56,7 @@ async def test_what_is_no_text_is_refused_in_the_dialog(folder: Path) -> None:
     async with at_open_desk() as sitting:
         await open_dialog(sitting)
         await sitting.pilot.press(*"picture.png", "enter")
-        await sitting.until(lambda: "picture.png is no text file." in sitting.picture())
+        await sitting.until(lambda: "picture.png is not a text file." in sitting.picture())
         await sitting.pilot.press("escape")
         await sitting.until(lambda: sitting.app.screen is sitting.chat)
         assert not sitting.chat.view.composer.attachments

@@ -35,10 +35,10 @@ async def test_alt_up_selects_from_the_prompt_and_escape_goes_back() -> None:
         assert isinstance(sitting.app.focused, MessageList)
         assert sitting.talk.selected == 1
         assert "┃" in sitting.picture()
-        assert "Copy" in footer(sitting) and "Again" in footer(sitting)
+        assert "Copy" in footer(sitting) and "Regenerate" in footer(sitting)
         await select(sitting)
         assert sitting.talk.selected == 0
-        assert "Edit" in footer(sitting) and "Again" not in footer(sitting)
+        assert "Edit" in footer(sitting) and "Regenerate" not in footer(sitting)
         await sitting.pilot.press("escape")
         assert sitting.prompt.has_focus
         assert "┃" not in sitting.picture()
@@ -117,7 +117,7 @@ async def test_a_stopped_reply_goes_on_where_it_stopped() -> None:
         await settled(sitting)
         stopped = sitting.transcript.newest.text
         await select(sitting)
-        assert "Go on" in footer(sitting)
+        assert "Continue" in footer(sitting)
         desk.script.text = " and so on."
         desk.conversation.let(100)
         await sitting.pilot.press("g")

@@ -33,7 +33,9 @@ class LoadingView(Vertical):
     def compose(self) -> ComposeResult:
         yield Static(Content.assemble(("✦ ", "$primary"), (f"Opening {self._title}", "bold")), classes="name")
         yield Static(id="steps")
-        yield Static(f"{key_name(self, 'chat.stop')} cancels. You can write your first prompt already.", classes="lead")
+        yield Static(
+            f"{key_name(self, 'chat.stop')} cancels. Type now; it is sent when the model is ready.", classes="lead"
+        )
 
     def on_mount(self) -> None:
         self._redraw()

@@ -33,8 +33,14 @@ _MOST_STRIPS = 2000
 class MessageList(ScrollView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "act('edit')", "Edit", tooltip="Edit the selected message and ask again", id="message.edit"),
-        Binding("r", "act('regenerate')", "Again", tooltip="Make another last reply", id="message.regenerate"),
-        Binding("g", "act('go_on')", "Go on", tooltip="Go on with a reply that was cut short", id="message.go_on"),
+        Binding(
+            "r",
+            "act('regenerate')",
+            "Regenerate",
+            tooltip="Regenerate the last reply; this one is kept",
+            id="message.regenerate",
+        ),
+        Binding("g", "act('go_on')", "Continue", tooltip="Continue a reply that was cut short", id="message.go_on"),
         Binding("c", "act('copy')", "Copy", tooltip="Copy the selected message", id="message.copy"),
         Binding("b", "act('copy_code')", "Copy code", tooltip="Copy a code block of it", id="message.copy_code"),
         Binding("t", "act('fold')", "Thought", tooltip="Unfold or fold what was thought", id="message.fold"),
@@ -268,7 +274,7 @@ class MessageList(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         line = y + int(self.scroll_y)
         content = self._line(line)
-        if content is None:
+        if content is None or not self.is_attached:  # on its way out it may be drawn once more
             return Strip.blank(self._line_width, self.rich_style)
         position = self.roll.at(line)
         bar, ground = self._setting(self.roll[position], position, line - self.roll.top(position))
