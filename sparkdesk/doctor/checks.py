@@ -5,7 +5,9 @@ from dataclasses import replace
 
 from sparkdesk.build_flags import BuildMachine, compiler_advice
 from sparkdesk.doctor.check import FAIL, OK, WARN, Check, gigabytes
+from sparkdesk.doctor.experts import experts
 from sparkdesk.doctor.facts import DeviceFact, Facts, LlamaFacts
+from sparkdesk.doctor.free_memory import room_of
 from sparkdesk.doctor.graphics import graphics
 from sparkdesk.doctor.install import compiled_install, for_this_python, safe_install
 from sparkdesk.doctor.storage import storage
@@ -28,6 +30,7 @@ def _checks(facts: Facts) -> Iterator[Check]:
         yield _symbols(facts.llama)
         yield _devices(facts.llama)
         yield graphics(facts)
+        yield from experts(facts.mixtures, room_of(facts.memory, facts.llama.devices, facts.cards))
     yield _threads(facts)
     if not facts.llama.problem:
         yield _waiting(facts)

@@ -17,9 +17,11 @@ from sparkdesk.build_flags import BuildMachine, this_machine
 from sparkdesk.config.home import widely_readable
 from sparkdesk.config.paths import Paths
 from sparkdesk.config.settings import Settings, read_settings
+from sparkdesk.doctor.experts import Mixtures, mixtures_of
 from sparkdesk.doctor.install import Installation, Toolkits, find_installation
 from sparkdesk.doctor.toolkits import find_toolkits
 from sparkdesk.errors import UsageError
+from sparkdesk.library import read_library
 from sparkdesk.library.files import find_partials
 from sparkdesk.library.model_dirs import find_places, hub_cache
 from sparkdesk.machine import hardware
@@ -100,6 +102,8 @@ class Facts:
     widely_readable: tuple[Path, ...] = ()
     """Of our files and folders, those that other users may open."""
     installation: Installation = field(default_factory=Installation)
+    mixtures: Mixtures = field(default_factory=Mixtures)
+    """Installed mixtures of experts, looked for only where there is a card."""
 
 
 def gather(paths: Paths, *, screen_problem: Callable[[Settings], str] = lambda settings: "") -> Facts:
@@ -135,6 +139,7 @@ def gather(paths: Paths, *, screen_problem: Callable[[Settings], str] = lambda s
         ),
         installation=find_installation(sys.executable, sys.prefix, shutil.which("python")),
         widely_readable=widely_readable(paths),
+        mixtures=mixtures_of(read_library(paths, settings), settings) if cards else Mixtures(),
         leftover_bytes=sum(each.size_bytes for each in partials if not each.is_in_use),
     )
 
