@@ -12,6 +12,7 @@ import pytest
 from sparkdesk.bench.synthetic.pair import SyntheticPair, quantize_pair, write_pair
 from sparkdesk.bench.synthetic.weights import SyntheticShape
 from sparkdesk.config.paths import HOME_VARIABLE
+from sparkdesk.machine.cores import read_cores
 from tests import smollm2 as real_model
 
 pytest_plugins = ["tests.hub.fixtures"]
@@ -34,6 +35,16 @@ from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.settings import LoadSettings
 Pair.open(LoadSettings(sys.argv[1], sys.argv[2], context_tokens=128, threads=1)).close()
 """
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers for the whole suite on two cores or more, whole files to each; a part of it runs in this process.
+
+    Every worker has session fixtures of its own, homes and pairs among them, and servers take any free port.
+    """
+    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return 2 if is_whole and read_cores().usable > 1 else 0
 
 
 def pytest_configure() -> None:

@@ -126,7 +126,9 @@ def _prepare(hub: Hub, root: Path) -> None:
         return None if wait_s is None else wait_s / 1000
 
     RetryPolicy.wait_s = shorter  # type: ignore[method-assign, assignment]
-    transport._STALL_S, transport._HEADERS_DEADLINE_S = 1.0, 2.0
+    begin = transport.Transport.__init__
+    transport.Transport.__init__ = lambda self, read_timeout_s: begin(self, 0.3)  # type: ignore[method-assign]
+    transport._STALL_S, transport._HEADERS_DEADLINE_S = 0.3, 0.6
 
 
 def _fill(hub: Hub, seeded: random.Random, *, is_hostile: bool) -> None:

@@ -129,6 +129,7 @@ def test_greedy_text_is_that_of_plain_decoding_with_the_scheduler_and_repeated_t
         assert tuned.tokens == plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "length", "drafts_greedily"),
     [
@@ -152,6 +153,7 @@ def test_constrained_text_has_the_targets_distribution_over_what_is_allowed(
     assert statistic < upper_quantile(freedom, 1e-4)
 
 
+@pytest.mark.slow
 def test_the_test_notices_a_draft_that_ignores_the_grammar(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens cut off because they are forbidden, and the next one drawn from p, are not p's."""
 

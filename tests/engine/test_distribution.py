@@ -31,6 +31,7 @@ SETTINGS = [
 ]
 REPLIES = 60
 REPLY_TOKENS = 240
+pytestmark = pytest.mark.slow
 FALSE_ALARM = 1e-4
 MISSED_ALARM = 1e-12
 

@@ -168,6 +168,7 @@ class _Answers(BaseHTTPRequestHandler):
     hub: Hub
     is_delivery: bool
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a small body waits 40 ms for the client to acknowledge the head
 
     def log_message(self, *_: object) -> None:
         pass

@@ -7,6 +7,8 @@ import pytest
 
 from tests.chat import measure_history
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:

@@ -118,6 +118,7 @@ def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 SCHEMAS = st.recursive(LEAVES, _nested, max_leaves=8)
 
 
+@pytest.mark.slow
 @MANY
 @given(SCHEMAS, SCHEMAS, SCHEMAS, st.integers(0, 2**32))
 def test_everything_that_is_allowed_fits(schema: Any, one: Any, two: Any, seed: int) -> None:
@@ -136,6 +137,7 @@ def test_everything_that_is_allowed_fits(schema: Any, one: Any, two: Any, seed: 
         validator.validate(json.loads(text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("multiple", [1, 2, 3, 7, 10, 25, 60, 99, 100, 700, 1000])
 @pytest.mark.parametrize(
     ("low", "high"), [(0, 9), (-5, 5), (-1234, 98765), (17, 17000), (None, 250), (5, None), (-99, -10)]
@@ -240,6 +242,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_small_schema_does_not_take_long(name: str) -> None:
     """Refused or made into a grammar of bounded size, in a moment."""
