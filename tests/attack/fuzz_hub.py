@@ -76,9 +76,9 @@ def main(arguments: list[str] | None = None) -> int:
     end_s, count, findings, codes = time.monotonic() + 60 * options.minutes, 0, 0, Counter[int]()
     try:
         with Hub().running() as hub:
-            _prepare(hub, root)
+            prepare(hub, root)
             while time.monotonic() < end_s and (not options.cases or count < options.cases):
-                for finding in _case(hub, root, options.seed + count, codes):
+                for finding in case(hub, root, options.seed + count, codes):
                     findings += 1
                     print(f"seed {finding.seed}: {finding.command}: {finding.what}", flush=True)
                 count += 1
@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     return int(findings > 0)
 
 
-def _prepare(hub: Hub, root: Path) -> None:
+def prepare(hub: Hub, root: Path) -> None:
     """The environment is read when huggingface_hub is imported; waits and deadlines are shortened."""
     from tests.library.gguf_samples import write_draft, write_target
 
@@ -143,7 +143,7 @@ def _fill(hub: Hub, seeded: random.Random, *, is_hostile: bool) -> None:
         hub.models[name].files = changed
 
 
-def _case(hub: Hub, root: Path, seed: int, codes: "Counter[int]") -> Iterator[Finding]:
+def case(hub: Hub, root: Path, seed: int, codes: "Counter[int]") -> Iterator[Finding]:
     from sparkdesk.cli.app import run
 
     command = random.Random(seed).choice(_COMMANDS)

@@ -147,7 +147,7 @@ def test_figures_nobody_can_count_with_cost_no_reply(name: str, number: object) 
     timings = {"predicted_n": 1, "predicted_ms": 5, "draft_n": 3, "draft_n_accepted": 2, name: number}
     usage = {"prompt_tokens": number, "completion_tokens": number}
     chunks = [text("Hi", timings=timings), event(choices=[], usage=usage, timings=timings), STOP, DONE]
-    end = _talk(Script(chunks=chunks))[-1]
+    end = talk(Script(chunks=chunks))[-1]
     assert isinstance(end, ReplyFinished) and end.text == "Hi"
 
 
@@ -176,7 +176,7 @@ def test_counters_nobody_can_count_with_are_passed_over(value: str) -> None:
     ids=lambda chunk: str(chunk[:24]),
 )
 def test_chunks_that_make_no_sense_break_the_reply_in_a_sentence(chunk: bytes) -> None:
-    end = _talk(Script(chunks=[text("Hi"), chunk, STOP, DONE]))[-1]
+    end = talk(Script(chunks=[text("Hi"), chunk, STOP, DONE]))[-1]
     assert isinstance(end, ReplyBroken) and len(end.cause) < 1000 and "failed" not in end.cause
 
 
@@ -185,7 +185,7 @@ def test_chunks_that_make_no_sense_break_the_reply_in_a_sentence(chunk: bytes) -
 )
 def test_deltas_of_other_types_bring_no_text(delta: object) -> None:
     chunk = event(choices=[{"delta": delta}, 5, None])
-    end = _talk(Script(chunks=[text("\ud800Hi\x1b"), chunk, STOP, DONE], models=VLLM))[-1]
+    end = talk(Script(chunks=[text("\ud800Hi\x1b"), chunk, STOP, DONE], models=VLLM))[-1]
     assert isinstance(end, ReplyFinished) and "Hi" in end.text and end.text.encode()
 
 
@@ -207,7 +207,7 @@ def test_who_does_not_read_keeps_the_server_waiting() -> None:
         there.close()
 
 
-def _talk(script: Script) -> list[ReplyEvent]:
+def talk(script: Script) -> list[ReplyEvent]:
     with server(script) as url:
         there = Server(url)
         conversation = Conversation(RemoteResponder(there, served_models(script.models)[0]))
