@@ -60,7 +60,7 @@ class SparkDeskApp(App[None]):
             tooltip="Open the chat that was active last",
             id="desk.continue_last",
         ),
-        Binding("ctrl+q", "quit", "Quit", tooltip="Stop everything and leave", priority=True, id="desk.quit"),
+        Binding("ctrl+q", "ask_to_quit", "Quit", tooltip="Stop everything and leave", priority=True, id="desk.quit"),
     ]
 
     def __init__(
@@ -253,7 +253,26 @@ class SparkDeskApp(App[None]):
                 self.backend.conversation.stop()
         self._close_messages_no_wait()
 
+    async def action_ask_to_quit(self) -> None:
+        """Asks first where the conversation could not be kept; a second time leaves without it."""
+        from sparkdesk.ui.chat.dialogs.leaving import LeavingScreen
+
+        reason = self.chat.conversations.lost_by_leaving()
+        if reason and not isinstance(self.screen, LeavingScreen):
+            await self.push_screen(LeavingScreen(reason), self._leave_or_export)
+        else:
+            await self.action_quit()
+
+    async def _leave_or_export(self, choice: str | None) -> None:
+        from sparkdesk.ui.chat.dialogs.leaving import EXPORT, LEAVE
+
+        if choice == LEAVE:
+            await self.action_quit()
+        elif choice == EXPORT:
+            self.chat.conversations.export()
+
     async def action_quit(self) -> None:
+        """Without a question, as signals want it."""
         self._is_leaving = True  # what fails from here on, as what is mounted too late, stops nobody
         await self._close_backend()
         self.exit()

@@ -1,6 +1,10 @@
 """The desk survives the engine: loading that fails, is cancelled or is retried, and replies that break."""
 
+from dataclasses import replace
+
 from sparkdesk.errors import ModelLoadError
+from sparkdesk.ui.chat.dialogs.export import ExportScreen
+from sparkdesk.ui.chat.dialogs.leaving import LeavingScreen
 from sparkdesk.ui.chat.state import Stage
 from tests.ui.fake_backend import FakeBackend, Script, slow_opening
 from tests.ui.sitting import NARROW, WIDE, at_desk, at_open_desk
@@ -99,13 +103,45 @@ async def test_a_prompt_waits_through_a_failed_load_only_in_the_prompt() -> None
         assert sitting.prompt.text == "early bird" and not sitting.backend.conversation.sent
 
 
-async def test_a_history_that_takes_nothing_is_told_once_and_the_chat_goes_on() -> None:
+async def test_a_history_that_takes_nothing_is_told_for_as_long_as_that_lasts() -> None:
     trouble = "The history cannot be written: the disk is full. Make room."
-    async with at_open_desk(FakeBackend(Script(not_kept=trouble)), size=WIDE) as sitting:
+    backend = FakeBackend(Script(not_kept=trouble))
+    async with at_open_desk(backend, size=WIDE) as sitting:
         await sitting.ask("Hello")
         await sitting.ask("Again")
         told = [each.message for each in sitting.app._notifications]  # toasts are not drawn in tests
-        assert told == [trouble] and len(sitting.backend.conversation.messages) == 4
+        assert told == [trouble] and len(backend.conversation.messages) == 4
+        await sitting.until(lambda: "✗ not kept" in sitting.picture() and trouble in sitting.picture())
+        backend.script = backend.conversation.script = replace(backend.script, not_kept="")
+        await sitting.until(lambda: "not kept" not in sitting.picture().lower())
+
+
+async def test_a_history_that_cannot_be_had_is_told_before_anything_is_said() -> None:
+    async with at_open_desk(FakeBackend(Script(not_kept="The history is locked.")), size=NARROW) as sitting:
+        await sitting.until(lambda: "Not kept: The history is locked." in sitting.picture())
+
+
+async def test_leaving_what_is_not_kept_offers_to_export_it() -> None:
+    async with at_open_desk(FakeBackend(Script(not_kept="The disk is full."))) as sitting:
+        await sitting.ask("Hello")
+        await sitting.until(lambda: "✗ not kept" in sitting.picture())
+        await sitting.pilot.press("ctrl+q")
+        await sitting.until(lambda: isinstance(sitting.app.screen, LeavingScreen))
+        assert "The disk is full. After leaving it is gone." in sitting.picture()
+        await sitting.pilot.press("escape")
+        await sitting.until(lambda: sitting.app.screen is sitting.chat)
+        await sitting.pilot.press("ctrl+q", "e")
+        await sitting.until(lambda: isinstance(sitting.app.screen, ExportScreen))
+        assert sitting.app.is_running and not sitting.app._is_closed
+        await sitting.pilot.press("escape", "ctrl+q", "ctrl+q")
+        await sitting.until(lambda: sitting.app._is_closed)
+
+
+async def test_leaving_asks_nothing_where_nothing_is_lost() -> None:
+    async with at_open_desk(FakeBackend(Script(not_kept="The disk is full."))) as sitting:
+        await sitting.until(lambda: sitting.chat.view.not_kept != "")
+        await sitting.pilot.press("ctrl+q")
+        await sitting.until(lambda: sitting.app._is_closed)
 
 
 async def test_lines_asked_for_while_there_is_no_room_are_blank() -> None:

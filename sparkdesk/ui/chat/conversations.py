@@ -48,7 +48,6 @@ class Conversations:
         self._waiting: list[Act] = []
         self._waiting_load: Act | None = None
         """Comes after all that waits, for it goes on when it has only begun."""
-        self._told_not_kept = ""
 
     async def handle(self, message: SidebarMessage) -> None:
         """What the sidebar asks for."""
@@ -72,7 +71,7 @@ class Conversations:
     # Between replies
 
     async def after_reply(self) -> None:
-        self._tell_once(self._backend.conversation.not_kept)
+        self.watch_history()
         while self._waiting:
             await self._waiting[0]()
             del self._waiting[0]
@@ -97,11 +96,22 @@ class Conversations:
         else:
             await self._loader.reload()
 
-    def _tell_once(self, not_kept: str) -> None:
-        """The chat goes on without its history, and says so when that begins."""
-        if not_kept and not_kept != self._told_not_kept:
-            self._view.notify(not_kept, severity="error", timeout=15, markup=False)
-        self._told_not_kept = not_kept
+    def watch_history(self) -> None:
+        """The chat goes on without its history; the screen says so for as long, and aloud at the beginning."""
+        if self._view.stage is Stage.LOADING:
+            return
+        before, self._view.not_kept = self._view.not_kept, self._backend.conversation.not_kept
+        if self._view.not_kept and not before:
+            self._view.notify(self._view.not_kept, severity="error", timeout=15, markup=False)
+        elif before and not self._view.not_kept:
+            self._view.notify("The history is kept again, with everything that was said.", timeout=8)
+
+    def lost_by_leaving(self) -> str:
+        """Why the open conversation is not kept; empty where it is, or has nothing in it."""
+        if not self._view.not_kept:
+            return ""
+        conversation = self._backend.conversation
+        return conversation.not_kept if conversation.messages else ""
 
     def _is_loading(self) -> bool:
         is_loading = self._view.stage is Stage.LOADING

@@ -26,6 +26,9 @@ _CANCELLED = ("cancelled", "Loading was cancelled.", "")
 _NO_MODEL = ("The backend loaded no model.", BUG_HINT)
 
 
+_NOTICE_SECONDS = 15
+
+
 @dataclass
 class LoadEnded(Message):
     """Whether a model is there now is the backend's to say: the one before stays where another could not be loaded."""
@@ -87,6 +90,8 @@ class ModelLoader:
     def _show(self, event: Report) -> None:
         if isinstance(event, Notice):
             self._view.tell(Noted(event.text))
+            # What is drawn below is replaced as soon as the model is there, which may be at once.
+            self._view.notify(event.text, timeout=_NOTICE_SECONDS, markup=False)
         for view in self._view.query(LoadingView):
             view.show(event)
         if isinstance(event, Progress) and self._view.transcript.has_turns:

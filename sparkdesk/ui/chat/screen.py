@@ -29,6 +29,9 @@ from sparkdesk.ui.messages import Painted
 from sparkdesk.ui.shared.key_bar import KeyBar
 from sparkdesk.ui.shared.prompt import PageTurned
 
+HISTORY_SECONDS = 1.0
+"""How often to look whether what is said is kept."""
+
 
 class ChatScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings.BINDINGS]
@@ -66,6 +69,7 @@ class ChatScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.replies.start()
+        self.set_interval(HISTORY_SECONDS, self.conversations.watch_history)
         self.view.composer.prompt.focus()
         self.call_after_refresh(self.post_message, Painted())
 

@@ -48,6 +48,8 @@ class ChatView(Vertical):
     """Messages that the model no longer reads."""
     context_used: reactive[int] = reactive(0, repaint=False)
     """Tokens, as the composer counts them; 0 while it does not."""
+    not_kept: reactive[str] = reactive("", repaint=False)
+    """Why what is said is not in the history; empty where it is."""
     job: reactive[str] = reactive("", repaint=False)
     """A download or a build that goes on while one chats."""
 
@@ -55,6 +57,7 @@ class ChatView(Vertical):
         super().__init__()
         self.transcript = Transcript(LoadingView(backend.name), classes="-view")
         self.banner = Banner()
+        self.history_banner = Banner()
         self.composer = Composer(backend)
         self.set_reactive(ChatView.pair, safe_line(backend.name))
         self.set_reactive(ChatView.speculation, backend.speculation)
@@ -63,11 +66,12 @@ class ChatView(Vertical):
         cls = ChatView
         model = (cls.model, cls.problem)
         settings = (cls.speculation, cls.choice, cls.stage, cls.is_thinking, cls.has_system_prompt)
-        yield TopBar().data_bind(*model, *settings, cls.pair, cls.job)
+        yield TopBar().data_bind(*model, *settings, cls.pair, cls.not_kept, cls.job)
         with Horizontal(id="body"):
             with Vertical(id="talk"):
                 yield self.transcript
                 yield self.banner
+                yield self.history_banner
                 yield LiveStrip().data_bind(*model, cls.figures)
                 yield self.composer.data_bind(cls.stage)
             yield LivePanel().data_bind(*model, cls.figures, cls.left_out, cls.context_used)
@@ -85,6 +89,13 @@ class ChatView(Vertical):
 
     def watch_figures(self, figures: LiveFigures) -> None:
         self.choice = figures.choice
+
+    def watch_not_kept(self, reason: str) -> None:
+        """For as long as it holds: it is tried again all the time."""
+        if reason:
+            self.history_banner.warn(f"Not kept: {reason}", "It is tried again; leaving offers to export.", "")
+        else:
+            self.history_banner.rest()
 
     def watch_stage(self) -> None:
         self.screen.refresh_bindings()

@@ -24,6 +24,8 @@ class Title(Widget):
     model: reactive[ModelInfo | None] = reactive(None)
     is_thinking: reactive[bool] = reactive(False)
     has_system_prompt: reactive[bool] = reactive(False)
+    not_kept: reactive[str] = reactive("")
+    """Why what is said is not in the history."""
     job: reactive[str] = reactive("")
     """A download or a build that goes on elsewhere."""
 
@@ -32,6 +34,7 @@ class Title(Widget):
         return Content.assemble(
             ("✦ SparkDesk", "bold $primary"),
             ("  " + self.pair, "$foreground"),
+            ("  ✗ not kept" if self.not_kept else "", "bold $error"),
             ("  ∴ thinking" if self.is_thinking else "", "bold $secondary"),
             ("  ¶ system prompt" if self.has_system_prompt else "", "$secondary"),
             (f"  ⇣ {safe_line(self.job)}" if self.job else "", "$primary"),
@@ -48,11 +51,13 @@ class TopBar(Horizontal):
     stage: reactive[Stage] = reactive(Stage.LOADING, repaint=False)
     is_thinking: reactive[bool] = reactive(False)
     has_system_prompt: reactive[bool] = reactive(False)
+    not_kept: reactive[str] = reactive("")
     job: reactive[str] = reactive("")
     gives_reasons: reactive[bool] = reactive(False)
 
     def compose(self) -> ComposeResult:
-        yield Title().data_bind(TopBar.pair, TopBar.model, TopBar.is_thinking, TopBar.has_system_prompt, TopBar.job)
+        bar = TopBar
+        yield Title().data_bind(bar.pair, bar.model, bar.is_thinking, bar.has_system_prompt, bar.not_kept, bar.job)
         yield SpeculationSwitch().data_bind(
             TopBar.model, TopBar.speculation, TopBar.problem, TopBar.choice, TopBar.stage, TopBar.gives_reasons
         )
