@@ -32,7 +32,7 @@ def of_screen(screen: Screen[Any]) -> Iterator[SystemCommand]:
         "Continue last chat", "Open the chat in which something was said last", partial(app.run_action, "continue_last")
     )
     yield SystemCommand("Theme", "Change the colours", app.action_change_theme)
-    yield SystemCommand("Quit", "Stop everything and leave", app.action_ask_to_quit)
+    yield SystemCommand("Quit", "Stop everything and leave", partial(app.run_action, "app.ask_to_quit"))
 
 
 def _of_keys(screen: Screen[Any], said: set[str]) -> Iterator[SystemCommand]:
