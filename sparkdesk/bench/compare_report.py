@@ -8,7 +8,7 @@ from typing import Any
 from sparkdesk.bench.card_markdown import machine_rows, size_in_words, table
 from sparkdesk.bench.compare import Answer
 from sparkdesk.bench.compare_figures import Drafter, drafter_figures, plain_figures
-from sparkdesk.bench.run_report import build_facts, machine_facts
+from sparkdesk.bench.run_report import build_facts, machine_facts, read_kept
 from sparkdesk.engine.model_info import DRAFTER_TITLES
 
 KIND = "sparkdesk bench compare"
@@ -52,6 +52,13 @@ def record(
         "plain": plain_figures(answers),
         "drafters": [drafter_figures(answers, each) for each in drafters],
     }
+
+
+def read_comparison(path: Path) -> Found:
+    """One kept with `--json`. Raises UsageError."""
+    needed = ("is_complete", "machine", "build", "target", "files", "plain", "drafters", "command", "prompt_count")
+    hint = "Keep one with: sparkdesk bench compare --json > RUN.json."
+    return read_kept(path, kind=KIND, format_=FORMAT, needed=needed, hint=hint)
 
 
 def markdown(card: Found) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib import metadata
 from pathlib import Path
@@ -72,17 +72,22 @@ def record(
 
 def read_record(path: Path) -> dict[str, Any]:
     """A run kept with `--json`. Raises UsageError."""
+    return read_kept(path, kind=KIND, format_=FORMAT, needed=_NEEDED, hint=_RECORD_HINT)
+
+
+def read_kept(path: Path, *, kind: str, format_: int, needed: Iterable[str], hint: str) -> dict[str, Any]:
+    """What a benchmark of this kind printed as JSON. Raises UsageError."""
     try:
         found = json.loads(read_regular(path))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not JSON.", _RECORD_HINT) from error
-    if not isinstance(found, dict) or found.get("kind") != KIND:
-        raise UsageError(f"{path} is not a kept run.", _RECORD_HINT)
-    if found.get("format") != FORMAT:
+        raise UsageError(f"{path} is not JSON.", hint) from error
+    if not isinstance(found, dict) or found.get("kind") != kind:
+        raise UsageError(f"{path} is not a kept run.", hint)
+    if found.get("format") != format_:
         raise UsageError(f"{path} was kept by another version of SparkDesk.", "Run the benchmark again.")
-    missing = [name for name in _NEEDED if name not in found]
+    missing = [name for name in needed if name not in found]
     if missing:
         raise UsageError(f"{path} is damaged: it has no {missing[0]}.", "Run the benchmark again.")
     return found

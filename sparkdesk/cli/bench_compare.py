@@ -50,6 +50,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--temperature", type=values.real_number(), metavar="X", help="default 0: greedy; above it, real sampling"
     )
+    parser.add_argument(
+        "--from",
+        dest="kept",
+        type=Path,
+        metavar="RUN.json",
+        help="what --json printed for these files; nothing is measured",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="a report card here, its figures as JSON beside it")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     generation_args.add_loading(parser)
@@ -61,6 +68,9 @@ def run(options: Namespace) -> int:
     if options.out is not None:
         card.check_out(options.out)
     drafters = _checked(Path(options.target), options.drafter)
+    if options.kept is not None:
+        _show(_kept(options.kept, _paths(options, drafters)), options, drafters)
+        return 0
     settings, prompts = _asked(options)
     outcome = measured(options, drafters, settings, prompts)
     if outcome.answers:
@@ -100,7 +110,9 @@ def _checked(target: Path, drafters: Sequence[Named]) -> Sequence[Named]:
         draft = read_gguf(each.draft)
         kind = draft_kind(draft).value
         if kind not in _LABELS.get(each.name, (kind,)):
-            raise UsageError(f"{each.draft.name} is a draft of the kind {kind}, not {each.name}.", f"{kind}=FILE.")
+            raise UsageError(
+                f"{each.draft.name} is a draft of the kind {kind}, not {each.name}.", f"Name it {kind}=FILE."
+            )
         if unfit := problem(header, draft):
             raise PairMismatch(unfit, f"Leave out --drafter {each.name}.")
     return drafters
@@ -150,8 +162,23 @@ def _found(
         max_tokens=settings.max_tokens,
         is_together=outcome.is_together,
     )
-    files = {"target": Path(options.target)} | {each.name: each.draft for each in drafters if each.draft is not None}
+    files = _paths(options, drafters)
     return record(outcome.answers, known, conditions, files=files, is_complete=outcome.exit_code == 0)
+
+
+def _paths(options: Namespace, drafters: Sequence[Named]) -> dict[str, Path]:
+    """By their role: "target", and each drafter's name."""
+    return {"target": Path(options.target)} | {each.name: each.draft for each in drafters if each.draft is not None}
+
+
+def _kept(path: Path, files: dict[str, Path]) -> dict[str, Any]:
+    """A comparison that was kept, of these very files. Raises UsageError."""
+    from sparkdesk.bench.card import check_files
+    from sparkdesk.bench.compare_report import read_comparison
+
+    found = read_comparison(path)
+    check_files(found, files)
+    return found
 
 
 def _shown_command(options: Namespace, drafters: Sequence[Named]) -> str:
@@ -169,7 +196,7 @@ def _show(found: dict[str, Any], options: Namespace, drafters: Sequence[Named]) 
         from sparkdesk.bench.compare_report import markdown
         from sparkdesk.cli.bench_card import hashed
 
-        files = {"target": Path(options.target)} | {e.name: e.draft for e in drafters if e.draft is not None}
+        files = _paths(options, drafters)
         made = {
             **found,
             "files": {role: {**found["files"][role], "sha256": digest} for role, digest in hashed(files).items()},

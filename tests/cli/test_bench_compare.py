@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from sparkdesk.bench.synthetic.pair import SyntheticPair
+from sparkdesk.cli import app
+from sparkdesk.loading import placement
 from tests.bench.known_drafts import KnownDraft, chain_of, dspark_draft, write_eagle3_draft, write_small_draft
 from tests.cli.command_line import numbers, sparkdesk
 from tests.conftest import TINY_SHAPE
@@ -98,6 +100,38 @@ def test_a_card_and_a_table_are_made(known: Known, tmp_path: Path) -> None:
     assert "small model" in written and str(tmp_path) not in written and "SHA-256" in written
     figures = json.loads((tmp_path / "card.json").read_text())
     assert len(figures["files"]["mine"]["sha256"]) == 64
+
+
+def test_a_kept_comparison_becomes_a_card_without_measuring(known: Known, tmp_path: Path) -> None:
+    one = Known(known.target, known.prompt, {"small": known.drafts["small"]})
+    kept = tmp_path / "run.json"
+    kept.write_text(sparkdesk(*one.arguments("--max-tokens", "24", "--json")).stdout)
+    card = tmp_path / "card.md"
+    done = sparkdesk(*one.arguments("--from", str(kept), "--out", str(card)))
+    assert done.returncode == 0 and "small model" in card.read_text() and "Comparing" not in done.stderr
+    assert json.loads((tmp_path / "card.json").read_text())["drafters"] == json.loads(kept.read_text())["drafters"]
+    other = Known(known.target, known.prompt, {"small": known.drafts["eagle3"]})
+    refused = sparkdesk(*other.arguments("--from", str(kept)))
+    assert refused.returncode == 2 and "kind eagle3" in refused.stderr
+    renamed = Known(known.target, known.prompt, {"mine": known.drafts["eagle3"]})
+    refused = sparkdesk(*renamed.arguments("--from", str(kept)))
+    assert refused.returncode == 2 and "of another pair" in refused.stderr
+    kept.write_text("{}")
+    refused = sparkdesk(*one.arguments("--from", str(kept)))
+    assert refused.returncode == 2 and "not a kept run" in refused.stderr
+
+
+def test_where_memory_is_short_one_is_measured_after_the_other(
+    known: Known, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(placement, "fit_together", lambda files, how, *, ask_free_memory: False)
+    two = Known(known.target, known.prompt, {name: known.drafts[name] for name in ("small", "eagle3")})
+    assert app.run(two.arguments("--max-tokens", "24", "--json")) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert not found["is_together"] and "one is measured after the other" in said.err
+    assert [each["name"] for each in found["drafters"]] == ["small", "eagle3"]
+    assert all(each["plain_tokens_per_second"] > 0 and each["gain"]["tuned"] > 0 for each in found["drafters"])
 
 
 def test_mtp_stands_beside_a_small_model(tmp_path: Path) -> None:
