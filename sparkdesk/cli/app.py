@@ -15,7 +15,7 @@ from sparkdesk.errors import SparkDeskError, UsageError
 COMMANDS = {
     "demo": "chat with Spark Tiny, the bundled pair",
     "chat": "chat with your own models, or answer one prompt",
-    "serve": "serve a pair over an OpenAI-compatible API",
+    "serve": "serve a pair over the APIs of OpenAI and Anthropic",
     "connect": "chat with an OpenAI-compatible server",
     "export": "print the command that serves a pair on vLLM, SGLang or llama-server",
     "history": "list, search, export and remove saved conversations",

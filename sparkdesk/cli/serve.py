@@ -1,4 +1,4 @@
-"""`sparkdesk serve`: a pair behind an OpenAI-compatible API, until Ctrl+C."""
+"""`sparkdesk serve`: a pair behind the APIs of OpenAI and Anthropic, until Ctrl+C."""
 
 import os
 import socket

@@ -266,6 +266,12 @@ def test_the_reading_of_a_long_prompt_is_told_as_it_goes(server: Served, http: h
     assert first["prompt_progress"]["processed"] == 5 and first["prompt_progress"]["total"] > 5
 
 
+def test_comments_on_the_reading_of_the_prompt_do_not_disturb_the_package(server: Served, claude: Anthropic) -> None:
+    server.engine.prefill_step = 5
+    with claude.messages.stream(model="scripted", max_tokens=99, messages=ASK) as stream:
+        assert stream.get_final_text() == "Hello, world."
+
+
 def test_nothing_of_what_was_said_is_logged(server: Served, http: httpx.Client) -> None:
     server.engine.script = answering("a secret answer")
     http.post(

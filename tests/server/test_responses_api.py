@@ -260,6 +260,16 @@ def test_bad_requests_name_the_field(http: httpx.Client, body: dict[str, Any], p
     assert response.json()["error"]["type"] == "invalid_request_error"
 
 
+def test_comments_on_the_reading_of_the_prompt_do_not_disturb_the_package(server: Served, openai: OpenAI) -> None:
+    server.engine.prefill_step = 5
+    with openai.responses.stream(model="scripted", input="Hi, how are you?") as stream:
+        assert stream.get_final_response().output_text == "Hello, world."
+    chunks = openai.chat.completions.create(
+        model="scripted", messages=[{"role": "user", "content": "Hi, how are you?"}], stream=True
+    )
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Hello, world."
+
+
 def test_nothing_of_what_was_said_is_logged(server: Served, http: httpx.Client, engine: ScriptedEngine) -> None:
     engine.script = answering("a secret answer")
     http.post(RESPONSES, json={"input": "secret", "instructions": "secret"})
