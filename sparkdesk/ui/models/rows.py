@@ -80,8 +80,8 @@ def rows_of_catalogue(contents: Contents, asked: dict[str, Forecast | None]) -> 
     for listed in contents.catalogue:
         entry, forecast = listed.entry, asked.get(listed.entry.name)
         size = size_in_words(forecast.download_bytes) if forecast is not None and forecast.download_bytes else ""
-        licences = ", ".join(dict.fromkeys(filter(None, (entry.target.licence, entry.draft.licence))))
-        yield Row(f"entry {entry.name}", (entry.title, licences or "not stated", size, listed.state), listed)
+        licences = ", ".join(dict.fromkeys(each.licence or "not stated" for each in (entry.target, entry.draft)))
+        yield Row(f"entry {entry.name}", (entry.title, licences, size, listed.state), listed)
 
 
 def rows_of_hits(hits: Sequence[Hit] | None, text: str) -> Iterator[Line]:
