@@ -15,7 +15,7 @@ from sparkdesk.engine.settings import GrammarSettings, SamplingSettings, Specula
 from sparkdesk.errors import EngineError
 from tests.engine.chi_square import upper_quantile
 from tests.engine.clocked import ClockedTuner
-from tests.engine.scripted import ScriptedPair, TableConstraint, cycle_pair, random_pair, run
+from tests.engine.tables import ScriptedPair, TableConstraint, cycle_pair, random_pair, run
 
 GRAMMAR = GrammarSettings(gbnf="root ::= [a-f]+")
 SETTINGS = [

@@ -17,7 +17,7 @@ from sparkdesk.engine.scheduling.lengths import CONTEXT, DRAFT, PLAIN, Choice, P
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from tests.engine.chi_square import upper_quantile
 from tests.engine.clocked import ClockedTuner
-from tests.engine.scripted import ScriptedPair, random_pair, run, step_by_step
+from tests.engine.tables import ScriptedPair, random_pair, run, step_by_step
 
 SETTINGS = [
     SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)

@@ -25,7 +25,7 @@ from tests.converters.checkpoints import (
     make_zlab_dflash,
 )
 from tests.converters.test_parity import convert_pair
-from tests.engine.scripted import Run, collect
+from tests.engine.tables import Run, collect
 from tests.reference.dspark import draft_block, gather_features
 from tests.reference.numerics import relative_error
 from tests.reference.qwen3 import target_forward

@@ -16,7 +16,7 @@ from sparkdesk.engine.speculate import generate
 from tests.converters.checkpoints import Made
 from tests.converters.gemma4_checkpoints import GEMMA4_BLOCK, GEMMA4_SHAPE, make_gemma4_pair
 from tests.converters.gemma4_native import ANCHOR, TOKENS, convert_pair, expected_rows
-from tests.engine.scripted import Run, collect
+from tests.engine.tables import Run, collect
 from tests.reference.dspark import Block as ExpectedBlock
 from tests.reference.gemma4_dspark import BackboneRows, capped_chain
 

@@ -17,7 +17,7 @@ from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.window import WindowPlan
 from sparkdesk.errors import EngineError
 from tests.converters.gemma4_checkpoints import make_gemma4_target
-from tests.engine.scripted import collect
+from tests.engine.tables import collect
 
 pytestmark = pytest.mark.native
 

@@ -20,7 +20,7 @@ from sparkdesk.engine.settings import (
     SpeculationSettings,
 )
 from sparkdesk.engine.speculate import generate
-from tests.engine.scripted import Run, collect
+from tests.engine.tables import Run, collect
 from tests.engine.tiny_gguf import FIRST_PLAIN, write_hybrid
 from tests.engine.tiny_moe import write_lfm2
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from sparkdesk.engine.kv_snapshots import KvSnapshots, common_length
-from tests.engine.scripted import BYTES_PER_TOKEN, ScriptedPair, cycle_pair, run
+from tests.engine.tables import BYTES_PER_TOKEN, ScriptedPair, cycle_pair, run
 
 SYSTEM = [1, 2, 3, 4] * 30
 

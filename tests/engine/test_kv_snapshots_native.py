@@ -13,7 +13,7 @@ from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.window import WindowPlan
 from tests.converters.gemma4_checkpoints import make_gemma4_pair
 from tests.converters.gemma4_native import convert_pair
-from tests.engine.scripted import Run, collect
+from tests.engine.tables import Run, collect
 
 pytestmark = pytest.mark.native
 

@@ -17,7 +17,7 @@ from sparkdesk.engine.settings import (
     SpeculationSettings,
 )
 from sparkdesk.engine.speculate import generate
-from tests.engine.scripted import Run, collect
+from tests.engine.tables import Run, collect
 
 pytestmark = pytest.mark.native
 

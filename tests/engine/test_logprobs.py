@@ -7,7 +7,7 @@ from sparkdesk.engine.control import Control
 from sparkdesk.engine.logprobs import likelihoods
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
-from tests.engine.scripted import Run, collect, random_pair
+from tests.engine.tables import Run, collect, random_pair
 
 
 def test_probabilities_are_the_softmax_and_the_best_come_first() -> None:

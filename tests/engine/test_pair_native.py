@@ -23,7 +23,7 @@ from sparkdesk.machine.cores import read_cores
 from sparkdesk.runner.client import EngineClient
 from sparkdesk.runner.protocol import Finished
 from tests.engine.chi_square import upper_quantile
-from tests.engine.scripted import Run, collect
+from tests.engine.tables import Run, collect
 
 pytestmark = pytest.mark.native
 

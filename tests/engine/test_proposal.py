@@ -6,7 +6,7 @@ import pytest
 from sparkdesk.engine.proposal import capped, greedy, sampled
 from sparkdesk.engine.sampling import Sampler, filtered
 from sparkdesk.engine.settings import SamplingSettings
-from tests.engine.scripted import ScriptedPair, TableMarkov, random_pair
+from tests.engine.tables import ScriptedPair, TableMarkov, random_pair
 
 ALL = {"top_k": 0, "top_p": 1.0}
 

@@ -10,7 +10,7 @@ from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, Spec
 from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.stats import Outcome
 from sparkdesk.errors import ContextFull, EngineError
-from tests.engine.scripted import ScriptedPair, collect, cycle_pair, run, step_by_step
+from tests.engine.tables import ScriptedPair, collect, cycle_pair, run, step_by_step
 
 GREEDY = SamplingSettings(temperature=0)
 

@@ -10,7 +10,7 @@ import pytest
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.probe import probe_threads
 from sparkdesk.engine.threads import ThreadTimes, candidates
-from tests.engine.scripted import ScriptedPair, TableTarget
+from tests.engine.tables import ScriptedPair, TableTarget
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from sparkdesk.engine.settings import GenerationSettings
 from tests.engine.json_schema.test_compiler import SCHEMAS
+from tests.server.requests.test_bad_requests import FIELDS, JSON, MESSAGES, NEAR, PATHS
 from tests.server.served import Served, served, server_engine
-from tests.server.test_bad_requests import FIELDS, JSON, MESSAGES, NEAR, PATHS
 
 SEEDS = Path(__file__).with_name("fuzz_seeds.txt")
 EXAMPLES = 150

@@ -19,7 +19,7 @@ from sparkdesk.engine.settings import MTP, GenerationSettings, LoadSettings, Sam
 from sparkdesk.engine.speculate import generate
 from tests.converters.eagle3_checkpoints import DEEPSPEC, write_eagle3_checkpoint
 from tests.engine.chi_square import upper_quantile
-from tests.engine.scripted import Run, collect
+from tests.engine.tables import Run, collect
 from tests.engine.tiny_drafts import write_assistant_pair, write_eagle3_pair
 from tests.engine.tiny_gguf import FIRST_PLAIN, write_hybrid, write_plain
 

@@ -14,7 +14,7 @@ from sparkdesk.engine.sampling import filtered
 from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from tests.engine.chi_square import upper_quantile
-from tests.engine.scripted import Run, collect
+from tests.engine.tables import Run, collect
 from tests.engine.tiny_gguf import FIRST_PLAIN, write_hybrid, write_plain
 
 pytestmark = pytest.mark.native

@@ -18,7 +18,7 @@ from sparkdesk.engine.settings import (
 )
 from sparkdesk.engine.speculate import generate
 from sparkdesk.errors import EngineError
-from tests.engine.scripted import Run, collect
+from tests.engine.tables import Run, collect
 
 pytestmark = pytest.mark.native
 

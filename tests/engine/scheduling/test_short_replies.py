@@ -11,7 +11,7 @@ from sparkdesk.engine.scheduling.reply_lengths import ReplyLengths
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings
 from sparkdesk.engine.speculate import generate
 from tests.engine.scheduling.test_tuner import TUNED, clock, long_pair, shares
-from tests.engine.scripted import Run, ScriptedPair, collect
+from tests.engine.tables import Run, ScriptedPair, collect
 
 TINY = Machine(
     "tiny (half a millisecond a step)",

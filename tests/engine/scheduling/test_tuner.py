@@ -16,7 +16,7 @@ from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from tests.engine.clocked import ClockedTuner
-from tests.engine.scripted import Run, ScriptedPair, TableDrafter, TableMarkov, TableTarget, collect, step_by_step
+from tests.engine.tables import Run, ScriptedPair, TableDrafter, TableMarkov, TableTarget, collect, step_by_step
 
 VOCABULARY = 4000
 TUNED = SpeculationSettings(is_enabled=True, draft_length=None)
