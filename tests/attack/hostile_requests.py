@@ -47,7 +47,7 @@ _SCHEMAS: tuple[Callable[[int], Any], ...] = (
     lambda n: {"type": "string", "pattern": "(a|a)*" * n + "b"},
     lambda n: {"type": "string", "minLength": n, "maxLength": n * n},
     lambda n: {"type": "array", "items": {"type": "array", "items": {"type": "string"}, "minItems": n}, "minItems": n},
-    lambda n: {"type": "integer", "minimum": -(10**n), "maximum": 10**n, "multipleOf": n},
+    lambda n: {"type": "integer", "minimum": -(10 ** min(n, 4000)), "maximum": 10 ** min(n, 4000), "multipleOf": n},
     lambda n: {"type": "object", "properties": {f"p{each}": {"type": "string"} for each in range(n)}},
     lambda n: {"allOf": [{"type": "object", "properties": {f"p{each}": {"anyOf": [{}, {}]}}} for each in range(n)]},
     lambda n: {"oneOf": [{"enum": [f"{each}" * 5 for each in range(n)]}, {"const": "x" * n}]},

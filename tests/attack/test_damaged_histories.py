@@ -1,6 +1,8 @@
 """A history that something happened to: the rest is usable, what is wrong is said, and repair saves what is left."""
 
+import resource
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -144,3 +146,23 @@ def test_a_history_that_is_no_file_is_not_waited_for(path: Path, make_other: Cal
 @pytest.mark.parametrize("seed", [*KEPT_SEEDS, *range(200, 215)])
 def test_whatever_happened_to_it_the_desk_opens(tmp_path: Path, sound: bytes, seed: int) -> None:
     timed(lambda seed: trial(seed, sound, tmp_path), seed)
+
+
+def test_holes_in_a_history_are_neither_copied_nor_read(path: Path) -> None:
+    """It took 2 GB and longer than anybody waits to repair a file that said it had 3 GB of zeros."""
+    with path.open("r+b") as file:
+        file.write(bytes(100))  # no header any more
+        file.truncate(1 << 40)
+    began_s, used = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = repair(path)
+    assert found is not None and found.conversations == CONVERSATIONS
+    assert time.process_time() - began_s < 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used < 300_000  # kB
+    assert all(aside.stat().st_blocks * 512 < 1 << 24 for aside in found.aside)
+
+
+def test_a_history_of_nothing_but_a_hole_is_repaired(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(3 << 30)
+    found = repair(path)
+    assert found is not None and found.conversations == 0

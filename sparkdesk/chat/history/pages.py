@@ -4,19 +4,27 @@ Source: the SQLite file format, sections 1.6 (b-tree pages), 1.5 (overflow) and 
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from mmap import mmap
 
 _LEAF = 0x0D  # of a table
 _PAGE_BYTES = 4096
 _MOST_PAYLOAD = 1 << 28
 _INTEGERS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 
+Bytes = bytes | mmap
 Value = None | int | float | bytes | str
 
 
-def rows_in_pages(data: bytes, page_bytes: int = _PAGE_BYTES) -> Iterator[tuple[int, tuple[Value, ...]]]:
-    """Row id and columns of everything that looks like a row of some table; half rows are left out."""
-    for start in range(0, len(data), page_bytes):
+def rows_in_pages(
+    data: Bytes, stretches: Iterable[tuple[int, int]], page_bytes: int = _PAGE_BYTES
+) -> Iterator[tuple[int, tuple[Value, ...]]]:
+    """Row id and columns of everything that looks like a row of some table; half rows are left out.
+
+    `stretches` are where `data` is not a hole: first byte and end.
+    """
+    starts = (at for first, end in stretches for at in range(first // page_bytes * page_bytes, end, page_bytes))
+    for start in starts:
         page = data[start : start + page_bytes]
         at = 100 if start == 0 else 0
         if len(page) < page_bytes or page[at] != _LEAF:
@@ -29,7 +37,7 @@ def rows_in_pages(data: bytes, page_bytes: int = _PAGE_BYTES) -> Iterator[tuple[
                 continue
 
 
-def _cell(data: bytes, page: bytes, at: int, page_bytes: int) -> tuple[int, tuple[Value, ...]]:
+def _cell(data: Bytes, page: bytes, at: int, page_bytes: int) -> tuple[int, tuple[Value, ...]]:
     size, at = _varint(page, at)
     row, at = _varint(page, at)
     if not 0 < size <= min(_MOST_PAYLOAD, len(data)) or row < 1:

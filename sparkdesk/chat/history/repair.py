@@ -4,7 +4,6 @@ Histories that were set aside before are read too, and their conversations added
 """
 
 import os
-import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 from converters.regular_file import check_regular
 from sparkdesk.chat.history import rows
 from sparkdesk.chat.history.kept import Kept
-from sparkdesk.chat.history.salvage import Pages, keys_in, messages_in, read_pages, rows_in
+from sparkdesk.chat.history.salvage import Pages, copy_with_holes, keys_in, messages_in, read_pages, rows_in
 from sparkdesk.chat.history.schema import SQLITE_ERRORS, DamagedHistory, connected, open_database, set_aside
 from sparkdesk.chat.history.sqlite import SqliteHistory
 from sparkdesk.chat.messages import Message
@@ -98,7 +97,7 @@ def _read(source: Path) -> tuple[list[_Saved], int]:
         copy = Path(folder) / source.name
         for ending in _ENDINGS:
             with suppress(FileNotFoundError):
-                shutil.copyfile(f"{source}{ending}", f"{copy}{ending}")
+                copy_with_holes(Path(f"{source}{ending}"), Path(f"{copy}{ending}"))
         saved = _from(copy)
         if saved is None:
             _mend_header(copy)

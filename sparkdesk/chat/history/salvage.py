@@ -1,12 +1,16 @@
 """Reads what can be read of a database whose pages are partly damaged: row by row, where the whole fails."""
 
+import errno
+import mmap
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
-from converters.regular_file import read_regular
+from converters.regular_file import open_regular
 from sparkdesk.chat.history.pages import rows_in_pages
 from sparkdesk.chat.history.schema import SQLITE_ERRORS
 
@@ -29,7 +33,7 @@ _WAYS = (
 )
 """Through the index from both ends, and through the table from both ends; until one gets through."""
 _MESSAGE = "number, parent, role, content, about, trace"
-_MOST_BYTES = 1 << 31
+_PIECE_BYTES = 1 << 20
 MOST_CONVERSATIONS = 1_000_000
 
 
@@ -66,12 +70,52 @@ class Pages:
 def read_pages(path: Path) -> Pages:
     """Raises OSError."""
     found = Pages()
-    for row, values in rows_in_pages(read_regular(path, _MOST_BYTES)):
-        match values:
-            case (None, str(title), str(), str(settings), str(shown), int(), str(), int() | float() as when, gone):
-                found.conversations.setdefault(row, (title, settings, shown, when, gone))
-            case (None, int(key), int(), int() | None, str(), str(), str(), bytes() | None):
-                found.messages.setdefault(key, {}).setdefault(row, values[2:])
+    with open_regular(path) as file:
+        if not os.fstat(file.fileno()).st_size:
+            return found
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            for row, values in rows_in_pages(data, data_stretches(file)):
+                match values:
+                    case (
+                        None,
+                        str(title),
+                        str(),
+                        str(settings),
+                        str(shown),
+                        int(),
+                        str(),
+                        int() | float() as when,
+                        gone,
+                    ):
+                        found.conversations.setdefault(row, (title, settings, shown, when, gone))
+                    case (None, int(key), int(), int() | None, str(), str(), str(), bytes() | None):
+                        found.messages.setdefault(key, {}).setdefault(row, values[2:])
+    return found
+
+
+def copy_with_holes(source: Path, copy: Path) -> None:
+    """What is a hole stays one: a file of a few kilobytes can say that it has terabytes. Raises OSError."""
+    with open_regular(source) as file, copy.open("wb") as written:
+        for first, end in data_stretches(file):
+            file.seek(first)
+            written.seek(first)
+            while (left := end - file.tell()) > 0 and (piece := file.read(min(left, _PIECE_BYTES))):
+                written.write(piece)
+        written.truncate(os.fstat(file.fileno()).st_size)
+
+
+def data_stretches(file: BinaryIO) -> list[tuple[int, int]]:
+    """First byte and end of what is not a hole; all of it where the system does not say."""
+    size, at, found = os.fstat(file.fileno()).st_size, 0, []
+    if not hasattr(os, "SEEK_DATA"):
+        return [(0, size)] if size else []
+    while at < size:
+        try:
+            first = os.lseek(file.fileno(), at, os.SEEK_DATA)
+        except OSError as error:
+            return found if error.errno == errno.ENXIO else [(0, size)]
+        at = os.lseek(file.fileno(), first, os.SEEK_HOLE)
+        found.append((first, at))
     return found
 
 
