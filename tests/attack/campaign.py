@@ -41,6 +41,7 @@ class Tally:
     failures: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
     slowest_s: float = 0.0
+    slowest_seed: int = 0
     largest_bytes: int = 0
     outside: int = 0
     waits_s: list[float] = field(default_factory=list)
@@ -90,7 +91,8 @@ def _attack(name: str, seed: int, seconds: float) -> Tally:
                     kinds[kind[:60]] += 1
                     tally.examples.setdefault(kind[:60], f"seed {seed + tally.trials}: {kind}")
                 took_s = time.monotonic() - began_s
-                tally.slowest_s = max(tally.slowest_s, took_s)
+                if took_s > tally.slowest_s:
+                    tally.slowest_s, tally.slowest_seed = took_s, seed + tally.trials
                 kinds["took more than 20 s"] += took_s > _MOST_SECONDS
                 tally.trials += 1
             for kind in border.at_the_end():
@@ -135,7 +137,7 @@ def _row(name: str, tally: Tally) -> str:
     waits = f"  other requests at most {max(tally.waits_s):.1f} s" if tally.waits_s else ""
     return (
         f"{name:<20}{tally.trials:>8,} trials{sum(tally.failures.values()):>6} failures"
-        f"{tally.slowest_s:>7.1f} s slowest"
+        f"{tally.slowest_s:>7.1f} s slowest (seed {tally.slowest_seed})"
         f"{tally.largest_bytes / 1e6:>7.0f} MB largest{tally.outside:>4} outside{waits}"
     )
 

@@ -98,8 +98,21 @@ def encoded(body: object) -> bytes:
 
 
 def _mutated(kind: str, rng: Random) -> Shape:
-    body = mutate_json(encoded(rng.choice(_SOUND)), rng)
+    body = _with_a_limit(mutate_json(encoded(rng.choice(_SOUND)), rng))
     return Shape(kind, (whole(body, path=rng.choice(_PATHS[:4])),))
+
+
+def _with_a_limit(body: bytes) -> bytes:
+    """A long reply is no attack, and the others wait for it: one without a limit gets it back."""
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        return body
+    if not isinstance(given, dict) or ("max_tokens" in given and given["max_tokens"] not in (None, 0)):
+        limit = given.get("max_tokens") if isinstance(given, dict) else None
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 100:
+            return body
+    return encoded({**given, "max_tokens": 4})
 
 
 def _bytes(kind: str, rng: Random) -> Shape:

@@ -106,7 +106,8 @@ def copy_with_holes(source: Path, copy: Path) -> None:
 
 def data_stretches(file: BinaryIO) -> list[tuple[int, int]]:
     """First byte and end of what is not a hole; all of it where the system does not say."""
-    size, at, found = os.fstat(file.fileno()).st_size, 0, []
+    size, at = os.fstat(file.fileno()).st_size, 0
+    found: list[tuple[int, int]] = []
     if not hasattr(os, "SEEK_DATA"):
         return [(0, size)] if size else []
     while at < size:
