@@ -1,7 +1,6 @@
-"""`sparkdesk list` and `sparkdesk remove` as a user meets them, in a home of their own."""
+"""`sparkdesk list` as a user meets it, in a home of its own."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -9,21 +8,13 @@ import pytest
 from sparkdesk.cli.app import run
 from sparkdesk.cli.color import Colors
 from sparkdesk.cli.list import report
-from sparkdesk.config.paths import HOME_VARIABLE, Paths, user_paths
+from sparkdesk.config.paths import Paths
 from sparkdesk.library.model import Library, Model
 from sparkdesk.library.model_dirs import FOLDER, Place
 from sparkdesk.sizes import day_in_words, parameters_in_words, shortened, size_in_words
 from tests.library.gguf_samples import write_draft, write_target
 
 DAY_S = 86_400.0
-
-
-@pytest.fixture
-def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
-    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "desk"))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return user_paths()
 
 
 def test_an_empty_library_says_what_to_do_next(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,39 +43,6 @@ def test_the_list_is_there_for_programs(paths: Paths, capsys: pytest.CaptureFixt
     assert run(["list", "--json"]) == 0
     (model,) = json.loads(capsys.readouterr().out)["models"]
     assert model["files"] == [str(path)] and model["role"] == "target" and model["quantization"] == "Q4_K_M"
-
-
-def test_nothing_is_removed_unasked(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
-    path = write_target(paths.models / "T.gguf")
-    assert run(["remove", "T"]) == 2
-    shown = capsys.readouterr()
-    assert path.exists() and str(path) in shown.err and "--yes" in shown.err and shown.out == ""
-
-
-def test_what_was_removed_is_said(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
-    path = write_target(paths.models / "mine" / "target.gguf")
-    write_draft(path.with_name("draft.gguf"))
-    assert run(["remove", str(path), "--yes", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["removed"] == [str(path)] and told["broken_pairs"] == ["mine"] and not path.exists()
-
-
-def test_leftovers_are_cleared(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
-    paths.models.mkdir(parents=True)
-    left = paths.models / ".x.part"
-    left.write_bytes(b"1")
-    os.utime(left, (1, 1))
-    run(["list"])
-    assert "interrupted" in capsys.readouterr().out
-    assert run(["remove", "--unfinished", "--yes"]) == 0 and not left.exists()
-    assert run(["remove", "--unfinished"]) == 0
-    assert "Nothing to remove" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("arguments", [(), ("T", "--unfinished")])
-def test_one_thing_is_removed_at_a_time(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["remove", *arguments]) == 2
-    assert "Name what to remove" in capsys.readouterr().err
 
 
 def test_long_names_fit_and_keep_their_ends() -> None:

@@ -90,12 +90,14 @@ def test_leaving_waits_until_the_reply_is_kept() -> None:
     conversation.rest(10.0)  # nothing to wait for
 
 
-def test_what_came_to_nothing_is_not_kept() -> None:
+def test_a_message_whose_reply_came_to_nothing_is_kept_without_one() -> None:
     history = MemoryHistory()
     engine = ScriptedEngine(failing(EngineCrashed("The engine crashed (SIGKILL).", "")))
     conversation = Conversation(LocalResponder(engine), keeper=history)
     list(conversation.reply("Hello"))
-    assert not conversation.messages and conversation.key is None and not history.newest()
+    assert conversation.key is not None
+    (kept,) = history.read(conversation.key).tree.messages
+    assert (kept.role, kept.content) == ("user", "Hello") and conversation.messages == (kept,)
 
 
 def test_a_title_of_the_users_own_is_known_at_once() -> None:
