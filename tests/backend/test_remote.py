@@ -55,7 +55,7 @@ async def test_a_chat_with_a_server(url: str, script: Script) -> None:
 
         screen = await until(Stage.READY)
         shown = str(screen.query_one(SpeculationSwitch).render())
-        assert "the server's" in shown and screen.view.model is not None and screen.view.model.name == "qwen"
+        assert "managed by the server" in shown and screen.view.model is not None and screen.view.model.name == "qwen"
         screen.query_one(Prompt).show("Hello")
         await pilot.press("enter")
         await pilot.pause()
