@@ -112,8 +112,8 @@ def both(one: Constraints, other: Constraints) -> Constraints:
         return other
     count = max(len(one.prefix), len(other.prefix))
     names = dict.fromkeys((*one.properties, *other.properties))
-    if (one.key_patterns and other != NOTHING_SAID) and (other.key_patterns or other.properties):
-        raise refusal("patternProperties beside properties of another part cannot be enforced", one.path)
+    if (one.key_patterns and _names_keys(other)) or (other.key_patterns and _names_keys(one)):
+        raise refusal("patternProperties beside properties of another part cannot be enforced", one.path or other.path)
     return Constraints(
         path=one.path or other.path,
         types=_common_types(one.types, other.types),
@@ -135,6 +135,11 @@ def both(one: Constraints, other: Constraints) -> Constraints:
         key_patterns={**one.key_patterns, **other.key_patterns},
         keys=_and(one.keys, other.keys),
     )
+
+
+def _names_keys(part: Constraints) -> bool:
+    """Whether it says which properties an object has, or may not have."""
+    return bool(part.properties or part.key_patterns or part.additional is not None)
 
 
 def with_types(constraints: Constraints, types: frozenset[str]) -> Constraints:

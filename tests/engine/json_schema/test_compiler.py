@@ -206,6 +206,26 @@ def test_what_cannot_be_enforced_is_refused_by_name(schema: Any, word: str) -> N
     assert "GBNF" not in str(caught.value) and "rule" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"properties": {}, "additionalProperties": False},
+        {"properties": {"a": {"type": "integer"}}},
+        {"additionalProperties": {"type": "null"}},
+        {"patternProperties": {"^b": {}}},
+    ],
+)
+@pytest.mark.parametrize("keyword", ["anyOf", "allOf", "oneOf"])
+def test_two_parts_that_both_name_keys_are_refused_where_one_does_it_by_pattern(
+    other: dict[str, Any], keyword: str
+) -> None:
+    """{"v9.9": true} once came through where the other part allowed no property at all."""
+    part = {"type": "object", **other}
+    schema = {"type": "object", "patternProperties": {r"^v\d+\.\d+$": {}}, keyword: [part]}
+    with pytest.raises(GrammarError, match="patternProperties"):
+        compile_schema(json.dumps(schema))
+
+
 def test_a_refusal_says_where() -> None:
     schema = {"type": "object", "properties": {"price": {"type": "number", "multipleOf": 0.05}}}
     with pytest.raises(GrammarError, match=r"at properties\.price"):
