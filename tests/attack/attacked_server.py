@@ -55,7 +55,8 @@ class AttackedServer:
         pids, largest = [self.process.pid], 0
         for pid in pids:
             try:
-                pids += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+                for children in Path(f"/proc/{pid}/task").glob("*/children"):  # whichever thread started them
+                    pids += map(int, children.read_text().split())
                 found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
             except OSError:
                 continue

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sparkdesk.chat.conversation import Conversation
 from sparkdesk.chat.events import ReplyAdvanced, ReplyBroken, ReplyEvent, ReplyFinished
@@ -16,6 +18,7 @@ from sparkdesk.remote import client
 from sparkdesk.remote.client import Server
 from sparkdesk.remote.dialect import served_models
 from sparkdesk.remote.figures import draft_counters
+from sparkdesk.remote.reply import RemoteReply
 from sparkdesk.remote.responder import RemoteResponder
 from tests.remote.dialects import DONE, STOP, VLLM, Script, event, server, text
 
@@ -205,6 +208,44 @@ def test_who_does_not_read_keeps_the_server_waiting() -> None:
         responder.cancel()
         assert isinstance(list(reply)[-1], ReplyFinished)
         there.close()
+
+
+_NAMES = "predicted_n predicted_ms draft_n draft_n_accepted prompt_n prompt_ms cache_n prompt_tokens".split()
+_LISTED = ["id", "owned_by", "max_model_len", "meta"]
+_NUMBERS = st.integers() | st.floats() | st.sampled_from([10**400, -(10**400), 1e308, True])
+_JSON = st.recursive(
+    st.none() | _NUMBERS | st.text(st.characters(exclude_categories=()), max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+_TIMINGS = st.dictionaries(st.sampled_from(_NAMES), _NUMBERS)
+_CHOICES = st.lists(st.dictionaries(st.sampled_from(["delta", "finish_reason"]), _JSON), max_size=2)
+_DELTAS = st.just([{"delta": {"content": "Hi"}}])
+_CHUNKS = st.fixed_dictionaries({"choices": _CHOICES | _DELTAS | _JSON}, optional={
+    "timings": _TIMINGS | _JSON, "usage": _TIMINGS | _JSON, "metrics": _JSON})  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(_CHUNKS, max_size=4))
+def test_whatever_chunks_say_there_is_a_reply(chunks: list[dict[str, object]]) -> None:
+    reply = RemoteReply()
+    for number, chunk in enumerate(chunks):
+        advanced = reply.add(chunk, now_s=float(number))
+        assert advanced is None or len(advanced.round.tokens) <= 4096
+    list(reply.flush())
+    assert reply.finished(None, is_stopped=False).text.encode() is not None
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["id", "owned_by", "max_model_len", "meta"]), _JSON), max_size=3) | _JSON
+)
+def test_whatever_is_listed_is_models_or_none(listed: object) -> None:
+    try:
+        models = served_models({"data": listed})
+    except (KeyError, TypeError, AttributeError):
+        return
+    assert all(f"{model.name}{model.draft_name}".encode() is not None for model in models)
 
 
 def talk(script: Script) -> list[ReplyEvent]:
