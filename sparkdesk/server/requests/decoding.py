@@ -5,6 +5,7 @@ null counts as not given, as OpenAI's clients send it: optional fields are `X | 
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
@@ -17,8 +18,10 @@ MUST, UNKNOWN_TYPE = "must", "unknown type"
 with all its items; and what is wrong with an object of another type than those declared ("is 'x', but ...")."""
 
 _PLACE = re.compile(r" - at `\$\.?([\w.\[\]]*)`$")
-_STEP = re.compile(r"\[(\d+)\]|(\w+)")
-_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_STEP = re.compile(r"\[(\d+|\.\.\.)\]|(\w+)")
+_FIELD = re.compile(r"Object (missing required|contains unknown) field `([^`]*)`")
+_A_VALUE = "..."
+"""So msgspec names a value of an object whose names are free."""
 _LONGEST_SHOWN = 40
 
 _Body = TypeVar("_Body", bound=msgspec.Struct)
@@ -61,13 +64,19 @@ def _refusal(said: str, body: object, form: type[msgspec.Struct], where: str) ->
     """msgspec says where it is; what is wrong there is told from the types and the value."""
     found = _PLACE.search(said)
     place = found[1] if found else ""
-    missing = _MISSING.match(said)
-    if missing:
-        return _bad(_join(_join(where, place), missing[1]), "is missing")
-    path, value, expected = _at(place, body, inspect.type_info(form))
+    field = _FIELD.match(said)
+    if field:
+        what = "is missing" if field[1].startswith("missing") else "is not known here; leave it out"
+        return _bad(_join(_join(where, place), field[2]), what)
+    path, value, expected = _at(place, body, _types(form))
     if value is None and path and not path.endswith("]"):
         return _bad(_join(where, path), "is missing")
     return _bad(_join(where, path), _complaint(value, *_options(expected)))
+
+
+@cache
+def _types(form: type[msgspec.Struct]) -> inspect.Type:
+    return inspect.type_info(form)
 
 
 def _at(place: str, value: Any, form: inspect.Type) -> tuple[str, Any, inspect.Type]:
@@ -76,7 +85,7 @@ def _at(place: str, value: Any, form: inspect.Type) -> tuple[str, Any, inspect.T
     for index, name in _STEP.findall(place):
         options, words = _options(form)
         if index:
-            if MUST in words:
+            if MUST in words or index == _A_VALUE:
                 break
             form = next(each.item_type for each in options if isinstance(each, inspect.ListType))
             path, value = f"{path}[{index}]", value[int(index)]
@@ -135,8 +144,8 @@ def _limits(value: Any, form: inspect.Type) -> str:
             return f"be {', '.join(most)} or {last}" if most else f"be {last}"
         case inspect.IntType() if isinstance(value, float) and not value.is_integer():
             return f"be a whole number, not {value:g}"
-        case inspect.IntType(ge=least, le=most_) | inspect.FloatType(ge=least, le=most_):
-            return f"be from {least} to {most_}" if least is not None and most_ is not None else "be a smaller number"
+        case inspect.IntType(ge=least, le=largest) | inspect.FloatType(ge=least, le=largest):
+            return _range(value, least, largest)
         case inspect.StrType(min_length=least) if least and len(value) < least:
             return "not be empty"
         case inspect.StrType(max_length=longest) if longest:
@@ -145,8 +154,18 @@ def _limits(value: Any, form: inspect.Type) -> str:
             return "not be empty"
         case inspect.ListType(max_length=longest) if longest:
             return f"have no more than {longest:,} items"
+        case inspect.DictType(value_type=inner):
+            return f"have values of this kind only: {_kinds(_options(inner)[0])}"
         case _:
             return f"be {_kinds([form])} of another form"
+
+
+def _range(value: float, least: float | None, largest: float | None) -> str:
+    if least is not None and largest is not None:
+        return f"be from {least} to {largest}"
+    if least is not None and value < least:
+        return f"be at least {least}"
+    return "be a smaller number" if largest is None else f"be at most {largest}"
 
 
 _NUMBER = int | float

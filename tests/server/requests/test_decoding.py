@@ -24,7 +24,15 @@ class Twig(Struct, tag_field="kind", tag="twig"):
     label: Annotated[str, Meta(min_length=1, max_length=4)] | None = None
 
 
-class Tree(Struct):
+class Strict(Struct, forbid_unknown_fields=True):
+    count: Annotated[int, Meta(ge=1)] | None = None
+    depth: Annotated[int, Meta(le=3)] | None = None
+    height: float | None = None
+    labels: dict[str, str | None] | None = None
+
+
+class Tree(Struct, kw_only=True):
+    strict: Strict | None = None
     root: Twig
     parts: Annotated[
         list[Annotated[Leaf | Twig, Meta(extra={UNKNOWN_TYPE: "trees have none"})]], Meta(max_length=2)
@@ -90,6 +98,15 @@ LEAF = {"kind": "leaf", "colour": "red"}
         ({"root": ROOT, "notes": []}, "notes", "notes must be a string or a JSON object, not an array."),
         ({"root": ROOT, "names": ["a", 1]}, "names", "names must be a name, or several."),
         ({"root": ROOT, "parts": [LEAF] * 3}, "parts", "parts must have no more than 2 items."),
+        ({"root": ROOT, "strict": {"x": 1}}, "strict.x", "strict.x is not known here; leave it out."),
+        ({"root": ROOT, "strict": {"count": 0}}, "strict.count", "strict.count must be at least 1."),
+        ({"root": ROOT, "strict": {"depth": 4}}, "strict.depth", "strict.depth must be at most 3."),
+        ({"root": ROOT, "strict": {"height": 10**400}}, "strict.height", "strict.height must be a smaller number."),
+        (
+            {"root": ROOT, "strict": {"labels": {"a": 1}}},
+            "strict.labels",
+            "strict.labels must have values of this kind only: a string.",
+        ),
         (
             {"root": ROOT, "parts": [{"kind": "bird - at `$.width`"}]},
             "parts[0].kind",
