@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from sparkdesk.errors import ModelLoadError
+from sparkdesk.events import Notice
 from sparkdesk.ui.chat.dialogs.export import ExportScreen
 from sparkdesk.ui.chat.dialogs.leaving import LeavingScreen
 from sparkdesk.ui.chat.state import Stage
@@ -151,3 +152,10 @@ async def test_lines_asked_for_while_there_is_no_room_are_blank() -> None:
         sitting.talk._text_width = 0
         sitting.talk.roll[0].changed()
         assert all(not sitting.talk.render_line(line).text.strip() for line in range(5))
+
+
+async def test_what_loading_notes_can_be_read_after_it() -> None:
+    """Less memory, or no GPU: it was replaced as soon as the model was there, within a tenth of a second."""
+    note = "The context was made 2,048 tokens: there is no memory for more."
+    async with at_open_desk(FakeBackend(Script(open_events=(Notice(note),)))) as sitting:
+        assert [(each.message, each.timeout) for each in sitting.app._notifications] == [(note, 15)]
