@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 
 from sparkdesk.engine.settings import GenerationSettings
 from tests.engine.json_schema.test_compiler import SCHEMAS
-from tests.server.requests.test_bad_requests import FIELDS, JSON, MESSAGES, NEAR, PATHS
+from tests.server.requests.test_bad_requests import FIELDS, ITEMS, JSON, MESSAGES, NEAR, PATHS
 from tests.server.served import Served, served, server_engine
 
 SEEDS = Path(__file__).with_name("fuzz_seeds.txt")
 EXAMPLES = 150
 SLOWEST_S = 2.0
 """A small request beside any other."""
+_TYPES = ("invalid_request_error", "not_found_error", "request_too_large")
 _SMALL = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 3}
 _GBNF = st.text("ab|*+?(){}[]\"'\\:=root x123,\n", max_size=60).map(lambda text: f"root ::= {text}")
 _TEXTS = st.builds(lambda part, times: part * times, st.text(max_size=8), st.sampled_from([1, 10, 1000, 60_000]))
@@ -38,13 +39,16 @@ _FORMS = st.one_of(
     st.just({}),
 )
 _BODIES = st.builds(
-    lambda messages, text, fields, form: {
+    lambda messages, items, text, fields, form: {
         "messages": messages or [{"role": "user", "content": text}],
         "prompt": text or "Hi",
+        "input": items or text or "Hi",
+        "max_tokens": 9,
         **fields,
         **form,
     },
     MESSAGES,
+    ITEMS,
     _TEXTS,
     st.dictionaries(st.sampled_from(FIELDS), NEAR | JSON, max_size=4),
     _FORMS,
@@ -93,7 +97,7 @@ class Fuzz:
             raise Fault(f"{response.status_code}: {response.text[:300]}")
         if response.status_code != 200:
             error = response.json()["error"]
-            if error["type"] != "invalid_request_error" or not error["message"].endswith((".", "!")):
+            if error["type"] not in _TYPES or not error["message"].endswith((".", "!")):
                 raise Fault(str(error))
 
     def _check_health(self) -> None:
