@@ -103,16 +103,16 @@ def _mutated(kind: str, rng: Random) -> Shape:
 
 
 def _with_a_limit(body: bytes) -> bytes:
-    """A long reply is no attack, and the others wait for it: one without a limit gets it back."""
+    """A long reply is no attack, and the others wait for it: one without a limit, or with a high one, gets a low one."""
     try:
         given = json.loads(body)
     except (ValueError, RecursionError):
         return body
-    if not isinstance(given, dict) or ("max_tokens" in given and given["max_tokens"] not in (None, 0)):
-        limit = given.get("max_tokens") if isinstance(given, dict) else None
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 100:
-            return body
-    return encoded({**given, "max_tokens": 4})
+    if not isinstance(given, dict):
+        return body
+    limit = given.get("max_tokens")
+    is_long = limit in (None, 0, -1) or (isinstance(limit, int) and limit > 100)
+    return encoded({**given, "max_tokens": 4}) if is_long else body
 
 
 def _bytes(kind: str, rng: Random) -> Shape:
