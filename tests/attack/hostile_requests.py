@@ -103,7 +103,7 @@ def _mutated(kind: str, rng: Random) -> Shape:
 
 
 def _with_a_limit(body: bytes) -> bytes:
-    """A long reply is no attack, and the others wait for it: one without a limit, or with a high one, gets a low one."""
+    """A long reply is no attack, and the others wait for it: without a limit, or with a high one, it gets a low one."""
     try:
         given = json.loads(body)
     except (ValueError, RecursionError):
