@@ -166,3 +166,13 @@ def test_a_history_of_nothing_but_a_hole_is_repaired(path: Path) -> None:
         file.truncate(3 << 30)
     found = repair(path)
     assert found is not None and found.conversations == 0
+
+
+@pytest.mark.parametrize("ending", ["-journal", "-wal", "-shm"])
+def test_a_pipe_beside_a_history_is_not_waited_for(path: Path, ending: str) -> None:
+    """SQLite opens its journals by itself, and waited for ever."""
+    __import__("os").mkfifo(f"{path}{ending}")
+    history = PendingHistory(path)
+    assert "a pipe" in history.not_kept
+    history.close()
+    assert main(["history", "list"]) == 3

@@ -73,8 +73,7 @@ def open_database(path: Path, *, wait_s: float = BUSY_SECONDS) -> sqlite3.Connec
     """
     try:
         make_private_folder(path.parent)
-        if os.path.lexists(path):
-            check_regular(path)
+        _check_files(path)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
         connection = connected(os.fspath(path), wait_s=wait_s)
     except (OSError, *SQLITE_ERRORS) as error:
@@ -97,7 +96,7 @@ def open_to_read(path: Path) -> sqlite3.Connection | None:
     """
     for options, pragma in (("?mode=ro", ""), ("?mode=rw", "locking_mode = EXCLUSIVE"), ("?immutable=1", "")):
         try:
-            check_regular(path)
+            _check_files(path)
             connection = connected(f"file:{quote(os.fsencode(path))}{options}", wait_s=0.2, is_uri=True)
         except (OSError, *SQLITE_ERRORS):
             continue
@@ -113,6 +112,14 @@ def open_to_read(path: Path) -> sqlite3.Connection | None:
             pass
         connection.close()
     return None
+
+
+def _check_files(path: Path) -> None:
+    """All that SQLite opens beside a database too, where a pipe would be waited for. Raises OSError."""
+    for ending in ("", "-journal", "-wal", "-shm"):
+        beside = Path(f"{path}{ending}")
+        if os.path.lexists(beside):
+            check_regular(beside)
 
 
 def connected(name: str, *, wait_s: float, is_uri: bool = False) -> sqlite3.Connection:
