@@ -113,7 +113,7 @@ def with_logprobs(done: Round, top: int | None) -> Round:
     """Each token the likeliest of `top` that are all the same."""
     if top is None:
         return done
-    return replace(done, likelihoods=tuple(TokenLogprobs(-0.5, (token,) * top, (-0.5,) * top) for token in done.tokens))
+    return replace(done, logprobs=tuple(TokenLogprobs(-0.5, (token,) * top, (-0.5,) * top) for token in done.tokens))
 
 
 def playing(rounds: Rounds) -> Script:

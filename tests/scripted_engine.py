@@ -283,7 +283,7 @@ class ScriptedReply:
                 raise EngineCrashed("The engine died of SIGSEGV while answering.", "Load it again.")
             stats = stats.after(done)
             engine.cache += done.tokens
-            top = tuple(tuple(map(engine.piece, each.top_tokens)) for each in done.likelihoods)
+            top = tuple(tuple(map(engine.piece, each.top_tokens)) for each in done.logprobs)
             yield RoundDone(done, pieces, request.settings.speculation.is_enabled, top)
         yield Finished("cancelled", stats)
 

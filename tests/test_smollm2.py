@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.gguf.header import glance_gguf
+from sparkdesk.gguf.header import peek_gguf
 from tests import smollm2 as real_model
 
 
@@ -26,4 +26,4 @@ def test_where_pip_fails_the_reason_names_the_package(monkeypatch: pytest.Monkey
 
 @pytest.mark.skipif(real_model.VARIABLE not in os.environ, reason=f"{real_model.VARIABLE} is not set")
 def test_it_is_the_model_we_think(smollm2: Path) -> None:
-    assert glance_gguf(smollm2).architecture == "llama"
+    assert peek_gguf(smollm2).architecture == "llama"

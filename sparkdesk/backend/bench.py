@@ -66,13 +66,13 @@ class LocalBench:
             )
 
     def run(self, asked: SuiteAsked) -> "Iterator[Progress | Notice | Comparison]":
-        from sparkdesk.bench.comparison import ComparisonSettings, duel
+        from sparkdesk.bench.comparison import ComparisonSettings, compare_replies
         from sparkdesk.bench.suite import choose, interleaved
 
         settings = ComparisonSettings(max_tokens=asked.max_tokens)
         chosen = interleaved(choose(self.prompts(), domains=asked.domains, per_domain=asked.per_domain))
         with self._engine.reserved():
-            yield from duel(
+            yield from compare_replies(
                 self._engine,
                 chosen,
                 settings,

@@ -74,7 +74,7 @@ class BackendConversations:
         if settings.sampling == SamplingSettings():  # nobody chose anything
             sampling = _recommended(self._advised_for, is_thinking=settings.is_thinking)
             settings = replace(settings, sampling=sampling)
-        self._open = Conversation(self._responder(), settings=settings, keeper=self.history)
+        self._open = Conversation(self._responder(), settings=settings, store=self.history)
         return self._open
 
     def take(self, key: int) -> "Conversation":
@@ -87,7 +87,7 @@ class BackendConversations:
             self._warned.add(key)
             raise HistoryError(*_held_elsewhere(kept.settings.server, self._chat.server))
         settings = replace(kept.settings, speculation=self.speculation, server=self._chat.server)
-        self._open = Conversation(self._responder(), settings=settings, tree=kept.tree, keeper=self.history, key=key)
+        self._open = Conversation(self._responder(), settings=settings, tree=kept.tree, store=self.history, key=key)
         return self._open
 
     def go_on(self) -> None:

@@ -40,7 +40,7 @@ class ComparisonSettings:
         return self.sampling.temperature <= 0
 
 
-def duel(
+def compare_replies(
     engine: Engine,
     prompts: Sequence[Prompt],
     settings: ComparisonSettings,

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from sparkdesk.bench.comparison import GREEDY, Judge, Render, warm_up
 from sparkdesk.bench.engine import Clock, Engine, Returning, fresh_rounds
-from sparkdesk.bench.race_arm import RaceArm, lane_of
+from sparkdesk.bench.race_arm import RaceArm, arm_of
 from sparkdesk.bench.results import Comparison, Judgement
 from sparkdesk.bench.suite import Prompt
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
@@ -111,20 +111,20 @@ def race(
     for _ in warm_up(engine, prompt, settings.speculation, render=render):
         yield WarmingUp()
     tokens = prompt.tokens or render(prompt.text)
-    lanes: dict[str, RaceArm] = {}
+    race_arms: dict[str, RaceArm] = {}
     arms = ((PLAIN, _OFF), (SPECULATIVE, settings.speculation))
     for arm, speculation in arms if settings.is_plain_first else reversed(arms):
         generation = GenerationSettings(
             max_tokens=settings.max_tokens, sampling=settings.sampling, speculation=speculation
         )
-        lanes[arm] = yield from _arm(engine, arm, tokens, generation, ignore_end=bool(prompt.tokens), clock=clock)
+        race_arms[arm] = yield from _arm(engine, arm, tokens, generation, ignore_end=bool(prompt.tokens), clock=clock)
     judgement = None
     if settings.is_greedy:
         yield Judging()
-        judgement = judge(tokens, lanes[PLAIN].reply, lanes[SPECULATIVE].reply)
+        judgement = judge(tokens, race_arms[PLAIN].reply, race_arms[SPECULATIVE].reply)
     yield Race(
-        lanes[PLAIN],
-        lanes[SPECULATIVE],
+        race_arms[PLAIN],
+        race_arms[SPECULATIVE],
         judgement,
         settings.is_plain_first,
         settings.sampling.temperature,
@@ -152,4 +152,4 @@ def _arm(
             yield ArmAdvanced(arm, len(tokens), len(tokens), generated, settings.max_tokens)
         else:
             yield ArmAdvanced(arm, event.progress.done, event.progress.total, 0, settings.max_tokens)
-    return lane_of(steps.result, rounds)
+    return arm_of(steps.result, rounds)

@@ -73,7 +73,7 @@ class Seen:
     is_finished: bool
 
 
-def lane_of(reply: Reply, rounds: Iterable[RoundDone]) -> RaceArm:
+def arm_of(reply: Reply, rounds: Iterable[RoundDone]) -> RaceArm:
     """`rounds` are those of the reply, the first token's too."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     done = list(rounds)
@@ -90,23 +90,23 @@ def lane_of(reply: Reply, rounds: Iterable[RoundDone]) -> RaceArm:
     return RaceArm(reply, tuple(steps))
 
 
-def seen_at(lane: RaceArm, at_ms: float) -> Seen:
+def seen_at(arm: RaceArm, at_ms: float) -> Seen:
     """What was there `at_ms` after the prompt was sent."""
-    count = bisect_right(lane.steps, at_ms, key=lambda step: step.at_ms)
-    is_finished = count == len(lane.steps)
-    tokens = lane.steps[count - 1].total_tokens if count else 0
-    speed = lane.reply.stats.tokens_per_second if is_finished else _live_speed(lane, at_ms, tokens)
-    share = tokens / lane.total_tokens if lane.total_tokens else 1.0
+    count = bisect_right(arm.steps, at_ms, key=lambda step: step.at_ms)
+    is_finished = count == len(arm.steps)
+    tokens = arm.steps[count - 1].total_tokens if count else 0
+    speed = arm.reply.stats.tokens_per_second if is_finished else _live_speed(arm, at_ms, tokens)
+    share = tokens / arm.total_tokens if arm.total_tokens else 1.0
     return Seen(count, tokens, speed, share, is_finished)
 
 
-def _live_speed(lane: RaceArm, at_ms: float, tokens: int) -> float:
+def _live_speed(arm: RaceArm, at_ms: float, tokens: int) -> float:
     """Over half a second, or more where tokens come slowly; the first token is the prefill's and counts for none."""
-    if not lane.steps or tokens <= lane.steps[0].total_tokens:
+    if not arm.steps or tokens <= arm.steps[0].total_tokens:
         return 0.0
-    began_ms = max(lane.steps[0].at_ms, at_ms - max(_LIVE_MS, _LIVE_SHARE * lane.finish_ms))
-    before = bisect_right(lane.steps, began_ms, key=lambda step: step.at_ms)
-    gained = tokens - lane.steps[max(0, before - 1)].total_tokens
+    began_ms = max(arm.steps[0].at_ms, at_ms - max(_LIVE_MS, _LIVE_SHARE * arm.finish_ms))
+    before = bisect_right(arm.steps, began_ms, key=lambda step: step.at_ms)
+    gained = tokens - arm.steps[max(0, before - 1)].total_tokens
     return 1e3 * gained / (at_ms - began_ms) if at_ms > began_ms else 0.0
 
 

@@ -66,22 +66,22 @@ class Conversation:
 
     def __init__(
         self,
-        speaker: Responder,
+        responder: Responder,
         *,
         settings: ChatSettings | None = None,
         messages: Sequence[Message] = (),
         tree: MessageTree | None = None,
-        keeper: Store | None = None,
+        store: Store | None = None,
         key: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`tree` and `key` are those of a conversation kept before; without `keeper` nothing is kept."""
         self.settings = settings or ChatSettings()
-        self._speaker = speaker
+        self._responder = responder
         self._tree = tree or MessageTree()
         for message in messages:
             self._tree.add(message, self._tree.last)
-        self._keeper, self._key = keeper, key
+        self._store, self._key = store, key
         self._not_kept = ""
         self._token_count = 0
         self._first_read: int | None = None
@@ -96,7 +96,7 @@ class Conversation:
 
     @property
     def title(self) -> str:
-        own = self._keeper.own_title(self._key) if self._keeper is not None else ""
+        own = self._store.own_title(self._key) if self._store is not None else ""
         return own or title_of(self._tree)
 
     @property
@@ -112,7 +112,7 @@ class Conversation:
     @property
     def not_kept(self) -> str:
         """Why the history could not take what was said last, as long as that holds; empty where it could."""
-        return self._not_kept or (self._keeper.not_kept if self._keeper is not None else "")
+        return self._not_kept or (self._store.not_kept if self._store is not None else "")
 
     def token_count(self) -> int:
         """Tokens of the context in use after the latest reply, or by the one in the making. Asks nobody."""
@@ -121,7 +121,7 @@ class Conversation:
     def count(self, text: str, attachments: Sequence[Attachment] = ()) -> Count:
         """What sending this would take. Raises EngineError and ChatTemplateError."""
         user = Message("user", text, attachments=tuple(attachments))
-        return self._speaker.count((*self.messages, user), self.settings, begin=self.left_out)
+        return self._responder.count((*self.messages, user), self.settings, begin=self.left_out)
 
     def branch(self, index: int) -> Branch:
         return self._tree.branch(index)
@@ -180,9 +180,9 @@ class Conversation:
             if stopped_at_s is None:
                 self._turn.stopped_at_s = now_s
         if stopped_at_s is not None and now_s - stopped_at_s >= UNHEARD_SECONDS:
-            self._speaker.abandon()
+            self._responder.abandon()
         else:
-            self._speaker.cancel()
+            self._responder.cancel()
 
     def abandon(self) -> None:
         """End the reply in the making at once, and whoever replies with it."""
@@ -191,7 +191,7 @@ class Conversation:
                 return
             if self._turn.stopped_at_s is None:
                 self._turn.stopped_at_s = self._clock()
-        self._speaker.abandon()
+        self._responder.abandon()
 
     def rest(self, timeout_seconds: float) -> None:
         """Stop the reply in the making, and wait until it is kept; not longer than that."""
@@ -209,11 +209,11 @@ class Conversation:
         """From the next round on, also in mid-reply: no reload and no prefill."""
         speculation = SpeculationSettings(is_enabled, draft_length)
         self.settings = replace(self.settings, speculation=speculation)
-        self._speaker.set_speculation(speculation)
+        self._responder.set_speculation(speculation)
 
-    def attach(self, speaker: Responder) -> None:
+    def attach(self, responder: Responder) -> None:
         """Go on with another one: a reload after a crash, or another model."""
-        self._speaker = speaker
+        self._responder = responder
 
     def _run(self, begin: Callable[[], Turn]) -> Generator[ReplyEvent, None, None]:
         turn = self._begin(begin)
@@ -243,7 +243,7 @@ class Conversation:
         if begin:
             self._first_read = turn.path[begin]
         try:
-            with closing(self._speaker.answer(turn.messages, turn.settings, begin=begin, begun=turn.begun)) as events:
+            with closing(self._responder.answer(turn.messages, turn.settings, begin=begin, begun=turn.begun)) as events:
                 yield from self._events(turn, events)
         except EngineError as error:
             # Whoever stops a reply, or leaves, is the cause; what the engine says of it is only how it came about.
@@ -272,7 +272,7 @@ class Conversation:
                     turn.add(event)
                     self._token_count = event.stats.prompt_tokens + event.stats.generated
                     if turn.has_any and not self._not_kept and self._clock() - saved_at >= SAVE_SECONDS:
-                        turn.keep_meanwhile(note=_UNFINISHED, model=self._speaker.model_name)
+                        turn.keep_meanwhile(note=_UNFINISHED, model=self._responder.model_name)
                         self._save()
                         saved_at = self._clock()
                 case ReplyFinished():
@@ -284,11 +284,11 @@ class Conversation:
         """Send again what another thread said before the speaker had begun this reply, and so never heard."""
         if turn.is_stopped and not turn.was_stop_sent:
             turn.was_stop_sent = True
-            self._speaker.cancel()
+            self._responder.cancel()
         speculation = self.settings.speculation
         if speculation is not turn.settings.speculation:
             turn.settings = replace(turn.settings, speculation=speculation)
-            self._speaker.set_speculation(speculation)
+            self._responder.set_speculation(speculation)
 
     def _keep_finished(self, turn: Turn, stop_reason: str) -> None:
         note = _NOTES.get(stop_reason, stop_reason)
@@ -309,14 +309,14 @@ class Conversation:
             self._save()
 
     def _keep(self, turn: Turn, *, note: str, is_partial: bool) -> None:
-        turn.keep(note=note, is_partial=is_partial, model=self._speaker.model_name)
+        turn.keep(note=note, is_partial=is_partial, model=self._responder.model_name)
         self._save()
 
     def _save(self) -> None:
-        if self._keeper is None:
+        if self._store is None:
             return
         try:
-            self._key = self._keeper.keep(self._key, self._tree, self.settings)
+            self._key = self._store.keep(self._key, self._tree, self.settings)
             self._not_kept = ""
         except HistoryError as error:  # a reply is worth more than its place in the history
             self._not_kept = str(error)
@@ -325,7 +325,7 @@ class Conversation:
         hint = error.hint
         if isinstance(error, ContextFull) and self._tree.shown:
             hint = "Start a new conversation, or load the model with a longer context (--ctx)."
-        is_gone = isinstance(error, EngineCrashed) or not self._speaker.is_alive
+        is_gone = isinstance(error, EngineCrashed) or not self._responder.is_alive
         return ReplyBroken(text, error.message, hint, needs_reload=is_gone)
 
 

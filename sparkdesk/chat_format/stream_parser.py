@@ -17,7 +17,7 @@ class TokenLogprob:
     """How likely a token was, with its text."""
 
     piece: bytes
-    likelihood: TokenLogprobs
+    logprob: TokenLogprobs
     top_pieces: tuple[bytes, ...]
 
 

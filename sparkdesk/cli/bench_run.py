@@ -86,13 +86,13 @@ def measured(options: Namespace, part: str) -> "tuple[dict[str, Any], Outcome]":
 
 def collect(engine: "Engine", prompts: "tuple[Prompt, ...]", settings: "ComparisonSettings") -> Outcome:
     """Run to the end, to Ctrl+C, or to the engine's."""
-    from sparkdesk.bench.comparison import duel
+    from sparkdesk.bench.comparison import compare_replies
 
     assert engine.model is not None
     if not engine.model.chat_template and any(prompt.text for prompt in prompts):
         say("This model brings no chat template: it continues the prompts as they stand.")
     render, judge = bench_adapters.renderer(engine, settings.sampling), bench_adapters.judge(engine)
-    return gather(duel(engine, prompts, settings, render=render, judge=judge))
+    return gather(compare_replies(engine, prompts, settings, render=render, judge=judge))
 
 
 def gather(events: "Iterable[Progress | Notice | Comparison]") -> Outcome:

@@ -61,7 +61,7 @@ def run(options: Namespace) -> int:
     settings = generation_args.settings_file()
     chat = generation_args.chat_settings(options, settings)
     paths = user_paths()
-    with EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt) as engine:
+    with EngineClient(machine_file=paths.machine_file, tuner_folder=paths.learned) as engine:
         how = generation_args.loading(options, settings)
         show_progress(open_pair(engine, pair, how=how, speculation=chat.speculation))
         assert engine.model is not None

@@ -34,7 +34,7 @@ def run(options: Namespace) -> int:
 
     how = generation_args.loading(options, generation_args.settings_file())
     paths = user_paths()
-    with EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt) as engine:
+    with EngineClient(machine_file=paths.machine_file, tuner_folder=paths.learned) as engine:
         show_progress(open_pair(engine, demo_pair(), how=how, speculation=SpeculationSettings()))
         found = race_output.race_prompt(engine, options.prompt, RaceSettings(max_tokens=0))
     if options.json:

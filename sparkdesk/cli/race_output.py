@@ -60,8 +60,8 @@ def in_words(race: "Race") -> str:
 def as_json(race: "Race") -> dict[str, Any]:
     """Its names are stable."""
     return {
-        "plain": _lane_as_json(race.plain),
-        "speculative": _lane_as_json(race.speculative),
+        "plain": _arm_as_json(race.plain),
+        "speculative": _arm_as_json(race.speculative),
         "speedup": round(race.gain, 3),
         "saved_ms": round(race.saved_ms, 3),
         "measured_first": "plain" if race.is_plain_first else "speculative",
@@ -70,13 +70,13 @@ def as_json(race: "Race") -> dict[str, Any]:
     }
 
 
-def _lane_as_json(lane: "RaceArm") -> dict[str, Any]:
-    reply = lane.reply
+def _arm_as_json(arm: "RaceArm") -> dict[str, Any]:
+    reply = arm.reply
     return {
-        "text": lane.text,
+        "text": arm.text,
         "tokens": reply.tokens,
         "stop_reason": reply.stop_reason,
-        "finish_ms": round(lane.finish_ms, 3),
+        "finish_ms": round(arm.finish_ms, 3),
         "stats": reply.stats.as_json(),
     }
 

@@ -35,7 +35,7 @@ def open_screen(pair: ChosenPair, options: Namespace) -> int:
 
     settings = generation_args.settings_file()
     paths = user_paths()
-    client = EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt)
+    client = EngineClient(machine_file=paths.machine_file, tuner_folder=paths.learned)
     backend = LocalBackend(
         pair,
         SharedEngine(client),

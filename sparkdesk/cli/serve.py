@@ -148,7 +148,7 @@ def _serve(pair: ChosenPair, options: Namespace, policy: "Policy", tls: "Tls | N
     settings = generation_args.settings_file()
     chat = generation_args.chat_settings(options, settings)
     how, paths = generation_args.loading(options, settings), user_paths()
-    with EngineClient(machine_file=paths.machine_file, learnt_folder=paths.learnt) as engine:
+    with EngineClient(machine_file=paths.machine_file, tuner_folder=paths.learned) as engine:
 
         def load() -> None:
             show_progress(open_pair(engine, pair, how=how, speculation=chat.speculation))

@@ -46,9 +46,9 @@ def notify(state: str) -> None:
     address = os.environ.get(_NOTIFY_SOCKET, "")
     if not address.startswith(("/", "@")):
         return
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as speaker:
-        speaker.connect("\0" + address[1:] if address.startswith("@") else address)
-        speaker.send(state.encode())
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as responder:
+        responder.connect("\0" + address[1:] if address.startswith("@") else address)
+        responder.send(state.encode())
 
 
 def _quoted(word: str) -> str:

@@ -48,7 +48,7 @@ def _remove_unfinished(models: Path) -> None:
 
 
 def _folders(paths: Paths) -> tuple[Path, ...]:
-    return (paths.config, paths.data, paths.state, paths.cache, paths.logs, paths.learnt, paths.runs)
+    return (paths.config, paths.data, paths.state, paths.cache, paths.logs, paths.learned, paths.runs)
 
 
 def _files(paths: Paths) -> Iterator[Path]:

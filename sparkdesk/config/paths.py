@@ -45,7 +45,7 @@ class Paths:
         return self.state / "machine.json"
 
     @property
-    def learnt(self) -> Path:
+    def learned(self) -> Path:
         """What the scheduler learnt about each pair: costs and chances, never text."""
         return self.state / "learnt"
 

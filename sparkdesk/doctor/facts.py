@@ -153,7 +153,7 @@ def probe_llama(command: tuple[str, ...] = python_command("sparkdesk.doctor.prob
     except subprocess.TimeoutExpired:
         return LlamaFacts(problem=f"it did not answer in {_PROBE_SECONDS:.0f} seconds")
     if done.returncode != 0:
-        return LlamaFacts(problem=_death_in_words(done.returncode, done.stderr))
+        return LlamaFacts(problem=_exit_in_words(done.returncode, done.stderr))
     return _llama_facts(json.loads(done.stdout))
 
 
@@ -197,7 +197,7 @@ def _llama_facts(found: dict[str, object]) -> LlamaFacts:
     )
 
 
-def _death_in_words(exit_code: int, stderr: str) -> str:
+def _exit_in_words(exit_code: int, stderr: str) -> str:
     if exit_code < 0:
         try:
             return f"the process died of {signal.Signals(-exit_code).name}"

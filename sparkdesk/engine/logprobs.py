@@ -9,12 +9,12 @@ from sparkdesk.engine.round import TokenLogprobs
 from sparkdesk.engine.sampling import at_least_largest
 
 
-def likelihoods(rows: FloatArray, tokens: Sequence[int], *, top: int) -> tuple[TokenLogprobs, ...]:
+def logprobs(rows: FloatArray, tokens: Sequence[int], *, top: int) -> tuple[TokenLogprobs, ...]:
     """Of tokens[i] by row i of the logits (n, vocabulary), with the `top` likeliest at each place."""
-    return tuple(_likelihood(row, token, top) for row, token in zip(rows, tokens, strict=False))
+    return tuple(_logprob(row, token, top) for row, token in zip(rows, tokens, strict=False))
 
 
-def _likelihood(row: FloatArray, token: int, top: int) -> TokenLogprobs:
+def _logprob(row: FloatArray, token: int, top: int) -> TokenLogprobs:
     best = float(row.max())
     total = float(np.exp(row - best).sum(dtype=np.float64))
     shift = best + float(np.log(total))

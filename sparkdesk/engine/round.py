@@ -67,7 +67,7 @@ class Round:
     is_first: bool = False
     has_end: bool = False
     """Whether the end-of-turn token came out of this round too, after `tokens`."""
-    likelihoods: tuple[TokenLogprobs, ...] = ()
+    logprobs: tuple[TokenLogprobs, ...] = ()
     """One a token where they were asked for, else empty."""
 
     @property

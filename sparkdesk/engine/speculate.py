@@ -16,7 +16,7 @@ from sparkdesk.engine.accept import Verdict, accept
 from sparkdesk.engine.arrays import FloatArray
 from sparkdesk.engine.control import Control
 from sparkdesk.engine.interfaces import DrafterPart, PairParts
-from sparkdesk.engine.logprobs import likelihoods
+from sparkdesk.engine.logprobs import logprobs
 from sparkdesk.engine.picker import Picker
 from sparkdesk.engine.proposal import NOTHING, Proposal
 from sparkdesk.engine.round import Prefilled, Round, TokenLogprobs
@@ -93,7 +93,7 @@ class _Reply:
         self.pair, self.settings, self.control = pair, settings, control
         self.committed = list(prompt)
         self.sampler = Sampler(settings.sampling)
-        self.echoes = PromptLookupIndex(self.committed)
+        self.lookup = PromptLookupIndex(self.committed)
         self.stats = ReplyStats(prompt_tokens=len(prompt))
         self.stop_reason = ""
         self.round_began = perf_counter()
@@ -143,7 +143,7 @@ class _Reply:
         kept = self.commit(verdict.tokens)
         self.round_began = perf_counter()
         if kept:
-            first = Round(kept, (False,), is_first=True, likelihoods=self.likelihoods(logits, kept))
+            first = Round(kept, (False,), is_first=True, logprobs=self.logprobs(logits, kept))
             self.stats = self.stats.after(first)
             yield first
 
@@ -171,12 +171,12 @@ class _Reply:
             constraint=self.constraint,
         )
         kept = self.commit(verdict.tokens)
-        told = self.likelihoods(logits, kept)
+        told = self.logprobs(logits, kept)
         self.settle(verdict, len(kept))
         self.round_began = perf_counter()
         elapsed_ms = 1e3 * (self.round_began - began)
         self.learn(offer, verdict, elapsed_ms)
-        return self.report(offer, verdict, kept, likelihoods=told, verify_ms=verify_ms, elapsed_ms=elapsed_ms)
+        return self.report(offer, verdict, kept, logprobs=told, verify_ms=verify_ms, elapsed_ms=elapsed_ms)
 
     def report(
         self,
@@ -184,7 +184,7 @@ class _Reply:
         verdict: Verdict,
         kept: tuple[int, ...],
         *,
-        likelihoods: tuple[TokenLogprobs, ...],
+        logprobs: tuple[TokenLogprobs, ...],
         verify_ms: float,
         elapsed_ms: float,
     ) -> Round:
@@ -210,7 +210,7 @@ class _Reply:
             other_ms=max(0.0, elapsed_ms - draft.draft_ms - draft.absorb_ms - verify_ms),
             plain_ms_per_token=tuner.plain_ms(),
             has_end=has_end,
-            likelihoods=likelihoods,
+            logprobs=logprobs,
         )
 
     def offer(self) -> _Offer:
@@ -221,8 +221,8 @@ class _Reply:
         # Told of every place, also of those a constraint left empty: whether a place is verified must depend on no
         # token drawn for it or after it.
         choice = chooser.choose(situation, draft.rows, draft.whole.confidences)
-        if choice.source == CONTEXT and situation.echo is not None:
-            tokens = self.cut_to_allowed(Proposal(situation.echo.tokens[: choice.length], (), ()))
+        if choice.source == CONTEXT and situation.lookup is not None:
+            tokens = self.cut_to_allowed(Proposal(situation.lookup.tokens[: choice.length], (), ()))
             return _Offer(situation, choice.cut(len(tokens.tokens)), draft, tokens)
         length = self.length_to_end(draft.whole.tokens[: choice.length])
         tokens = draft.whole.first(length)
@@ -253,15 +253,15 @@ class _Reply:
         if not settings.is_enabled:
             return Situation(GREEDY, 0, length)
         room = self.room()
-        echo = self.echoes.find(min(room, MOST_ROWS - 1)) if settings.is_tuned else None
+        lookup = self.lookup.find(min(room, MOST_ROWS - 1)) if settings.is_tuned else None
         if drafter is None:
-            return Situation(self.rule(), 0, length, echo=echo)
+            return Situation(self.rule(), 0, length, lookup=lookup)
         return Situation(
             self.rule(),
             min(room, drafter.block_size),
             length,
             drafter.waiting,
-            echo,
+            lookup,
             is_sequential=drafter.is_sequential,
             reply_tokens=self.stats.generated,
         )
@@ -308,9 +308,9 @@ class _Reply:
         )
         self.pair.tuner.learn(offer.situation, played)
 
-    def likelihoods(self, logits: FloatArray, tokens: tuple[int, ...]) -> tuple[TokenLogprobs, ...]:
+    def logprobs(self, logits: FloatArray, tokens: tuple[int, ...]) -> tuple[TokenLogprobs, ...]:
         top = self.settings.top_logprobs
-        return () if top is None else likelihoods(logits, tokens, top=min(top, MOST_LOGPROBS))
+        return () if top is None else logprobs(logits, tokens, top=min(top, MOST_LOGPROBS))
 
     def room(self) -> int:
         """Most tokens worth verifying: what can be cut off again, the rest of the context, what is still asked for."""

@@ -1,6 +1,6 @@
 """The header of one GGUF file as the desk sees it: `converters.gguf_header` reads and checks it, here errors get words.
 
-`glance_gguf` reads a hundred of them at once, without walking their vocabularies.
+`peek_gguf` reads a hundred of them at once, without walking their vocabularies.
 """
 
 import mmap
@@ -29,7 +29,7 @@ __all__ = [
     "GgufFile",
     "Scalar",
     "TensorPlace",
-    "glance_gguf",
+    "peek_gguf",
     "read_gguf",
     "read_head",
 ]
@@ -72,10 +72,10 @@ def read_gguf(path: Path) -> GgufFile:
     return _read(path, HeaderWalk)
 
 
-def glance_gguf(path: Path) -> GgufFile:
+def peek_gguf(path: Path) -> GgufFile:
     """As `read_gguf`, many times faster; what does not add up is read the slow way, which has the last word."""
     try:
-        return _read(path, _Glance)
+        return _read(path, _Peek)
     except ModelLoadError:
         return read_gguf(path)
 
@@ -119,7 +119,7 @@ def _file(path: Path, header: GgufHeader) -> GgufFile:
     return GgufFile(path, dict(header.metadata), dict(header.tensors))
 
 
-class _Glance(HeaderWalk):
+class _Peek(HeaderWalk):
     """Looks for the key behind a vocabulary instead of adding up the lengths of its strings.
 
     A wrong guess cannot pass: the numbers of keys and tensors are known, and every tensor must lie in the file.

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from sparkdesk.gguf.header import GgufFile, glance_gguf
+from sparkdesk.gguf.header import GgufFile, peek_gguf
 
 PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
 _MOST_PARTS = 1000
@@ -15,14 +15,14 @@ def glance_model(path: Path) -> GgufFile:
 
     Raises ModelLoadError where a part is missing or cannot be read.
     """
-    first = glance_gguf(path)
+    first = peek_gguf(path)
     named = PART.fullmatch(path.name)
     count = int(named["count"]) if named is not None else 1
     if named is None or not 1 < count == first.whole_number("split.count") <= _MOST_PARTS:
         return first
     suffix = path.name[len(named["stem"]) + len("-00001-of-00001") :]
     others = [path.with_name(f"{named['stem']}-{i:05}-of-{count:05}{suffix}") for i in range(2, count + 1)]
-    return joined([first, *(glance_gguf(other) for other in others)])
+    return joined([first, *(peek_gguf(other) for other in others)])
 
 
 def joined(parts: list[GgufFile]) -> GgufFile:

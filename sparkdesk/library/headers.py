@@ -11,7 +11,7 @@ from converters.gguf_rules import check_values
 from converters.regular_file import read_regular_text
 from sparkdesk.atomic_file import write_whole
 from sparkdesk.errors import ModelLoadError
-from sparkdesk.gguf.header import ArrayLength, GgufFile, Scalar, TensorPlace, glance_gguf
+from sparkdesk.gguf.header import ArrayLength, GgufFile, Scalar, TensorPlace, peek_gguf
 from sparkdesk.library.files import FoundFile
 
 FORMAT = 2
@@ -62,7 +62,7 @@ def _read(cache_file: Path) -> dict[str, dict[str, Any]]:
 
 def _looked_at(path: Path) -> dict[str, Any]:
     try:
-        header = glance_gguf(path)
+        header = peek_gguf(path)
     except ModelLoadError as error:
         return {"problem": error.message}
     metadata = {name: _packed(value) for name, value in header.metadata.items() if not _is_long(value)}

@@ -114,12 +114,12 @@ def named_pair(name: str) -> ChosenPair:
 
 def _checked(chosen: ChosenPair) -> Generator[Progress, None, PairFiles]:
     """A file that is broken is found out while the old pair is still loaded."""
-    from sparkdesk.gguf.header import glance_gguf
+    from sparkdesk.gguf.header import peek_gguf
 
     files = yield from chosen.prepare()
     for path in (files.target, files.draft):
         if path is not None:
-            glance_gguf(path)
+            peek_gguf(path)
     return files
 
 

@@ -32,13 +32,13 @@ HEARTBEAT_SECONDS = 1.0
 class LlamaEngine:
     """The real engine, imported only when a model is loaded: llama.cpp prints and reads devices at import."""
 
-    def __init__(self, learnt: TunerState) -> None:
-        self._learnt = learnt
+    def __init__(self, learned: TunerState) -> None:
+        self._learned = learned
 
     def open(self, settings: LoadSettings, *, on_progress: OnProgress | None = None) -> LoadedPair:
         from sparkdesk.engine.pair import Pair
 
-        return Pair.open(settings, on_progress=on_progress, recall=partial(self._learnt.recall, settings))
+        return Pair.open(settings, on_progress=on_progress, recall=partial(self._learned.recall, settings))
 
     def generate(
         self, pair: LoadedPair, tokens: tuple[int, ...], settings: GenerationSettings, control: Control
@@ -48,7 +48,7 @@ class LlamaEngine:
 
         assert isinstance(pair, Pair)
         yield from generate(pair, tokens, settings, control)
-        self._learnt.remember(pair.settings, pair.info, pair.state())
+        self._learned.remember(pair.settings, pair.info, pair.state())
 
 
 def main(engine: PairEngine) -> NoReturn:

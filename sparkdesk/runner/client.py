@@ -53,12 +53,12 @@ class EngineClient:
         self,
         *,
         machine_file: Path | None = None,
-        learnt_folder: Path | None = None,
+        tuner_folder: Path | None = None,
         child_command: Sequence[str] | None = None,
     ) -> None:
-        """Without `machine_file` no crash is remembered, without `learnt_folder` nothing about the pairs."""
+        """Without `machine_file` no crash is remembered, without `tuner_folder` nothing about the pairs."""
         self._machine_file = machine_file
-        folder = (str(learnt_folder),) if learnt_folder is not None else ()
+        folder = (str(tuner_folder),) if tuner_folder is not None else ()
         self._command = child_command or python_command("sparkdesk.runner.child", *folder)
         self._spawner = ThreadPoolExecutor(1, thread_name_prefix="spawner")
         self._spawner.submit(int)  # begins the thread now
@@ -176,14 +176,14 @@ class EngineClient:
         """End the process within two seconds, whatever it is doing. May be called again, and from another thread."""
         self._end(LEAVING_SECONDS)
 
-    def _end(self, patience_s: float) -> None:
+    def _end(self, timeout_s: float) -> None:
         with self._lock:
             self._close_count += 1
             child, self._child, self._model = self._child, None, None
             if self._end_at_exit is not None:
                 self._end_at_exit.detach()
         if child is not None:
-            child.end(patience_s)
+            child.end(timeout_s)
             self._previous_stderr = child.stderr_tail
 
     def _load(self, settings: LoadSettings, attempt_id: int) -> Generator[Loading, None, Loaded]:

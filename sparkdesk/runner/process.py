@@ -151,10 +151,10 @@ class ChildProcess:
         """Send a request that has no answer."""
         self._outgoing.put(wire.encode(request))
 
-    def end(self, patience_s: float = LEAVING_SECONDS) -> None:
+    def end(self, timeout_s: float = LEAVING_SECONDS) -> None:
         """Ask an idle child to go, and make a busy one: in two seconds, whatever the child does.
 
-        `patience_s` is for the system to take back what the process held.
+        `timeout_s` is for the system to take back what the process held.
         """
         with self._lock:
             self._is_ending = True
@@ -165,13 +165,13 @@ class ChildProcess:
         if self.is_alive:
             self._process.terminate()
             self._is_over.wait(_ABRUPT_SECONDS)
-        self._kill(patience_s)
+        self._kill(timeout_s)
 
-    def _kill(self, patience_s: float) -> None:
+    def _kill(self, timeout_s: float) -> None:
         """A process that even SIGKILL does not end, because a driver holds it in the kernel, is given up."""
         if self.is_alive:
             self._process.kill()
-            self._is_over.wait(patience_s)
+            self._is_over.wait(timeout_s)
         if self.is_alive:
             self._finish(-signal.SIGKILL)
 

@@ -261,7 +261,7 @@ def _spelled(pair: LoadedPair, tokens: tuple[int, ...]) -> tuple[bytes, ...]:
 
 
 def _top_pieces(pair: LoadedPair, done: Round) -> tuple[tuple[bytes, ...], ...]:
-    return tuple(tuple(pair.piece(token, show_control=True) for token in each.top_tokens) for each in done.likelihoods)
+    return tuple(tuple(pair.piece(token, show_control=True) for token in each.top_tokens) for each in done.logprobs)
 
 
 def _spaced(reply: Answering) -> OnProgress:

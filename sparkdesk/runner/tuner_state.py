@@ -39,8 +39,8 @@ class TunerState:
             told = json.loads(read_regular_text(self._path(about)))
         except (OSError, ValueError, RecursionError):
             return None
-        learnt = told.get("learnt") if isinstance(told, dict) and told.get("about") == about else None
-        return learnt if isinstance(learnt, dict) and _is_sane(learnt) else None
+        learned = told.get("learnt") if isinstance(told, dict) and told.get("about") == about else None
+        return learned if isinstance(learned, dict) and _is_sane(learned) else None
 
     def remember(self, settings: LoadSettings, model: ModelInfo, state: Mapping[str, object]) -> None:
         """Write it down, unless that was done a moment ago."""

@@ -87,18 +87,18 @@ def test_poisoned_headers_are_read_anew(paths: Paths, seed: int, capsys: pytest.
 
 
 @pytest.fixture(scope="module")
-def learnt() -> Any:
+def learned() -> Any:
     pair = long_pair(shares((0.8, 64)))
     play(pair, 200)
     return json.loads(json.dumps(pair.tuner.state()))
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_a_poisoned_tuner_state_costs_no_reply(tmp_path: Path, learnt: Any, seed: int) -> None:
+def test_a_poisoned_tuner_state_costs_no_reply(tmp_path: Path, learned: Any, seed: int) -> None:
     for name in ("t.gguf", "d.gguf"):
         (tmp_path / name).write_bytes(b"weights")
     settings = LoadSettings(str(tmp_path / "t.gguf"), str(tmp_path / "d.gguf"))
-    TunerState(tmp_path / "learnt").remember(settings, INFO, spoiled(learnt, random.Random(seed)))
+    TunerState(tmp_path / "learnt").remember(settings, INFO, spoiled(learned, random.Random(seed)))
     recalled = TunerState(tmp_path / "learnt").recall(settings, INFO)
     pair = long_pair(shares((0.8, 64)))
     pair.tuner = _remembering_tuner(7, recalled or {})

@@ -16,7 +16,7 @@ from converters import ConversionError
 from converters.gguf_target import GgufTarget
 from sparkdesk.errors import ModelLoadError
 from sparkdesk.fit.header_size import size_from_header
-from sparkdesk.gguf.header import glance_gguf, read_gguf, read_head
+from sparkdesk.gguf.header import peek_gguf, read_gguf, read_head
 from tests.attack.gguf_bytes import (
     ARRAY,
     BOOL,
@@ -108,7 +108,7 @@ def test_the_sound_one_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_header_that_cannot_be_believed_is_one_sentence(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / "m.gguf", HOSTILE[name])
-    for read in (read_gguf, glance_gguf):
+    for read in (read_gguf, peek_gguf):
         with pytest.raises(ModelLoadError) as refused:
             read(path)
         assert refused.value.message.startswith(str(path)) and len(refused.value.message) < len(str(path)) + 300

@@ -106,12 +106,12 @@ def test_what_is_made_is_its_owners_only(paths: Paths) -> None:
     before = os.umask(0)
     try:
         SqliteHistory(paths.history_file).close()
-        for path in (paths.settings_file, paths.machine_file, paths.headers_file, paths.learnt / "a.json"):
+        for path in (paths.settings_file, paths.machine_file, paths.headers_file, paths.learned / "a.json"):
             write_whole(path, "{}")
     finally:
         os.umask(before)
     assert not widely_readable(paths)
-    assert _mode(paths.history_file) == 0o600 and _mode(paths.data) == 0o700 and _mode(paths.learnt) == 0o700
+    assert _mode(paths.history_file) == 0o600 and _mode(paths.data) == 0o700 and _mode(paths.learned) == 0o700
 
 
 def test_wider_modes_are_mended(paths: Paths) -> None:
@@ -139,9 +139,9 @@ def test_a_link_is_not_followed(paths: Paths, tmp_path: Path) -> None:
 
 
 def test_it_takes_no_time(paths: Paths) -> None:
-    paths.learnt.mkdir(parents=True)
+    paths.learned.mkdir(parents=True)
     for number in range(500):
-        (paths.learnt / f"{number}.json").touch()
+        (paths.learned / f"{number}.json").touch()
     began = time.process_time()
     put_in_order(paths)
     assert time.process_time() - began < 1

@@ -48,11 +48,11 @@ def test_spark_tiny_races_and_says_the_same_twice(desk: LocalBackend) -> None:
     assert found.judgement is not None and found.judgement.kind in ("identical", "near-tie")
     assert found.plain.text.startswith("1, 2, 3, 4, 5") and found.plain.text.endswith("40")
     assert found.accepted_length > 1.5 and found.plain.reply.stats.accepted_length == 1.0
-    for lane in (found.plain, found.speculative):
-        stats = lane.reply.stats
+    for arm in (found.plain, found.speculative):
+        stats = arm.reply.stats
         assert stats.prefilled_tokens == stats.prompt_tokens
-        assert lane.finish_ms == pytest.approx(stats.prefill_ms + stats.decode_ms)
-        assert lane.total_tokens == stats.generated + stats.has_end
+        assert arm.finish_ms == pytest.approx(stats.prefill_ms + stats.decode_ms)
+        assert arm.total_tokens == stats.generated + stats.has_end
     assert any(piece.is_drafted for step in found.speculative.steps for piece in step.pieces)
 
 

@@ -29,7 +29,7 @@ CHAT = ChatSettings(sampling=SamplingSettings(temperature=0.0), max_tokens=8)
 HOW = LoadSettings("", context_tokens=512, threads=1)
 
 
-def make_desk(
+def make_backend(
     pair: ChosenPair, chat: ChatSettings = CHAT, history_file: Path | None = None, *, continues: bool = False
 ) -> LocalBackend:
     return LocalBackend(
@@ -57,7 +57,7 @@ def have_talked(path: Path, *prompts: str, chat: ChatSettings = CHAT) -> None:
 
 @pytest.fixture
 def desk(synthetic_pair: SyntheticPair) -> Iterator[LocalBackend]:
-    made = make_desk(own_pair(synthetic_pair.target, synthetic_pair.draft))
+    made = make_backend(own_pair(synthetic_pair.target, synthetic_pair.draft))
     yield made
     made.close()
 
@@ -92,7 +92,7 @@ def test_after_closing_there_is_no_model(desk: LocalBackend) -> None:
 @pytest.mark.native
 def test_a_draft_length_beyond_the_block_is_refused(synthetic_pair: SyntheticPair) -> None:
     chat = ChatSettings(speculation=SpeculationSettings(True, 8))
-    desk = make_desk(own_pair(synthetic_pair.target, synthetic_pair.draft), chat)
+    desk = make_backend(own_pair(synthetic_pair.target, synthetic_pair.draft), chat)
     with pytest.raises(UsageError, match="8 is more than the 7"):
         list(desk.load())
     desk.close()
@@ -102,7 +102,7 @@ def test_the_last_conversation_goes_on_with_its_settings(tmp_path: Path) -> None
     path = tmp_path / "kept.db"
     own = ChatSettings(system_prompt="Rhyme.", sampling=SamplingSettings(temperature=0.3), is_thinking=True)
     have_talked(path, "first", "second", chat=own)
-    desk = make_desk(no_pair(), ChatSettings(speculation=SpeculationSettings(False)), path, continues=True)
+    desk = make_backend(no_pair(), ChatSettings(speculation=SpeculationSettings(False)), path, continues=True)
     assert [message.content for message in desk.conversation.messages] == ["second", "Yes."]
     assert desk.conversation.settings == replace(own, speculation=SpeculationSettings(False))
     assert not desk.start_conversation().messages
@@ -115,7 +115,7 @@ def test_the_last_conversation_goes_on_with_its_settings(tmp_path: Path) -> None
 def test_what_the_command_line_asks_for_holds_in_the_last_conversation_too(tmp_path: Path) -> None:
     path = tmp_path / "kept.db"
     have_talked(path, "first", chat=ChatSettings(system_prompt="Rhyme.", sampling=SamplingSettings(temperature=0.3)))
-    desk = make_desk(no_pair(), CHAT, path, continues=True)
+    desk = make_backend(no_pair(), CHAT, path, continues=True)
     settings = desk.conversation.settings
     assert settings.sampling == CHAT.sampling and settings.max_tokens == 8 and settings.system_prompt == "Rhyme."
     desk.close()
@@ -123,7 +123,7 @@ def test_what_the_command_line_asks_for_holds_in_the_last_conversation_too(tmp_p
 
 def test_all_who_ask_at_once_get_the_same_first_conversation(tmp_path: Path) -> None:
     have_talked(tmp_path / "kept.db", "first")
-    desk = make_desk(no_pair(), CHAT, tmp_path / "kept.db")
+    desk = make_backend(no_pair(), CHAT, tmp_path / "kept.db")
     got: list[object] = []
     threads = [threading.Thread(target=lambda: got.append(desk.conversation)) for _ in range(8)]
     for thread in threads:
@@ -135,7 +135,7 @@ def test_all_who_ask_at_once_get_the_same_first_conversation(tmp_path: Path) -> 
 
 
 def test_without_a_history_file_nothing_is_kept(tmp_path: Path) -> None:
-    desk = make_desk(no_pair())
+    desk = make_backend(no_pair())
     assert isinstance(desk.history, MemoryHistory) and not desk.conversation.messages
     desk.close()
 
@@ -146,7 +146,7 @@ def test_a_history_that_cannot_be_used_is_told_once_and_the_desk_opens(
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     pair = own_pair(synthetic_pair.target, synthetic_pair.draft)
-    desk = make_desk(pair, CHAT, tmp_path / "file" / "kept.db")
+    desk = make_backend(pair, CHAT, tmp_path / "file" / "kept.db")
     told = [event.text for event in desk.load() if isinstance(event, Notice)]
     assert sum("not kept" in text for text in told) == 1
     assert not any(isinstance(event, Notice) and "not kept" in event.text for event in desk.reload())
@@ -159,7 +159,7 @@ def test_a_history_that_cannot_be_used_is_told_once_and_the_desk_opens(
 def test_leaving_in_mid_reply_keeps_all_of_it(synthetic_pair: SyntheticPair, tmp_path: Path) -> None:
     path, said = tmp_path / "kept.db", ""
     chat = replace(CHAT, max_tokens=0, ignores_end=True)
-    desk = make_desk(own_pair(synthetic_pair.target, synthetic_pair.draft), chat, path)
+    desk = make_backend(own_pair(synthetic_pair.target, synthetic_pair.draft), chat, path)
     list(desk.load())
     leaving = threading.Thread(target=desk.close)
     for event in desk.conversation.reply("a"):
@@ -212,7 +212,7 @@ def test_closing_ends_an_opening_in_another_thread() -> None:
         finally:
             was_undone.set()
 
-    desk = make_desk(ChosenPair("endless", (), prepare))
+    desk = make_backend(ChosenPair("endless", (), prepare))
 
     def open_it() -> None:
         try:
@@ -238,7 +238,7 @@ def test_cancelling_an_opening_undoes_what_was_begun(tmp_path: Path) -> None:
             was_undone.set()
         return PairFiles(tmp_path, None)
 
-    desk = make_desk(ChosenPair("cancelled", (), prepare))
+    desk = make_backend(ChosenPair("cancelled", (), prepare))
     steps = desk.load()
     next(steps)
     steps.close()

@@ -26,7 +26,7 @@ from sparkdesk.ui.models.screen import ModelsScreen
 from tests.hub.server import Fault, Hub
 from tests.library.gguf_samples import write_target
 from tests.ui.fake_backend import FakeBackend
-from tests.ui.sitting import at_open_desk
+from tests.ui.harness import open_app
 
 Result = TypeVar("Result")
 CATALOG = """
@@ -69,7 +69,7 @@ def desk() -> Desk:
 
 
 @pytest.fixture
-def shelf(paths: Paths, desk: Desk) -> LocalModels:
+def manager(paths: Paths, desk: Desk) -> LocalModels:
     return LocalModels(desk, paths, Settings(), how=lambda: HOW)
 
 
@@ -78,146 +78,146 @@ def run(journey: "Generator[Progress | Notice, None, Result]") -> tuple[list[Pro
     return list(ran), ran.result
 
 
-def state(shelf: LocalModels, name: str = "tiny") -> str:
-    return next(listed.state for listed in shelf.contents().catalogue if listed.entry.name == name)
+def state(manager: LocalModels, name: str = "tiny") -> str:
+    return next(listed.state for listed in manager.contents().catalogue if listed.entry.name == name)
 
 
 @pytest.mark.native
-def test_a_pair_goes_from_not_here_to_ready(shelf: LocalModels, paths: Paths) -> None:
-    assert state(shelf) == ABSENT
-    told, got = run(shelf.get(BuildJob("tiny", quantization="Q8_0")))
+def test_a_pair_goes_from_not_here_to_ready(manager: LocalModels, paths: Paths) -> None:
+    assert state(manager) == ABSENT
+    told, got = run(manager.get(BuildJob("tiny", quantization="Q8_0")))
     assert got.opens == "tiny" and "Tested: " in got.sentence
     steps = {event.step.partition(" ")[0] for event in told if isinstance(event, Progress)}
     assert {"Downloading", "Converting", "Trying"} <= steps
     assert any(isinstance(event, Notice) and "A note." in event.text for event in told)
-    assert state(shelf) == READY
-    pair = shelf.contents().library.pair("tiny")
+    assert state(manager) == READY
+    pair = manager.contents().library.pair("tiny")
     assert pair is not None and pair.target is not None
-    plan = shelf.fit(pair.target, pair.draft)
+    plan = manager.fit(pair.target, pair.draft)
     assert plan is not None and plan.fits and plan.context_tokens == 512
 
 
 def test_a_build_that_is_closed_is_begun_and_goes_on(
-    shelf: LocalModels, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    manager: LocalModels, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _stop_in_mid_download(shelf.get(BuildJob("tiny")), hub, monkeypatch)
-    assert state(shelf) == INCOMPLETE
-    (partial,) = shelf.contents().library.partials
-    _, got = run(shelf.resume(partial))
-    assert "Maker/" in got.sentence and state(shelf) == INCOMPLETE  # the draft is not here yet
-    assert not shelf.contents().library.partials
+    _stop_in_mid_download(manager.get(BuildJob("tiny")), hub, monkeypatch)
+    assert state(manager) == INCOMPLETE
+    (partial,) = manager.contents().library.partials
+    _, got = run(manager.resume(partial))
+    assert "Maker/" in got.sentence and state(manager) == INCOMPLETE  # the draft is not here yet
+    assert not manager.contents().library.partials
     first, second = hub.ranges(WEIGHTS)
     assert second[0] == partial.size_bytes and second[1] == len(hub.models["Maker/Spark-Tiny"].files[WEIGHTS])
     assert first[0] == 0
 
 
-def test_what_is_downloaded_but_not_built_says_so(shelf: LocalModels, hub: Hub) -> None:
+def test_what_is_downloaded_but_not_built_says_so(manager: LocalModels, hub: Hub) -> None:
     for name in ("Maker/Spark-Tiny", "Maker/spark_tiny_dspark"):
-        run(shelf.get(BuildJob(name, is_pair=False)))
-    assert state(shelf) == DOWNLOADED
+        run(manager.get(BuildJob(name, is_pair=False)))
+    assert state(manager) == DOWNLOADED
 
 
 def test_a_download_of_a_file_that_was_replaced_cannot_go_on(
-    shelf: LocalModels, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    manager: LocalModels, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _stop_in_mid_download(shelf.get(BuildJob("Maker/Spark-Tiny", is_pair=False)), hub, monkeypatch)
-    (partial,) = shelf.contents().library.partials
+    _stop_in_mid_download(manager.get(BuildJob("Maker/Spark-Tiny", is_pair=False)), hub, monkeypatch)
+    (partial,) = manager.contents().library.partials
     hub.models["Maker/Spark-Tiny"].files[WEIGHTS] = b"newer" * 2000
     with pytest.raises(NotOnHub, match="has changed"):
-        run(shelf.resume(partial))
+        run(manager.resume(partial))
 
 
-def test_what_a_conversion_left_cannot_be_gone_on_with(shelf: LocalModels, paths: Paths) -> None:
+def test_what_a_conversion_left_cannot_be_gone_on_with(manager: LocalModels, paths: Paths) -> None:
     paths.models.mkdir(parents=True)
     left = paths.models / ".x.part"
     left.write_bytes(b"1")
     os.utime(left, (1, 1))
-    (partial,) = shelf.contents().library.partials
+    (partial,) = manager.contents().library.partials
     with pytest.raises(UsageError, match="not a download"):
-        run(shelf.resume(partial))
-    shelf.remove(shelf.plan_removal(partial))
+        run(manager.resume(partial))
+    manager.remove(manager.plan_removal(partial))
     assert not left.exists()
 
 
-def test_asking_fetches_no_weights(shelf: LocalModels, hub: Hub) -> None:
-    _, forecast = run(shelf.ask(BuildJob("tiny")))
+def test_asking_fetches_no_weights(manager: LocalModels, hub: Hub) -> None:
+    _, forecast = run(manager.ask(BuildJob("tiny")))
     assert forecast is not None and forecast.fits and forecast.chosen.quantization == "Q4_K_M"
     assert {each.path for each in hub.served} == {"config.json"}
     assert len(forecast.options) >= 6 and forecast.download_bytes > 10_000_000
 
 
-def test_a_gated_repository_is_explained_before_anything_is_fetched(shelf: LocalModels, hub: Hub) -> None:
+def test_a_gated_repository_is_explained_before_anything_is_fetched(manager: LocalModels, hub: Hub) -> None:
     hub.models["Maker/Spark-Tiny"].gated = True
     with pytest.raises(AccessRefused, match="gated") as refused:
-        run(shelf.ask(BuildJob("tiny")))
+        run(manager.ask(BuildJob("tiny")))
     assert f"{hub.address}/Maker/Spark-Tiny" in refused.value.hint and "hf auth login" in refused.value.hint
 
 
-def test_a_draft_is_built_with_a_target_of_the_users(shelf: LocalModels) -> None:
+def test_a_draft_is_built_with_a_target_of_the_users(manager: LocalModels) -> None:
     order = BuildJob("mine", target="Maker/Spark-Tiny", draft="Maker/spark_tiny_dspark")
-    _, forecast = run(shelf.ask(order))
+    _, forecast = run(manager.ask(order))
     assert forecast is not None and forecast.fits
 
 
-def test_the_loaded_pair_is_not_removed(shelf: LocalModels, desk: Desk, paths: Paths) -> None:
+def test_the_loaded_pair_is_not_removed(manager: LocalModels, desk: Desk, paths: Paths) -> None:
     target = write_target(paths.models / "T.gguf")
-    (model,) = shelf.contents().library.models
+    (model,) = manager.contents().library.models
     desk.loaded = LoadedPair(PairFiles(target, None), 512, 0)
     with pytest.raises(EngineError, match="It is loaded"):
-        shelf.plan_removal(model)
+        manager.plan_removal(model)
     desk.loaded = None
-    assert shelf.plan_removal(model).files == (target,)
+    assert manager.plan_removal(model).files == (target,)
 
 
 @pytest.mark.native
 def test_a_pair_that_has_no_room_beside_the_loaded_one_is_built_and_not_tried(
-    shelf: LocalModels, monkeypatch: pytest.MonkeyPatch, paths: Paths
+    manager: LocalModels, monkeypatch: pytest.MonkeyPatch, paths: Paths
 ) -> None:
     """The chat's engine must not fall to a test of something else."""
     room = FreeMemory(64_000_000_000)
     monkeypatch.setattr("sparkdesk.doctor.free_memory.free_memory", lambda: room)
-    shelf.free()  # remembers what is free for the forecast, as the screen does
+    manager.free()  # remembers what is free for the forecast, as the screen does
     monkeypatch.setattr("sparkdesk.doctor.free_memory.free_memory", lambda: FreeMemory(510_000_000))
-    told, got = run(shelf.get(BuildJob("tiny", quantization="Q8_0")))
+    told, got = run(manager.get(BuildJob("tiny", quantization="Q8_0")))
     assert "It was not tested" in got.sentence and got.opens == "tiny"
     assert not any(isinstance(event, Progress) and "Loading" in event.step for event in told)
     steps = json.loads((paths.models / "tiny" / "steps.json").read_text())
     assert steps["tested"] == ""
 
 
-def test_a_broken_catalogue_leaves_ours(shelf: LocalModels, paths: Paths) -> None:
+def test_a_broken_catalogue_leaves_ours(manager: LocalModels, paths: Paths) -> None:
     paths.catalog_file.write_text("[[pair]")
-    contents = shelf.contents()
+    contents = manager.contents()
     assert "not valid TOML" in contents.problem and "qwen3-8b" in {each.entry.name for each in contents.catalogue}
 
 
-def test_a_search_finds_what_can_be_run(shelf: LocalModels) -> None:
-    _, hits = run(shelf.search("spark_tiny"))
+def test_a_search_finds_what_can_be_run(manager: LocalModels) -> None:
+    _, hits = run(manager.search("spark_tiny"))
     assert [(hit.role, hit.model.name) for hit in hits] == [("draft", "Maker/spark_tiny_dspark")]
 
 
 @pytest.mark.native
-async def test_a_whole_build_from_the_screen(shelf: LocalModels, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_whole_build_from_the_screen(manager: LocalModels, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked, chosen, downloaded, converted, tried, and opened."""
     desk = FakeBackend()
-    desk.models = shelf  # type: ignore[assignment]  # the real one
-    async with at_open_desk(desk, size=(80, 24)) as sitting:
-        await sitting.pilot.press("f7")
-        screen = sitting.app.get_screen("models")
+    desk.models = manager  # type: ignore[assignment]  # the real one
+    async with open_app(desk, size=(80, 24)) as harness:
+        await harness.pilot.press("f7")
+        screen = harness.app.get_screen("models")
         assert isinstance(screen, ModelsScreen)
-        await sitting.until(lambda: screen.contents is not None)
-        await sitting.pilot.press("2")
+        await harness.until(lambda: screen.contents is not None)
+        await harness.pilot.press("2")
         screen.query_one(ModelList).choose("entry tiny")
-        await sitting.pilot.press("enter")
-        await sitting.until(_is_offering(sitting.app))
-        assert "Q8_0" in sitting.picture() and "19 MB to download" in sitting.picture()
-        sitting.app.screen.query_one(ModelList).choose("Q8_0")
-        await sitting.pilot.press("enter")
-        await sitting.until(lambda: screen.jobs.job is not None and not screen.jobs.job.is_running, seconds=200)
+        await harness.pilot.press("enter")
+        await harness.until(_is_offering(harness.app))
+        assert "Q8_0" in harness.picture() and "19 MB to download" in harness.picture()
+        harness.app.screen.query_one(ModelList).choose("Q8_0")
+        await harness.pilot.press("enter")
+        await harness.until(lambda: screen.jobs.job is not None and not screen.jobs.job.is_running, seconds=200)
         assert screen.jobs.job is not None and screen.jobs.job.got is not None, screen.jobs.job
         assert "Tested: " in screen.jobs.job.got.sentence and screen.jobs.job.steps[-1] == "test"
-        await sitting.pilot.press("o")
-        await sitting.until(lambda: desk.switches == ["tiny"])
+        await harness.pilot.press("o")
+        await harness.until(lambda: desk.switches == ["tiny"])
 
 
 def _stop_in_mid_download(journey: Journey[JobResult], hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from sparkdesk.fit import FreeMemory, Layout, need_of, size_from_header
 from sparkdesk.gguf.header import read_gguf
 from sparkdesk.loading.choice import PairFiles, own_pair
 from sparkdesk.loading.placement import LoadedPair, free_memory_without
-from tests.backend.test_local import CHAT, make_desk
+from tests.backend.test_local import CHAT, make_backend
 from tests.library.gguf_samples import write_target
 
 GB = 1_000_000_000
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.native
 
 @pytest.fixture
 def desk(synthetic_pair: SyntheticPair) -> Iterator[LocalBackend]:
-    made = make_desk(own_pair(synthetic_pair.target, synthetic_pair.draft), CHAT)
+    made = make_backend(own_pair(synthetic_pair.target, synthetic_pair.draft), CHAT)
     list(made.load())
     yield made
     made.close()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Sequence
 
 import pytest
 
-from sparkdesk.bench.comparison import ComparisonSettings, duel, seed_of
+from sparkdesk.bench.comparison import ComparisonSettings, compare_replies, seed_of
 from sparkdesk.bench.results import Comparison, Judgement, Reply
 from sparkdesk.bench.suite import Prompt
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
@@ -35,7 +35,7 @@ def measured(
     engine: ScriptedEngine, settings: ComparisonSettings | None = None, prompts: tuple[Prompt, ...] = PROMPTS
 ) -> list[Progress | Notice | Comparison]:
     chosen = settings or ComparisonSettings()
-    return list(duel(engine, prompts, chosen, render=render, judge=judge, clock=ticking()))
+    return list(compare_replies(engine, prompts, chosen, render=render, judge=judge, clock=ticking()))
 
 
 def test_every_arm_reads_its_whole_prompt() -> None:
@@ -131,7 +131,7 @@ def test_closing_it_in_the_midst_of_a_reply_ends_the_reply() -> None:
                 raise
 
     engine = Watched(playing(eight_tokens), is_lent=True)
-    events = duel(engine, PROMPTS, ComparisonSettings(), render=render, judge=judge)
+    events = compare_replies(engine, PROMPTS, ComparisonSettings(), render=render, judge=judge)
     assert next(event for event in events if isinstance(event, Progress) and event.done > 1)
     assert len(engine.requests) not in closed
     events.close()

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from sparkdesk.bench.race import PLAIN, SPECULATIVE, ArmAdvanced, Judging, Race, RaceEvent, RaceSettings, race
-from sparkdesk.bench.race_arm import Piece, lane_of, seen_at
+from sparkdesk.bench.race_arm import Piece, arm_of, seen_at
 from sparkdesk.bench.results import Judgement, Reply
 from sparkdesk.bench.suite import Prompt
 from sparkdesk.engine.round import Round
@@ -72,7 +72,7 @@ def test_a_prompt_too_long_is_refused() -> None:
 FIRST = RoundDone(Round((1,), (False,), is_first=True), (b"One",))
 BLOCK = RoundDone(Round((2, 3), (True, False), verify_ms=30.0, draft_ms=10.0), (b" two", b" thr\xc3"))
 LAST = RoundDone(Round((4,), (False,), verify_ms=20.0, has_end=True), (b"\xa9e",))
-LANE = lane_of(reply([BLOCK.round, LAST.round]), (FIRST, BLOCK, LAST))
+LANE = arm_of(reply([BLOCK.round, LAST.round]), (FIRST, BLOCK, LAST))
 
 
 def test_a_lane_has_every_token_with_whole_characters_and_its_origin() -> None:
@@ -83,7 +83,7 @@ def test_a_lane_has_every_token_with_whole_characters_and_its_origin() -> None:
 
 
 def test_half_a_character_at_the_end_is_shown_as_such() -> None:
-    assert lane_of(reply([]), (replace(FIRST, pieces=(b"One\xc3",)),)).text == "One\ufffd"
+    assert arm_of(reply([]), (replace(FIRST, pieces=(b"One\xc3",)),)).text == "One\ufffd"
 
 
 @pytest.mark.parametrize(
@@ -107,11 +107,11 @@ def test_the_live_speed_counts_decoding_alone_and_ends_at_the_replys_own() -> No
 def test_the_live_speed_forgets_what_is_long_past() -> None:
     slow = [RoundDone(Round((1,), (False,), verify_ms=200.0), (b"a",)) for _ in range(10)]
     fast = [RoundDone(Round((1,), (False,), verify_ms=20.0), (b"a",)) for _ in range(100)]
-    lane = lane_of(reply([each.round for each in (*slow, *fast)]), (FIRST, *slow, *fast))
-    assert seen_at(lane, 2010 - 1).tokens_per_second == pytest.approx(5, rel=0.3)
-    assert seen_at(lane, 3500).tokens_per_second == pytest.approx(50, rel=0.1)
+    arm = arm_of(reply([each.round for each in (*slow, *fast)]), (FIRST, *slow, *fast))
+    assert seen_at(arm, 2010 - 1).tokens_per_second == pytest.approx(5, rel=0.3)
+    assert seen_at(arm, 3500).tokens_per_second == pytest.approx(50, rel=0.1)
 
 
 def test_an_empty_lane_is_over_at_once() -> None:
-    lane = lane_of(reply([]), ())
-    assert seen_at(lane, 0).is_finished and lane.finish_ms == 10.0 and lane.ms_per_token == 0.0
+    arm = arm_of(reply([]), ())
+    assert seen_at(arm, 0).is_finished and arm.finish_ms == 10.0 and arm.ms_per_token == 0.0

@@ -16,7 +16,7 @@ from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import EngineError
 
 
-class FarSpeaker:
+class RemoteLikeResponder:
     """Somewhere else; knows words only."""
 
     model_name = "Far"
@@ -58,7 +58,7 @@ def said(conversation: Conversation) -> list[str]:
 
 
 def test_words_without_figures_are_a_reply() -> None:
-    conversation = Conversation(FarSpeaker("Hi ", "there"))
+    conversation = Conversation(RemoteLikeResponder("Hi ", "there"))
     *_, last = conversation.reply("Hello")
     assert isinstance(last, ReplyFinished) and last.text == "Hi there"
     assert said(conversation) == ["Hello", "Hi there"] and conversation.messages[-1].model == "Far"
@@ -68,15 +68,15 @@ def test_words_without_figures_are_a_reply() -> None:
 
 def test_stopped_and_broken_off_it_is_kept_and_goes_on() -> None:
     """Without a single round: whether something came of it is seen by the text."""
-    speaker = FarSpeaker("Hi ", "there ", "you")
-    conversation = Conversation(speaker)
+    responder = RemoteLikeResponder("Hi ", "there ", "you")
+    conversation = Conversation(responder)
     events = conversation.reply("Hello")
     next(events)
     conversation.stop()
     list(events)
     assert said(conversation) == ["Hello", "Hi "] and conversation.messages[-1].note == "Stopped."
-    speaker.words, speaker.fails = ("again",), True
+    responder.words, responder.fails = ("again",), True
     *_, last = conversation.go_on()
     assert isinstance(last, ReplyBroken) and not last.needs_reload and last.text == "Hi again"
-    assert speaker.asked[-1] == (("Hello",), "Hi ")
+    assert responder.asked[-1] == (("Hello",), "Hi ")
     assert said(conversation) == ["Hello", "Hi again"] and "went away" in conversation.messages[-1].note

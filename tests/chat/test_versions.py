@@ -122,12 +122,12 @@ def test_a_message_without_a_reply_is_read_with_the_next() -> None:
 def test_what_was_said_is_kept_and_can_be_opened_again() -> None:
     history = MemoryHistory()
     engine = ScriptedEngine(saying("Hi"))
-    conversation = Conversation(LocalResponder(engine), keeper=history)
+    conversation = Conversation(LocalResponder(engine), store=history)
     assert conversation.key is None
     list(conversation.reply("Hello, you"))
     assert conversation.key is not None and [each.title for each in history.newest()] == ["Hello, you"]
     kept = history.read(conversation.key)
-    again = Conversation(LocalResponder(engine), tree=kept.tree, key=conversation.key, keeper=history)
+    again = Conversation(LocalResponder(engine), tree=kept.tree, key=conversation.key, store=history)
     list(again.regenerate())
     assert again.branch(1) == Branch(2, 2) and len(history.newest()) == 1
 

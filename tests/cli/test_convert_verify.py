@@ -76,9 +76,9 @@ def test_a_text_that_diverged_is_a_failure_with_its_figures(
     """It cannot be had on purpose, so the answers are made up."""
 
     stats = ReplyStats(generated=4, rounds=2, verified_by_position=(2, 2), accepted_by_position=(1, 0))
-    lane = RaceArm(Reply((1, 2, 3, 4), "length", stats, (), 0.0), ())
+    arm = RaceArm(Reply((1, 2, 3, 4), "length", stats, (), 0.0), ())
     asked = [
-        (f"Prompt {kind}", Race(lane, lane, Judgement(kind, 1, 3.0, 0.1), is_plain_first=True))
+        (f"Prompt {kind}", Race(arm, arm, Judgement(kind, 1, 3.0, 0.1), is_plain_first=True))
         for kind in ("near-tie", "diverged", "identical")
     ]
     monkeypatch.setattr(convert_verify, "verify", lambda pair, options: Verified(INFO, asked))

@@ -34,8 +34,8 @@ def write_gemma4_tokenizer(folder: Path) -> None:
 
 
 def _tokenizer() -> dict[str, Any]:
-    learnt, merges = _train()
-    tokens = [*SPECIAL, *_RUNS, *_BYTES, *(token for token in learnt if token not in _RUNS)]
+    learned, merges = _train()
+    tokens = [*SPECIAL, *_RUNS, *_BYTES, *(token for token in learned if token not in _RUNS)]
     known = set(tokens)
     runs = [pair for run in reversed(_RUNS) for pair in _splits(run) if known.issuperset(pair)]
     merges = [*runs, *(merge for merge in merges if "".join(merge) not in _RUNS)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sparkdesk.engine.control import Control
-from sparkdesk.engine.logprobs import likelihoods
+from sparkdesk.engine.logprobs import logprobs
 from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from tests.engine.tables import Run, collect, random_pair
@@ -12,7 +12,7 @@ from tests.engine.tables import Run, collect, random_pair
 
 def test_probabilities_are_the_softmax_and_the_best_come_first() -> None:
     rows = np.log(np.array([[0.1, 0.2, 0.7], [0.5, 0.25, 0.25]], np.float32)) + 40
-    first, second = likelihoods(rows, (0, 1), top=2)
+    first, second = logprobs(rows, (0, 1), top=2)
     assert np.exp(first.logprob) == pytest.approx(0.1, rel=1e-5)
     assert first.top_tokens == (2, 1)
     assert np.exp(first.top_logprobs) == pytest.approx([0.7, 0.2], rel=1e-5)
@@ -21,7 +21,7 @@ def test_probabilities_are_the_softmax_and_the_best_come_first() -> None:
 
 def test_tokens_that_can_never_be_said_are_no_alternatives() -> None:
     """Minus infinity is no number in JSON."""
-    (only,) = likelihoods(np.array([[0.0, -np.inf]], np.float32), (0,), top=20)
+    (only,) = logprobs(np.array([[0.0, -np.inf]], np.float32), (0,), top=20)
     assert only.top_tokens == (0,) and only.logprob == 0
 
 
@@ -31,7 +31,7 @@ def test_every_token_of_a_reply_has_the_targets_own_probability(length: int) -> 
     pair = random_pair(3)
     done = reply(length, top=2)
     previous = 1
-    for token, found in zip(done.tokens, (each for played in done.rounds for each in played.likelihoods), strict=True):
+    for token, found in zip(done.tokens, (each for played in done.rounds for each in played.logprobs), strict=True):
         row = pair.target.table[previous].astype(np.float64)
         exact = row - np.log(np.exp(row).sum())
         assert found.logprob == pytest.approx(exact[token], abs=1e-5)
@@ -41,8 +41,8 @@ def test_every_token_of_a_reply_has_the_targets_own_probability(length: int) -> 
 
 
 def test_none_are_told_unless_asked_for() -> None:
-    assert not any(played.likelihoods for played in reply(3, top=None).rounds)
-    assert all(each.top_tokens == () for played in reply(3, top=0).rounds for each in played.likelihoods)
+    assert not any(played.logprobs for played in reply(3, top=None).rounds)
+    assert all(each.top_tokens == () for played in reply(3, top=0).rounds for each in played.logprobs)
 
 
 def reply(length: int, *, top: int | None) -> Run:

@@ -13,7 +13,7 @@ from converters.gguf_target import GgufTarget
 from sparkdesk.errors import ModelLoadError
 from sparkdesk.fit.header_size import size_from_header
 from sparkdesk.gguf import pairing
-from sparkdesk.gguf.header import glance_gguf, read_gguf, read_head
+from sparkdesk.gguf.header import peek_gguf, read_gguf, read_head
 from sparkdesk.library.quantization import parameter_count, quantization_of
 from tests.attack.gguf_bytes import ARRAY, BOOL, F32, F64, I32, SOUND, STRING, U32, U64, Tensor, entry, gguf, text
 from tests.fuzzing import run
@@ -39,7 +39,7 @@ def trial(seed: int, folder: Path) -> None:
     rng, path = random.Random(seed), folder / "m.gguf"
     content = _header(rng)
     path.write_bytes(content)
-    for read in (read_gguf, glance_gguf):
+    for read in (read_gguf, peek_gguf):
         try:
             file = read(path)
         except ModelLoadError as error:

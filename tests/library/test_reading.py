@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from sparkdesk.gguf.header import glance_gguf, read_gguf
+from sparkdesk.gguf.header import peek_gguf, read_gguf
 from sparkdesk.hub_layout import lock_of
 from sparkdesk.library.last_used import mark_used
 from sparkdesk.library.model_dirs import HUB, Place, find_places, hub_cache, repository_of
@@ -95,7 +95,7 @@ def test_an_early_draft_is_listed_with_what_to_do(home: Home) -> None:
 def test_headers_are_read_again_only_when_a_file_changed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_target(home.folder / "T.gguf")
     before = home.read()
-    monkeypatch.setattr("sparkdesk.library.headers.glance_gguf", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr("sparkdesk.library.headers.peek_gguf", lambda path: pytest.fail("read again"))
     assert home.read() == before
     monkeypatch.undo()
     write_target(path, width=64)
@@ -146,8 +146,8 @@ def test_a_glance_sees_what_a_reader_sees(tmp_path: Path) -> None:
     """Its vocabulary is long enough to be jumped over, and holds the very text that is looked for."""
     words = [f"word{i}" for i in range(9000)]
     path = write_target(tmp_path / "big.gguf", vocabulary=[*words[:5000], "tokenizer.ggml.x", *words[5000:]])
-    glanced, read = glance_gguf(path), read_gguf(path)
-    assert (glanced.metadata, glanced.tensors) == (read.metadata, read.tensors)
+    peeked, read = peek_gguf(path), read_gguf(path)
+    assert (peeked.metadata, peeked.tensors) == (read.metadata, read.tensors)
 
 
 def test_a_quantization_nobody_wrote_down_is_read_off_the_tensors(tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def test_another_file_of_the_same_name_begins_anew(tmp_path: Path, settings: Loa
 
 
 def test_a_broken_file_is_none(tmp_path: Path, settings: LoadSettings) -> None:
-    learnt = TunerState(tmp_path / "learnt")
-    learnt.remember(settings, INFO, Tuner(7).state())
+    learned = TunerState(tmp_path / "learnt")
+    learned.remember(settings, INFO, Tuner(7).state())
     (file,) = (tmp_path / "learnt").iterdir()
     for content in (b"", b"{", b"[]", b'{"about": 1}', b"\xff\xfe"):
         file.write_bytes(content)

@@ -57,7 +57,7 @@ RESPONSES: list[protocol.Response] = [
     protocol.Prefilling(Prefilled(1, 2, 0, 3.5)),
     protocol.RoundDone(Round((1, 2), (True, False), confidences=(0.5,), is_first=True), (b"\xe2\x82", b"\n\r\x00\xff")),
     protocol.RoundDone(
-        Round((1,), (False,), likelihoods=(TokenLogprobs(-0.25, (1, 2), (-0.25, -math.inf)), TokenLogprobs(-7.0))),
+        Round((1,), (False,), logprobs=(TokenLogprobs(-0.25, (1, 2), (-0.25, -math.inf)), TokenLogprobs(-7.0))),
         (b"a",),
         top_pieces=((b"a", b"<|im_end|>"), ()),
     ),

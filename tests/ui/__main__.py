@@ -19,7 +19,7 @@ SCENARIOS = {
     "parked": FakeBackend(replace(PACED, parked_rounds=range(10_000))),
     "wavering": FakeBackend(replace(PACED, auto_lengths=(3,), parked_rounds=range(100, 300), text=STORY * 8)),
     "unsure": FakeBackend(replace(PACED, parked_rounds=range(10_000), parked_gain=0.0)),
-    "repeating": FakeBackend(replace(PACED, auto_lengths=(3, 4), echo_every=4)),
+    "repeating": FakeBackend(replace(PACED, auto_lengths=(3, 4), lookup_every=4)),
     "crash": FakeBackend(replace(PACED, crash_after_rounds=40)),
     "thinking": FakeBackend(replace(PACED, text=THOUGHT + STORY)),
     "loading": FakeBackend(replace(PACED, open_events=slow_opening(200), open_pause_s=0.03)),

@@ -30,7 +30,7 @@ from sparkdesk.loading.choice import DEMO_EXAMPLES
 
 if TYPE_CHECKING:
     from tests.ui.fake_bench import BenchScript, FakeBench
-    from tests.ui.fake_shelf import FakeShelf
+    from tests.ui.fake_models import FakeModels
 
 MODEL = ModelInfo(
     name="Spark Tiny",
@@ -111,7 +111,7 @@ class Script:
     """Messages at the beginning that no longer fit the context."""
     not_kept: str = ""
     """Why the history takes nothing."""
-    echo_every: int = 0
+    lookup_every: int = 0
     """Verify repeated text in every so many rounds; 0 is never."""
 
 
@@ -297,8 +297,8 @@ class FakeConversation:
         if self.speculation.is_tuned and number in self.script.parked_rounds:
             even = replace(plain, verify_ms=plain_ms - plain.other_ms)
             return replace(even, is_parked=True, expected_gain=self.script.parked_gain)
-        if self.speculation.is_tuned and self.script.echo_every and number % self.script.echo_every == 1:
-            return self._echo(plain, min(6, words_left - 1))
+        if self.speculation.is_tuned and self.script.lookup_every and number % self.script.lookup_every == 1:
+            return self._lookup(plain, min(6, words_left - 1))
         if not self.has_draft:
             return plain
         lengths = self.script.auto_lengths
@@ -321,7 +321,7 @@ class FakeConversation:
             plain_ms_per_token=plain_ms,
         )
 
-    def _echo(self, plain: Round, accepted: int) -> Round:
+    def _lookup(self, plain: Round, accepted: int) -> Round:
         """Eight tokens of repeated text, most of them right."""
         return replace(
             plain,
@@ -367,10 +367,10 @@ class FakeBackend:
     # These two bring numpy, and the start of the screen is tested to do without.
 
     @cached_property
-    def models(self) -> "FakeShelf":
-        from tests.ui.fake_shelf import FakeShelf
+    def models(self) -> "FakeModels":
+        from tests.ui.fake_models import FakeModels
 
-        return FakeShelf()
+        return FakeModels()
 
     @cached_property
     def bench(self) -> "FakeBench":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sparkdesk.bench.card import card_of, check_out, write_card
 from sparkdesk.bench.card_markdown import markdown
-from sparkdesk.bench.comparison import ComparisonSettings, duel
+from sparkdesk.bench.comparison import ComparisonSettings, compare_replies
 from sparkdesk.bench.race import RACE_DOMAIN, RaceEvent, RaceSettings, race
 from sparkdesk.bench.requests import CardMade, SuiteAsked, SweepAsked
 from sparkdesk.bench.results import Comparison, Judgement, Reply
@@ -153,7 +153,7 @@ class FakeBench:
         self.is_measuring = True
         try:
             settings = ComparisonSettings(max_tokens=asked.max_tokens)
-            yield from duel(self.engine, prompts, settings, render=_render, judge=self._judge)
+            yield from compare_replies(self.engine, prompts, settings, render=_render, judge=self._judge)
         finally:
             self.is_measuring = False
 

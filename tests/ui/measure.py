@@ -100,7 +100,7 @@ class Terminal:
 
 
 @contextmanager
-def at_desk(*, rate: float, tokens: int, messages: int = 0) -> Iterator[tuple[Terminal, Path]]:
+def app_at(*, rate: float, tokens: int, messages: int = 0) -> Iterator[tuple[Terminal, Path]]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         arguments = [str(rate), str(tokens), str(messages), str(report)]
@@ -114,7 +114,7 @@ def at_desk(*, rate: float, tokens: int, messages: int = 0) -> Iterator[tuple[Te
 @contextmanager
 def replying(*, rate: float, tokens: int) -> Iterator[tuple[Terminal, Path]]:
     """A desk in whose transcript a reply is coming in."""
-    with at_desk(rate=rate, tokens=tokens) as (terminal, report):
+    with app_at(rate=rate, tokens=tokens) as (terminal, report):
         terminal.until(_READY)
         report.unlink(missing_ok=True)
         terminal.write("go\r")
@@ -124,7 +124,7 @@ def replying(*, rate: float, tokens: int) -> Iterator[tuple[Terminal, Path]]:
 
 def measure_open(messages: int = 2000) -> None:
     """From being told to show a conversation until it is painted."""
-    with at_desk(rate=1.0, tokens=1, messages=messages) as (terminal, report):
+    with app_at(rate=1.0, tokens=1, messages=messages) as (terminal, report):
         marks = terminal.until_told(report, lambda marks: bool(marks))
     before, after = marks
     elapsed_ms, cpu_ms = 1e3 * (after.at_s - before.at_s), 1e3 * (after.cpu_s - before.cpu_s)

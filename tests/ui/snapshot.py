@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.style import Style
 
-from tests.ui.sitting import Sitting
+from tests.ui.harness import Harness
 
 FOLDER = Path(__file__).parent / "snapshots"
 RENEW_VARIABLE = "SPARKDESK_RENEW_SNAPSHOTS"
@@ -22,11 +22,11 @@ _LETTERS = string.ascii_letters + string.digits + "".join(map(chr, range(0xC0, 0
 _LOOKS_ALIKE, _MOST_LOOKS = 12, 200
 
 
-async def assert_snapshot(sitting: Sitting, name: str) -> None:
+async def assert_snapshot(harness: Harness, name: str) -> None:
     """The name says what is seen; the size is added."""
-    size = sitting.app.size
+    size = harness.app.size
     path = FOLDER / f"{name}-{size.width}x{size.height}.txt"
-    seen = await _settled(sitting)
+    seen = await _settled(harness)
     if os.environ.get(RENEW_VARIABLE):
         path.write_text(seen, encoding="utf-8")
         return
@@ -39,12 +39,12 @@ async def assert_snapshot(sitting: Sitting, name: str) -> None:
         )
 
 
-async def _settled(sitting: Sitting) -> str:
+async def _settled(harness: Harness) -> str:
     """As soon as it stays the same for a while: some of it comes from threads, or after a moment."""
     before, same_count = "", 0
     for _ in range(_MOST_LOOKS):
-        await sitting.pilot.pause(0.05)
-        seen = picture(sitting)
+        await harness.pilot.pause(0.05)
+        seen = picture(harness)
         same_count = same_count + 1 if seen == before else 0
         if same_count == _LOOKS_ALIKE:
             return seen
@@ -52,10 +52,10 @@ async def _settled(sitting: Sitting) -> str:
     raise AssertionError(f"The screen does not come to rest:\n{before}")
 
 
-def picture(sitting: Sitting) -> str:
+def picture(harness: Harness) -> str:
     letters: dict[str, str] = {}
     texts, styles = [], []
-    for strip in sitting.app.screen._compositor.render_strips():
+    for strip in harness.app.screen._compositor.render_strips():
         texts.append(strip.text.rstrip())
         row = ""
         for text, style, _ in strip:

@@ -6,7 +6,7 @@ from sparkdesk.errors import UsageError
 from sparkdesk.ui import keys
 from sparkdesk.ui.appearance import NO_LIVE
 from tests.ui.fake_backend import FakeBackend, Script
-from tests.ui.sitting import at_open_desk
+from tests.ui.harness import open_app
 
 KNOWN = keys.everything()
 
@@ -65,32 +65,32 @@ def test_two_actions_may_change_places() -> None:
 
 
 async def test_a_changed_key_works_and_the_old_one_does_not() -> None:
-    async with at_open_desk() as sitting:
-        sitting.app.set_keymap(keys.checked({"chat.live": "f4", "chat.speculation": "f3"}, KNOWN))
-        await sitting.pilot.press("f4")
-        assert sitting.app.has_class(NO_LIVE)
-        await sitting.pilot.press("f3")
-        assert not sitting.chat.view.speculation.is_enabled
-        await sitting.pilot.press("ctrl+s")
-        assert not sitting.chat.view.speculation.is_enabled
+    async with open_app() as harness:
+        harness.app.set_keymap(keys.checked({"chat.live": "f4", "chat.speculation": "f3"}, KNOWN))
+        await harness.pilot.press("f4")
+        assert harness.app.has_class(NO_LIVE)
+        await harness.pilot.press("f3")
+        assert not harness.chat.view.speculation.is_enabled
+        await harness.pilot.press("ctrl+s")
+        assert not harness.chat.view.speculation.is_enabled
 
 
 async def test_sending_and_new_lines_can_change_places() -> None:
-    async with at_open_desk() as sitting:
-        sitting.app.set_keymap(keys.checked({"prompt.send": "ctrl+d", "prompt.new_line": "enter"}, KNOWN))
-        await sitting.pilot.press("a", "enter", "b", "ctrl+d")
-        await sitting.until(lambda: sitting.backend.conversation.sent)
-        assert sitting.backend.conversation.sent == ["a\nb"]
+    async with open_app() as harness:
+        harness.app.set_keymap(keys.checked({"prompt.send": "ctrl+d", "prompt.new_line": "enter"}, KNOWN))
+        await harness.pilot.press("a", "enter", "b", "ctrl+d")
+        await harness.until(lambda: harness.backend.conversation.sent)
+        assert harness.backend.conversation.sent == ["a\nb"]
 
 
 async def test_what_is_said_of_a_key_is_the_changed_one() -> None:
     keymap = keys.checked({"chat.reload": "f11", "chat.stop": "f12", "prompt.send": "ctrl+d"}, KNOWN)
     desk = FakeBackend(Script(crash_after_rounds=3))
-    async with at_open_desk(desk, keymap=keymap) as sitting:
-        assert "Ctrl+D sends" in sitting.picture()
-        sitting.prompt.show("a story")
-        await sitting.pilot.press("ctrl+d")
-        await sitting.until(lambda: "F11 reloads" in sitting.banner)
-        await sitting.pilot.press("f1")
-        assert "F11" in sitting.picture()
-        assert "Ctrl+R" not in sitting.picture()
+    async with open_app(desk, keymap=keymap) as harness:
+        assert "Ctrl+D sends" in harness.picture()
+        harness.prompt.show("a story")
+        await harness.pilot.press("ctrl+d")
+        await harness.until(lambda: "F11 reloads" in harness.banner)
+        await harness.pilot.press("f1")
+        assert "F11" in harness.picture()
+        assert "Ctrl+R" not in harness.picture()

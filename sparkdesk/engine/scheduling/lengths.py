@@ -24,7 +24,7 @@ class Situation:
     """Tokens in the target's cache."""
     waiting: int = 0
     """Feature rows to absorb before drafting."""
-    echo: "PromptLookup | None" = None
+    lookup: "PromptLookup | None" = None
     """Tokens of the context that may be verified in the place of drafted ones."""
     is_sequential: bool = False
     """Whether the draft takes a pass for every token, and all it drafts has to be verified."""

@@ -72,7 +72,7 @@ class Tuner:
         self.expected_gain = 0.0
         """Speed expected of drafting now, as a multiple of plain decoding; 0 when nothing is known."""
         self._chances: dict[str, Calibration] = {}
-        self._echo_chances: dict[str, Calibration] = {}
+        self._lookup_chances: dict[str, Calibration] = {}
         self._blocks = BlockMemory(block_size)
         self._now = 0
         self._rate_tokens = self._rate_ms = 0.0
@@ -82,7 +82,7 @@ class Tuner:
         self._last_rows = 1
         self._is_probing = self._is_after_probe = False
         self._prices: Prices | None = None
-        self._echo: _Weighed | None = None
+        self._lookup: _Weighed | None = None
 
     def begin_reply(self, prefill_ms: float) -> None:
         """Another text: nothing is known about its moments, and a parked pair may look at it at once."""
@@ -101,33 +101,33 @@ class Tuner:
         return self._baseline.step_ms(self._clock())
 
     def plan(self, situation: Situation) -> Plan:
-        self._is_probing, self._echo = False, None
+        self._is_probing, self._lookup = False, None
         parking, most = self.parking, min(situation.most, self.block_size)
         may_draft = most > 0 and (not parking.is_parked or self._is_after_probe or parking.is_due)
         may_draft = may_draft and (situation.reply_tokens is None or self._lengths.goes_on(situation.reply_tokens))
-        if self._wants_plain() or not (may_draft or situation.echo):
+        if self._wants_plain() or not (may_draft or situation.lookup):
             return Plan()
         self._prices = self._prices_now(situation)
         least_worth = 1.0 - self._prices.tokens_per_ms * float(self._prices.verify_ms[0]) + _LEAST_WORTH
-        if situation.echo:
-            self._echo = self._weigh(situation.echo, situation.rule, least_worth)
+        if situation.lookup:
+            self._lookup = self._weigh(situation.lookup, situation.rule, least_worth)
         length, worth = self._draft_length(situation, most, least_worth) if may_draft else (0, least_worth)
-        if self._echo and (not length or self._echo.worth >= worth):
+        if self._lookup and (not length or self._lookup.worth >= worth):
             self._is_probing = False
             return Plan()
         return Plan(length)
 
     def choose(self, situation: Situation, drafted: int, confidences: Sequence[float]) -> Choice:
         if not drafted:
-            return Choice(CONTEXT, self._echo.length, self._echo.chances) if self._echo else Choice()
+            return Choice(CONTEXT, self._lookup.length, self._lookup.chances) if self._lookup else Choice()
         assert self._prices is not None, "nothing is drafted without a plan"
         chances = self._calibration(situation.rule).chances(logits_of(confidences, drafted))
         if situation.is_sequential:  # what was drawn decided how much there is: to verify less of it would be peeking
             return Choice(DRAFT, drafted, tuple(chances.tolist()))
         worth = worth_of_verifying(chances, self._prices)
         length = int(worth.argmax())
-        if self._echo and self._echo.worth > worth[length]:
-            return Choice(CONTEXT, self._echo.length, self._echo.chances)
+        if self._lookup and self._lookup.worth > worth[length]:
+            return Choice(CONTEXT, self._lookup.length, self._lookup.chances)
         return Choice(DRAFT, length, tuple(chances[:length].tolist())) if length else Choice()
 
     def goes_on(self, situation: Situation, confidences: Sequence[float]) -> bool:
@@ -171,7 +171,7 @@ class Tuner:
         return {
             "costs": self.costs.state(),
             "chances": {rule: found.state() for rule, found in self._chances.items()},
-            "echo_chances": {rule: found.state() for rule, found in self._echo_chances.items()},
+            "lookup_chances": {rule: found.state() for rule, found in self._lookup_chances.items()},
             "blocks": self._blocks.state(),
             "reply_lengths": self._lengths.state(),
         }
@@ -183,8 +183,8 @@ class Tuner:
         self._lengths.restore(state["reply_lengths"])
         for rule, told in state["chances"].items():
             self._calibration(rule).restore(told)
-        for rule, told in state["echo_chances"].items():
-            self._echo_calibration(rule).restore(told)
+        for rule, told in state["lookup_chances"].items():
+            self._lookup_calibration(rule).restore(told)
 
     def _wants_plain(self) -> bool:
         is_known = self._baseline.is_known(self._clock())
@@ -207,8 +207,8 @@ class Tuner:
             absorb_ms += (costs.absorb_ms(situation.waiting) - absorb_ms) / rounds
         return Prices(verify_ms, costs.draft_ms(context), absorb_ms, rate, plain_ms)
 
-    def _weigh(self, echo: PromptLookup, rule: str, least_worth: float) -> _Weighed | None:
-        chances = self._echo_calibration(rule).chances(echo.logits())
+    def _weigh(self, lookup: PromptLookup, rule: str, least_worth: float) -> _Weighed | None:
+        chances = self._lookup_calibration(rule).chances(lookup.logits())
         worth = worth_of_verifying(chances, self._prices_of_plan())
         length = int(worth.argmax())
         if not length or worth[length] < least_worth:
@@ -271,9 +271,9 @@ class Tuner:
             self._blocks.add(logits, self._now)
             if outcomes and choice.source != CONTEXT:
                 self._calibration(situation.rule).observe(logits, outcomes)
-        if choice.source == CONTEXT and situation.echo is not None:
-            self._echo_calibration(situation.rule).observe(situation.echo.logits(), outcomes)
-        for calibration in (*self._chances.values(), *self._echo_chances.values()):
+        if choice.source == CONTEXT and situation.lookup is not None:
+            self._lookup_calibration(situation.rule).observe(situation.lookup.logits(), outcomes)
+        for calibration in (*self._chances.values(), *self._lookup_chances.values()):
             calibration.pass_tokens(played.tokens)
 
     def _calibration(self, rule: str) -> Calibration:
@@ -282,8 +282,8 @@ class Tuner:
             found = self._chances[rule] = Calibration(self.block_size)
         return found
 
-    def _echo_calibration(self, rule: str) -> Calibration:
-        found = self._echo_chances.get(rule)
+    def _lookup_calibration(self, rule: str) -> Calibration:
+        found = self._lookup_chances.get(rule)
         if found is None:
-            found = self._echo_chances[rule] = Calibration(MOST_ROWS - 1)
+            found = self._lookup_chances[rule] = Calibration(MOST_ROWS - 1)
         return found

@@ -288,11 +288,11 @@ class Dispatcher:
         took_s = self._last_use_s - began_s
         self._queue.charge(job.client, took_s - job.cost_s)
         self.metrics.finished(result, seconds=took_s)
-        if result.death is not None:
-            self.problem = result.death.message
+        if result.process_exit is not None:
+            self.problem = result.process_exit.message
             self._log(f"The engine died: {self.problem}")
-            if isinstance(result.death, EngineStalled):
-                self._refuse_waiting(from_engine(result.death))
+            if isinstance(result.process_exit, EngineStalled):
+                self._refuse_waiting(from_engine(result.process_exit))
         elif result.figures is not None:
             self._may_reload = True
             self._typical_reply_s = _DECAY * self._typical_reply_s + (1 - _DECAY) * took_s

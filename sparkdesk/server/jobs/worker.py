@@ -25,7 +25,7 @@ class JobResult:
     outcome: str
     """A finish_reason, "stopped", or "failed"."""
     figures: ReplyUsage | None = None
-    death: EngineCrashed | None = None
+    process_exit: EngineCrashed | None = None
 
 
 def run_job(engine: ServedEngine, job: Job) -> JobResult:
@@ -34,7 +34,7 @@ def run_job(engine: ServedEngine, job: Job) -> JobResult:
         return _JobRun(engine, job).run()
     except EngineCrashed as error:
         job.channel.put(ReplyFailed(from_engine(error)))
-        return JobResult("failed", death=error)
+        return JobResult("failed", process_exit=error)
     except Exception as error:  # a bug of ours must reach the client as an answer, and must not end the server
         # What was stopped, by the end of the server for one, fails because of that and not of what came of it.
         job.channel.put(ReplyFailed(job.stopped_by or _as_api_error(error, job)))
@@ -148,10 +148,10 @@ class _JobRun:
 
 
 def _token_logprob(event: RoundDone, index: int) -> TokenLogprob | None:
-    if not event.round.likelihoods:
+    if not event.round.logprobs:
         return None
     top = event.top_pieces[index] if index < len(event.top_pieces) else ()
-    return TokenLogprob(event.pieces[index], event.round.likelihoods[index], top)
+    return TokenLogprob(event.pieces[index], event.round.logprobs[index], top)
 
 
 def _as_api_error(error: Exception, job: Job) -> ApiError:

@@ -17,14 +17,14 @@ _PROMPT = "be a string that is not empty, or an array of token numbers"
 class CompletionBody(OptionsBody, frozen=True, kw_only=True):
     prompt: Annotated[str | list[str | int | list[int]], Meta(extra={MUST: _PROMPT})]
     logprobs: LogprobsCount | None = None
-    echo: bool | None = None
+    lookup: bool | None = None
     suffix: str | None = None
 
 
 def read_completion_request(sent: object, defaults: RequestDefaults) -> CompletionRequest:
     """Raises ApiError."""
     body = decode(sent, CompletionBody)
-    if body.echo:
+    if body.lookup:
         refuse("echo", _UNSUPPORTED)
     if body.suffix:
         refuse("suffix", _UNSUPPORTED)

@@ -37,7 +37,7 @@ class ResponsesRequest:
     turns: tuple[Turn, ...]
     """The conversation so far, without the instructions."""
     is_stored: bool
-    echo: Mapping[str, Any]
+    lookup: Mapping[str, Any]
     """What the response repeats of the request."""
 
 
@@ -68,7 +68,7 @@ def read_responses_request(sent: object, defaults: RequestDefaults, kept: Kept) 
         most_calls=0 if may_call_many else 1,
         is_thinking=is_thinking,
     )
-    return ResponsesRequest(chat, turns, fields.switch("store", True), _echo(fields, chat))
+    return ResponsesRequest(chat, turns, fields.switch("store", True), _lookup(fields, chat))
 
 
 def _refuse_unsupported(fields: Fields) -> None:
@@ -154,7 +154,7 @@ def _tool_choice(fields: Fields, tools: Sequence[Tool]) -> tuple[str, str]:
     return said, ""
 
 
-def _echo(fields: Fields, chat: ChatRequest) -> dict[str, Any]:
+def _lookup(fields: Fields, chat: ChatRequest) -> dict[str, Any]:
     text = fields.inner("text")
     form = text.given.get("format") if text is not None else None
     sampling = chat.options.sampling

@@ -126,9 +126,9 @@ def _logprobs(logprobs: Sequence[TokenLogprob]) -> dict[str, Any] | None:
 
 
 def _token_logprob(logprob: TokenLogprob) -> dict[str, Any]:
-    top = zip(logprob.top_pieces, logprob.likelihood.top_logprobs, strict=False)
+    top = zip(logprob.top_pieces, logprob.logprob.top_logprobs, strict=False)
     return {
-        **_token(logprob.piece, logprob.likelihood.logprob),
+        **_token(logprob.piece, logprob.logprob.logprob),
         "top_logprobs": [_token(piece, logprob) for piece, logprob in top],
     }
 

@@ -75,7 +75,7 @@ class CompletionResponse:
             self._offset += len(token)
         return {
             "tokens": tokens,
-            "token_logprobs": [as_logprob(logprob.likelihood.logprob) for logprob in logprobs],
+            "token_logprobs": [as_logprob(logprob.logprob.logprob) for logprob in logprobs],
             "top_logprobs": [_top(logprob) for logprob in logprobs],
             "text_offset": offsets,
         }
@@ -86,7 +86,7 @@ def _text(event: ReplyDelta) -> str:
 
 
 def _top(logprob: TokenLogprob) -> dict[str, float]:
-    pairs = zip(logprob.top_pieces, logprob.likelihood.top_logprobs, strict=False)
+    pairs = zip(logprob.top_pieces, logprob.logprob.top_logprobs, strict=False)
     return {_spelled(piece): as_logprob(logprob) for piece, logprob in pairs}
 
 

@@ -27,7 +27,7 @@ class ResponsesResponse:
         self.id = f"resp_{secrets.token_hex(12)}"
         self._secret = self.id.removeprefix("resp_")
         self._model, self._created = model, int(time.time())
-        self._echo, self._store = request.echo, store
+        self._lookup, self._store = request.lookup, store
         self._turns = request.turns if request.is_stored else None
         self._blocks = BlockSequence()
         self._sequence = -1
@@ -83,7 +83,7 @@ class ResponsesResponse:
             "model": self._model,
             "output": output,
             "usage": None,
-            **self._echo,
+            **self._lookup,
         }
 
     def _event(self, kind: str, **more: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ class Connection(H11Protocol):
         super().__init__(*arguments, **named)
         self.timeout_keep_alive = KEEP_ALIVE_SECONDS
         self.app_state = {**self.app_state, "abort": self._abort}
-        self._patience: asyncio.TimerHandle | None = None
+        self._timeout: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -36,13 +36,13 @@ class Connection(H11Protocol):
         is_answering = self.cycle is not None and not self.cycle.response_complete
         if is_answering:
             self._forget()
-        elif self._patience is None:
-            self._patience = self.loop.call_later(HEADER_SECONDS, self._abort)
+        elif self._timeout is None:
+            self._timeout = self.loop.call_later(HEADER_SECONDS, self._abort)
 
     def _forget(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
 
     def _abort(self) -> None:
         self._forget()

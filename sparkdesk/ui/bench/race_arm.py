@@ -27,7 +27,7 @@ class RaceArmView(Vertical):
     def __init__(self, name: str, *, id: str, glyph: str) -> None:
         super().__init__(id=id)
         self._name, self._glyph = name, glyph
-        self._lane: RaceArm | None = None
+        self._arm: RaceArm | None = None
         self._shown = -1
         """How many steps the text has; -1 before the first look."""
 
@@ -42,25 +42,25 @@ class RaceArmView(Vertical):
     def on_mount(self) -> None:
         self.watch_place()
 
-    def begin(self, lane: RaceArm) -> None:
-        self._lane, self._shown = lane, -1
+    def begin(self, arm: RaceArm) -> None:
+        self._arm, self._shown = arm, -1
         self.place = 0
         self.show_at(0.0)
 
     def show_at(self, at_ms: float) -> Seen | None:
         """What was there then; None before a race."""
-        if self._lane is None:
+        if self._arm is None:
             return None
-        seen = seen_at(self._lane, at_ms)
+        seen = seen_at(self._arm, at_ms)
         if seen.steps != self._shown:
             self._shown = seen.steps
-            words = Content.assemble(*_words(self._lane.steps[: seen.steps])) if seen.steps else _READING
+            words = Content.assemble(*_words(self._arm.steps[: seen.steps])) if seen.steps else _READING
             self.query_one(".words", Static).update(words)
             self.call_after_refresh(self._follow)
         speed = numbers.speed(seen.tokens_per_second)
         self.query_one(Digits).update("0" if speed == numbers.UNKNOWN else speed)
         self._show_track(seen)
-        now_ms = min(at_ms, self._lane.finish_ms)
+        now_ms = min(at_ms, self._arm.finish_ms)
         total = numbers.tokens(seen.tokens)
         self.border_subtitle = f"{total} · {now_ms / 1e3:.2f} s"
         return seen

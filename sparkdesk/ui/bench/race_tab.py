@@ -167,8 +167,8 @@ class RaceTab(Vertical):
             self.query_one(RaceView).focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        is_at_lanes = self.query_one(ContentSwitcher).current == "lanes" if self.is_mounted else False
-        return is_at_lanes or action not in ("choose", "ask_again")
+        is_at_arms = self.query_one(ContentSwitcher).current == "lanes" if self.is_mounted else False
+        return is_at_arms or action not in ("choose", "ask_again")
 
     def action_ask_again(self) -> None:
         self.post_message(RaceWanted(self._text, self.settings()))

@@ -66,8 +66,8 @@ class RaceView(Vertical, can_focus=True):
     def begin(self, race: Race) -> None:
         self._race = race
         self._replay = Replay(race.longest_ms)
-        self._lane("plain").begin(race.plain)
-        self._lane("speculative").begin(race.speculative)
+        self._arm("plain").begin(race.plain)
+        self._arm("speculative").begin(race.speculative)
         self._run()
 
     def show_frame(self) -> None:
@@ -78,11 +78,11 @@ class RaceView(Vertical, can_focus=True):
             return
         self._replay.advance(elapsed_ms)
         at_ms = self._replay.at_ms
-        for name, lane, other in self._lanes(self._race):
-            view = self._lane(name)
+        for name, arm, other in self._race_arms(self._race):
+            view = self._arm(name)
             seen = view.show_at(at_ms)
             if seen is not None:
-                view.place = _place(self._race, lane, other) if seen.is_finished else 0
+                view.place = _place(self._race, arm, other) if seen.is_finished else 0
         self.query_one(".result", Static).update(Content("\n").join(self._result(self._race)))
         self.set_class(self._replay.is_over, "-over")
         if self._replay.is_over:
@@ -117,10 +117,10 @@ class RaceView(Vertical, can_focus=True):
         self._looked_at_s = time.monotonic()
         self._frames.resume()
 
-    def _lane(self, name: str) -> RaceArmView:
+    def _arm(self, name: str) -> RaceArmView:
         return self.query_one(f"#{name}", RaceArmView)
 
-    def _lanes(self, race: Race) -> tuple[tuple[str, RaceArm, RaceArm], ...]:
+    def _race_arms(self, race: Race) -> tuple[tuple[str, RaceArm, RaceArm], ...]:
         return (("plain", race.plain, race.speculative), ("speculative", race.speculative, race.plain))
 
     def _result(self, race: Race) -> list[Content]:
@@ -146,7 +146,7 @@ class RaceView(Vertical, can_focus=True):
         ]
 
 
-def _place(race: Race, lane: RaceArm, other: RaceArm) -> int:
+def _place(race: Race, arm: RaceArm, other: RaceArm) -> int:
     if not race.is_even_length:
         return DONE
-    return FIRST if lane.finish_ms <= other.finish_ms else SECOND
+    return FIRST if arm.finish_ms <= other.finish_ms else SECOND

@@ -41,9 +41,9 @@ class DownloadScreen(ModalScreen[BuildJob | None]):
         Binding("escape", "leave", "Close", show=False, tooltip="Close without downloading", id="get.close"),
     ]
 
-    def __init__(self, shelf: ModelManager, order: BuildJob, *, title: str, needs_target: bool = False) -> None:
+    def __init__(self, manager: ModelManager, order: BuildJob, *, title: str, needs_target: bool = False) -> None:
         super().__init__()
-        self._shelf, self._order, self._heading, self._needs_target = shelf, order, title, needs_target
+        self._manager, self._order, self._heading, self._needs_target = manager, order, title, needs_target
         self.forecast: Forecast | None = None
         self.is_refused = False
         """The last question was not answered, and may be asked again."""
@@ -88,7 +88,7 @@ class DownloadScreen(ModalScreen[BuildJob | None]):
         worker = get_current_worker()
         try:
             found = hear(
-                self._shelf.ask(order),
+                self._manager.ask(order),
                 lambda event: self.post_message(AskAdvanced(event)),
                 lambda: worker.is_cancelled,
             )

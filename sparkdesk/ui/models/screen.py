@@ -87,11 +87,11 @@ class ModelsScreen(Screen[None]):
 
     section: reactive[str] = reactive(INSTALLED, init=False)
 
-    def __init__(self, shelf: ModelManager) -> None:
+    def __init__(self, manager: ModelManager) -> None:
         super().__init__()
-        self.shelf = shelf
+        self.manager = manager
         self._job_panel = JobPanel()
-        self.jobs = JobQueue(self._job_panel, shelf)
+        self.jobs = JobQueue(self._job_panel, manager)
         self.action_stop_work, self.action_again = self.jobs.stop, self.jobs.again
         self.action_open_got = self.jobs.open_result
         self.contents: Contents | None = None
@@ -160,7 +160,7 @@ class ModelsScreen(Screen[None]):
     @work(thread=True, exclusive=True, group="look", exit_on_error=False)
     def action_read(self) -> None:
         try:
-            self.post_message(reports.ContentsRead(self.shelf.contents(), self.shelf.free()))
+            self.post_message(reports.ContentsRead(self.manager.contents(), self.manager.free()))
         except SparkDeskError as error:
             self.post_message(reports.Refused(error.message, error.hint, f"{key_name(self, 'models.read')} retries"))
 
@@ -182,7 +182,7 @@ class ModelsScreen(Screen[None]):
             return ()
         match self.section:
             case "installed":
-                return rows_installed(self.contents, bundled=self.shelf.bundled, now_s=time.time())
+                return rows_installed(self.contents, bundled=self.manager.bundled, now_s=time.time())
             case "catalogue":
                 return rows_of_catalogue(self.contents, self.asked)
             case "search":
@@ -213,7 +213,7 @@ class ModelsScreen(Screen[None]):
 
     @work(thread=True, exclusive=True, group="fit", exit_on_error=False)
     def find_fit(self, key: str, target: Model, draft: Model | None) -> None:
-        self.post_message(reports.FitKnown(key, self.shelf.fit(target, draft)))
+        self.post_message(reports.FitKnown(key, self.manager.fit(target, draft)))
 
     @on(reports.FitKnown)
     def take_fit(self, message: reports.FitKnown) -> None:
@@ -246,7 +246,7 @@ class ModelsScreen(Screen[None]):
         row = self.chosen
         if row is None:
             return
-        name = opened_by(row.item, self.shelf.bundled)
+        name = opened_by(row.item, self.manager.bundled)
         if name:
             self.post_message(messages.PairChosen(name))
         elif isinstance(row.item, Listed | Hit):
@@ -264,7 +264,7 @@ class ModelsScreen(Screen[None]):
             return
         order, title = _order(row.item)
         needs_target = isinstance(row.item, Hit) and row.item.role == DRAFT_HIT
-        screen = DownloadScreen(self.shelf, order, title=title, needs_target=needs_target)
+        screen = DownloadScreen(self.manager, order, title=title, needs_target=needs_target)
 
         def answer(chosen: BuildJob | None) -> None:
             if screen.forecast is not None:
@@ -288,7 +288,7 @@ class ModelsScreen(Screen[None]):
     def search(self, text: str) -> None:
         worker = get_current_worker()
         try:
-            hits = hear(self.shelf.search(text), lambda event: None, lambda: worker.is_cancelled)
+            hits = hear(self.manager.search(text), lambda event: None, lambda: worker.is_cancelled)
         except SparkDeskError as error:
             self.post_message(reports.Refused(error.message, error.hint, retry="Enter in the search field retries"))
         else:
@@ -323,7 +323,7 @@ class ModelsScreen(Screen[None]):
     @work(thread=True, exclusive=True, group="remove", exit_on_error=False)
     def plan_removal(self, what: Pair | Model | Partial | None) -> None:
         try:
-            self.post_message(reports.RemovalPlanned(self.shelf.plan_removal(what)))
+            self.post_message(reports.RemovalPlanned(self.manager.plan_removal(what)))
         except SparkDeskError as error:
             self.post_message(reports.Refused(error.message, error.hint))
 
@@ -345,7 +345,7 @@ class ModelsScreen(Screen[None]):
     @work(thread=True, exclusive=True, group="remove", exit_on_error=False)
     def remove_it(self, removal: "Removal") -> None:
         try:
-            self.shelf.remove(removal)
+            self.manager.remove(removal)
         except SparkDeskError as error:
             self.post_message(reports.Refused(error.message, error.hint))
         else:

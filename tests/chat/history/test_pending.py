@@ -57,7 +57,7 @@ def test_a_history_that_is_held_at_the_start_takes_all_that_was_said_when_it_is_
     holder = held(path)
     history = PendingHistory(path, again_s=0.05)
     assert "locked" in history.not_kept
-    conversation = Conversation(LocalResponder(ScriptedEngine(saying("Hi"))), keeper=history)
+    conversation = Conversation(LocalResponder(ScriptedEngine(saying("Hi"))), store=history)
     list(conversation.reply("A new one"))
     assert "locked" in conversation.not_kept, "it lasts, however often it was told"
     assert conversation.key is not None and conversation.key < 0

@@ -42,7 +42,7 @@ class Clock:
 def test_a_reply_is_kept_while_it_comes_in() -> None:
     """Whatever happens to the program, no more than a second of it is lost."""
     history = MemoryHistory()
-    conversation = Conversation(LocalResponder(ScriptedEngine(talking_on())), keeper=history, clock=Clock())
+    conversation = Conversation(LocalResponder(ScriptedEngine(talking_on())), store=history, clock=Clock())
     events = conversation.reply("Hello")
     next(events)
     assert [each.message_count for each in history.newest()] == [1], "what was sent is kept at once"
@@ -58,7 +58,7 @@ def test_a_reply_is_kept_while_it_comes_in() -> None:
 def test_a_crash_keeps_what_had_come() -> None:
     history = MemoryHistory()
     engine = ScriptedEngine(failing(EngineCrashed("The engine crashed (SIGKILL).", ""), "Hi", " there"))
-    conversation = Conversation(LocalResponder(engine), keeper=history)
+    conversation = Conversation(LocalResponder(engine), store=history)
     *_, last = conversation.reply("Hello")
     assert isinstance(last, ReplyBroken) and last.needs_reload
     kept = history.read(history.newest()[0].key).tree.messages[-1]
@@ -68,7 +68,7 @@ def test_a_crash_keeps_what_had_come() -> None:
 def test_the_origins_of_a_reply_are_kept_at_its_end() -> None:
     """Not every second: to write those of a long reply takes longer than the reply can wait."""
     history = MemoryHistory()
-    conversation = Conversation(LocalResponder(ScriptedEngine(talking_on())), keeper=history, clock=Clock())
+    conversation = Conversation(LocalResponder(ScriptedEngine(talking_on())), store=history, clock=Clock())
     events = conversation.reply("Hello")
     for _ in range(8):
         next(events)
@@ -93,7 +93,7 @@ def test_leaving_waits_until_the_reply_is_kept() -> None:
 def test_a_message_whose_reply_came_to_nothing_is_kept_without_one() -> None:
     history = MemoryHistory()
     engine = ScriptedEngine(failing(EngineCrashed("The engine crashed (SIGKILL).", "")))
-    conversation = Conversation(LocalResponder(engine), keeper=history)
+    conversation = Conversation(LocalResponder(engine), store=history)
     list(conversation.reply("Hello"))
     assert conversation.key is not None
     (kept,) = history.read(conversation.key).tree.messages
@@ -102,7 +102,7 @@ def test_a_message_whose_reply_came_to_nothing_is_kept_without_one() -> None:
 
 def test_a_title_of_the_users_own_is_known_at_once() -> None:
     history = MemoryHistory()
-    conversation = Conversation(LocalResponder(ScriptedEngine(saying("Hi"))), keeper=history)
+    conversation = Conversation(LocalResponder(ScriptedEngine(saying("Hi"))), store=history)
     list(conversation.reply("Hello"))
     assert conversation.title == "Hello" and conversation.key is not None
     history.rename(conversation.key, "Greetings")
@@ -119,7 +119,7 @@ def test_a_history_that_fails_costs_no_reply() -> None:
         def own_title(self, key: int | None) -> str:
             return ""
 
-    conversation = Conversation(LocalResponder(ScriptedEngine(saying("Hi"))), keeper=Full())
+    conversation = Conversation(LocalResponder(ScriptedEngine(saying("Hi"))), store=Full())
     *_, last = conversation.reply("Hello")
     assert isinstance(last, ReplyFinished) and last.text == "Hi"
     assert conversation.not_kept == "The disk is full. Make room."

@@ -9,7 +9,7 @@ from sparkdesk.ui.chat.message_lines import ReplyEntry, UserEntry
 from sparkdesk.ui.chat.widgets.message_list import MessageList
 from sparkdesk.ui.chat.widgets.transcript import ScrollPosition
 from tests.ui.fake_backend import STORY, FakeBackend, Script
-from tests.ui.sitting import NARROW, Sitting, at_open_desk
+from tests.ui.harness import NARROW, Harness, open_app
 
 COUNT = 2000
 
@@ -28,8 +28,8 @@ def roll_of(messages: list[Message]) -> MessageLayout:
     return roll
 
 
-def seen(sitting: Sitting) -> list[str]:
-    return [line.ljust(80)[:79].rstrip() for line in sitting.picture().splitlines()[1:15]]
+def seen(harness: Harness) -> list[str]:
+    return [line.ljust(80)[:79].rstrip() for line in harness.picture().splitlines()[1:15]]
 
 
 def test_nothing_is_drawn_before_it_is_near() -> None:
@@ -66,71 +66,71 @@ def test_how_long_a_thought_took_is_told_where_rounds_were_kept() -> None:
 
 @pytest.mark.parametrize("size", [NARROW, (140, 40)])
 async def test_a_long_conversation_opens_at_its_end_and_makes_only_that(size: tuple[int, int]) -> None:
-    async with at_open_desk(size=size) as sitting:
-        await sitting.transcript.show_messages(said(COUNT))
-        await sitting.until(lambda: "faster than either alone" in sitting.picture())
-        assert sitting.talk.scroll_y == sitting.talk.max_scroll_y
-        assert len(list(sitting.talk.roll.made())) < 20
+    async with open_app(size=size) as harness:
+        await harness.transcript.show_messages(said(COUNT))
+        await harness.until(lambda: "faster than either alone" in harness.picture())
+        assert harness.talk.scroll_y == harness.talk.max_scroll_y
+        assert len(list(harness.talk.roll.made())) < 20
 
 
 async def test_scrolling_far_up_shows_the_beginning_and_says_what_is_below() -> None:
-    async with at_open_desk(size=NARROW) as sitting:
-        await sitting.transcript.show_messages(said(COUNT))
-        await sitting.until(lambda: "faster than either alone" in sitting.picture())
-        sitting.talk.scroll_home()
-        await sitting.until(lambda: "Question 0?" in sitting.picture())
-        await sitting.until(lambda: "  ↓ 1" in sitting.picture() and "earlier" not in sitting.picture())
-        assert len(list(sitting.talk.roll.made())) < 40
-        await sitting.pilot.press("alt+end")
-        await sitting.until(lambda: "faster than either alone" in sitting.picture())
-        await sitting.until(lambda: not sitting.chat.query_one(ScrollPosition).display)
+    async with open_app(size=NARROW) as harness:
+        await harness.transcript.show_messages(said(COUNT))
+        await harness.until(lambda: "faster than either alone" in harness.picture())
+        harness.talk.scroll_home()
+        await harness.until(lambda: "Question 0?" in harness.picture())
+        await harness.until(lambda: "  ↓ 1" in harness.picture() and "earlier" not in harness.picture())
+        assert len(list(harness.talk.roll.made())) < 40
+        await harness.pilot.press("alt+end")
+        await harness.until(lambda: "faster than either alone" in harness.picture())
+        await harness.until(lambda: not harness.chat.query_one(ScrollPosition).display)
 
 
 async def test_lines_move_by_what_was_scrolled_while_older_messages_become_known() -> None:
     """Heights above the view are estimates at first; when they become known, the reader must not be moved."""
-    async with at_open_desk(size=NARROW) as sitting:
-        await sitting.transcript.show_messages(said(COUNT))
-        await sitting.until(lambda: "faster than either alone" in sitting.picture())
-        sitting.talk.scroll_relative(y=-5)
-        await sitting.until(lambda: sitting.chat.query_one(ScrollPosition).display)  # it takes a line of the view
+    async with open_app(size=NARROW) as harness:
+        await harness.transcript.show_messages(said(COUNT))
+        await harness.until(lambda: "faster than either alone" in harness.picture())
+        harness.talk.scroll_relative(y=-5)
+        await harness.until(lambda: harness.chat.query_one(ScrollPosition).display)  # it takes a line of the view
         for _ in range(40):
-            before = seen(sitting)
-            sitting.talk.scroll_relative(y=-5)
-            await sitting.pilot.pause()
-            assert seen(sitting)[5:] == before[: len(before) - 5]
+            before = seen(harness)
+            harness.talk.scroll_relative(y=-5)
+            await harness.pilot.pause()
+            assert seen(harness)[5:] == before[: len(before) - 5]
 
 
 async def test_another_width_keeps_the_end_in_view() -> None:
-    async with at_open_desk(size=(140, 40)) as sitting:
-        await sitting.transcript.show_messages(said(40))
-        await sitting.pilot.pause()
-        await sitting.pilot.resize_terminal(*NARROW)
-        await sitting.until(lambda: sitting.talk.size.width < 90)
-        await sitting.pilot.pause()
-        assert "faster than either alone" in sitting.picture()
+    async with open_app(size=(140, 40)) as harness:
+        await harness.transcript.show_messages(said(40))
+        await harness.pilot.pause()
+        await harness.pilot.resize_terminal(*NARROW)
+        await harness.until(lambda: harness.talk.size.width < 90)
+        await harness.pilot.pause()
+        assert "faster than either alone" in harness.picture()
 
 
 async def test_a_mark_stands_where_the_model_begins_to_read() -> None:
     desk = FakeBackend(Script(text="Short."))
-    async with at_open_desk(desk) as sitting:
-        await sitting.ask("one")
-        await sitting.ask("two")
-        assert "no longer reads" not in sitting.picture()
+    async with open_app(desk) as harness:
+        await harness.ask("one")
+        await harness.ask("two")
+        assert "no longer reads" not in harness.picture()
         desk.script.left_out = 2
-        await sitting.ask("three")
-        lines = sitting.picture().splitlines()
+        await harness.ask("three")
+        lines = harness.picture().splitlines()
         mark = next(row for row, line in enumerate(lines) if "↑ the model no longer reads what is above" in line)
         assert any("two" in line for line in lines[mark:]) and any("one" in line for line in lines[:mark])
         desk.script.left_out = 4
-        await sitting.ask("four")
-        assert sitting.picture().count("no longer reads") == 1
+        await harness.ask("four")
+        assert harness.picture().count("no longer reads") == 1
 
 
 async def test_the_mouse_selects_text_across_lines() -> None:
-    async with at_open_desk(FakeBackend(Script(text="First line.\n\nSecond line."))) as sitting:
-        await sitting.ask()
-        top = sitting.talk.roll.top(1)
-        await sitting.pilot.mouse_down(MessageList, offset=(2, top + 1))
-        await sitting.pilot.hover(MessageList, offset=(12, top + 3))
-        await sitting.pilot.mouse_up(MessageList, offset=(12, top + 3))
-        assert sitting.app.screen.get_selected_text() == "First line.\n\nSecond line"
+    async with open_app(FakeBackend(Script(text="First line.\n\nSecond line."))) as harness:
+        await harness.ask()
+        top = harness.talk.roll.top(1)
+        await harness.pilot.mouse_down(MessageList, offset=(2, top + 1))
+        await harness.pilot.hover(MessageList, offset=(12, top + 3))
+        await harness.pilot.mouse_up(MessageList, offset=(12, top + 3))
+        assert harness.app.screen.get_selected_text() == "First line.\n\nSecond line"

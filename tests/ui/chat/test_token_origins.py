@@ -9,7 +9,7 @@ from sparkdesk.chat.trace import BONUS, DRAFTED, PLAIN, REPEATED, RoundMark, Str
 from sparkdesk.ui.chat.heatmap import CAPACITY, Heat
 from sparkdesk.ui.chat.token_origins import STYLES, legend, styled_pieces
 from tests.ui.fake_backend import STORY, FakeBackend, Script
-from tests.ui.sitting import NARROW, at_open_desk
+from tests.ui.harness import NARROW, open_app
 
 ROUND = RoundMark(4, verified=5, accepted=3, source="draft", is_speculating=True, elapsed_ms=10.0)
 PARKED = RoundMark(1, is_speculating=True, is_parked=True, elapsed_ms=10.0)
@@ -80,55 +80,55 @@ async def test_origins_of_all_replies_are_shown_on_demand(
 ) -> None:
     if colours:
         monkeypatch.setenv("NO_COLOR", colours)
-    async with at_open_desk(FakeBackend(Script(echo_every=5)), size=size) as sitting:
-        await sitting.ask()
-        before = sitting.picture()
+    async with open_app(FakeBackend(Script(lookup_every=5)), size=size) as harness:
+        await harness.ask()
+        before = harness.picture()
         assert "**small spark**" not in before
-        await sitting.pilot.press("ctrl+g")
-        await sitting.pilot.pause()
-        tops = [[line[:78].rstrip() for line in each.splitlines()[1:4]] for each in (before, sitting.picture())]
+        await harness.pilot.press("ctrl+g")
+        await harness.pilot.pause()
+        tops = [[line[:78].rstrip() for line in each.splitlines()[1:4]] for each in (before, harness.picture())]
         assert tops[0] == tops[1], "the text is where it was"
-        await sitting.pilot.press("alt+end")
-        await sitting.pilot.pause()
-        seen = sitting.picture()
+        await harness.pilot.press("alt+end")
+        await harness.pilot.pause()
+        seen = harness.picture()
         assert "drafted and accepted" in seen and "acceptance by draft position" in seen and "share accepted" in seen
-        sitting.talk.scroll_home()
-        await sitting.pilot.pause()
-        assert "**small spark**" in sitting.picture()
+        harness.talk.scroll_home()
+        await harness.pilot.pause()
+        assert "**small spark**" in harness.picture()
         assert any(
             segment.style and segment.style.underline
-            for row in range(sitting.talk.size.height)
-            for segment in sitting.talk.render_line(row)
+            for row in range(harness.talk.size.height)
+            for segment in harness.talk.render_line(row)
         )
-        await sitting.pilot.press("ctrl+g")
-        await sitting.pilot.pause()
-        assert "drafted and accepted" not in sitting.picture()
+        await harness.pilot.press("ctrl+g")
+        await harness.pilot.pause()
+        assert "drafted and accepted" not in harness.picture()
 
 
 async def test_origins_are_seen_while_the_reply_comes_in() -> None:
     desk = FakeBackend(Script(is_gated=True, text=STORY))
-    async with at_open_desk(desk) as sitting:
-        await sitting.pilot.press("ctrl+g")
-        await sitting.say("a story")
+    async with open_app(desk) as harness:
+        await harness.pilot.press("ctrl+g")
+        await harness.say("a story")
         desk.conversation.let(6)
-        await sitting.until(lambda: "drafted and accepted" in sitting.picture())
-        assert "**small spark**" in sitting.picture()
+        await harness.until(lambda: "drafted and accepted" in harness.picture())
+        assert "**small spark**" in harness.picture()
         desk.conversation.let(1000)
-        await sitting.until(lambda: "592 tok/s" in sitting.picture())
+        await harness.until(lambda: "592 tok/s" in harness.picture())
 
 
 async def test_of_a_selected_reply_only_its_own_origins_are_shown() -> None:
-    async with at_open_desk(FakeBackend(Script(text="A short **one**."))) as sitting:
-        await sitting.ask("one")
-        await sitting.ask("two")
-        await sitting.pilot.press("alt+up", "ctrl+g")
-        await sitting.pilot.pause()
-        assert sitting.picture().count("**one**") == 1
-        assert not sitting.chat.actions.shows_origins
+    async with open_app(FakeBackend(Script(text="A short **one**."))) as harness:
+        await harness.ask("one")
+        await harness.ask("two")
+        await harness.pilot.press("alt+up", "ctrl+g")
+        await harness.pilot.pause()
+        assert harness.picture().count("**one**") == 1
+        assert not harness.chat.actions.shows_origins
 
 
 async def test_a_reply_without_a_trace_says_so() -> None:
-    async with at_open_desk() as sitting:
-        await sitting.transcript.show_messages([Message("user", "Hi."), Message("assistant", "Hello.")])
-        await sitting.pilot.press("ctrl+g")
-        await sitting.until(lambda: "No token sources recorded" in sitting.picture())
+    async with open_app() as harness:
+        await harness.transcript.show_messages([Message("user", "Hi."), Message("assistant", "Hello.")])
+        await harness.pilot.press("ctrl+g")
+        await harness.until(lambda: "No token sources recorded" in harness.picture())

@@ -30,7 +30,7 @@ class CodeChoice(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static("Copy which code block?", classes="title")
-            yield OptionList(*(_glance(number, code) for number, code in enumerate(self._blocks, 1)))
+            yield OptionList(*(_peek(number, code) for number, code in enumerate(self._blocks, 1)))
             yield Static("Enter or a digit copies, Esc closes", classes="lead")
 
     def on_key(self, event: events.Key) -> None:
@@ -43,9 +43,9 @@ class CodeChoice(ModalScreen[str | None]):
         self.dismiss(self._blocks[event.option_index])
 
 
-def _glance(number: int, code: str) -> Content:
+def _peek(number: int, code: str) -> Content:
     lines = safe_text(code).split("\n") if code else [""]
     rest = len(lines) - _SHOWN_LINES
     more = [Content.styled(f"   … {rest} more line{'s' * (rest != 1)}", "$spark-quiet")] if rest > 0 else []
-    glance = [Content(f"{number}  " if row == 0 else "   ") + line for row, line in enumerate(lines[:_SHOWN_LINES])]
-    return Content("\n").join([*glance, *more])
+    peek = [Content(f"{number}  " if row == 0 else "   ") + line for row, line in enumerate(lines[:_SHOWN_LINES])]
+    return Content("\n").join([*peek, *more])

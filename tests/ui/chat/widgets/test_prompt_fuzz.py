@@ -22,7 +22,7 @@ from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.shared.prompt import Prompt
 from sparkdesk.ui.shared.text_editor import TextEditor
 from tests.ui.fake_backend import FakeBackend, Script
-from tests.ui.sitting import NARROW, WIDE, at_open_desk
+from tests.ui.harness import NARROW, WIDE, open_app
 
 SEQUENCES = int(os.environ.get("SPARKDESK_FUZZ_SEQUENCES", "2000"))
 SEED = int(os.environ.get("SPARKDESK_FUZZ_SEED", "20261128"))
@@ -167,57 +167,57 @@ async def test_thousands_of_random_sequences_at_the_prompt_break_nothing(seed: i
 @pytest.mark.parametrize("seed", range(SEED, SEED + 2))
 async def test_random_keys_at_the_desk_break_nothing(seed: int) -> None:
     """With replies, attachments and all the rest around the prompt."""
-    async with at_open_desk(FakeBackend(Script(text="Short.")), size=NARROW) as sitting:
-        fingers = Fingers(sitting.app, sitting.pilot, sitting.prompt, random.Random(seed), chat=sitting.chat)
+    async with open_app(FakeBackend(Script(text="Short.")), size=NARROW) as harness:
+        fingers = Fingers(harness.app, harness.pilot, harness.prompt, random.Random(seed), chat=harness.chat)
         for _ in range(SEQUENCES // 40):
-            sitting.prompt.focus()
+            harness.prompt.focus()
             await fingers.sequence()
-            check(sitting.prompt, sitting.app, fingers)
-        await sitting.until(lambda: sitting.chat.stage is Stage.READY)
+            check(harness.prompt, harness.app, fingers)
+        await harness.until(lambda: harness.chat.stage is Stage.READY)
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 @pytest.mark.parametrize("lines", [8, 12, 300])
 async def test_a_long_paste_can_be_undone_and_redone(lines: int, size: tuple[int, int]) -> None:
     text = "\n".join(f"line {number}" for number in range(lines))
-    async with at_open_desk(size=size) as sitting:
+    async with open_app(size=size) as harness:
         for _ in range(2):
-            sitting.app.post_message(events.Paste(text))
-            await sitting.pilot.pause()
-            await sitting.pilot.pause()
-            assert sitting.prompt.text == text
-            await sitting.pilot.press("ctrl+z")
-            await sitting.pilot.pause()
-            assert sitting.prompt.text == "" and sitting.prompt.cursor_location == (0, 0)
-        sitting.prompt.action_redo()
-        await sitting.pilot.pause()
-        assert sitting.prompt.text == text and sitting.prompt.cursor_location == sitting.prompt.document.end
+            harness.app.post_message(events.Paste(text))
+            await harness.pilot.pause()
+            await harness.pilot.pause()
+            assert harness.prompt.text == text
+            await harness.pilot.press("ctrl+z")
+            await harness.pilot.pause()
+            assert harness.prompt.text == "" and harness.prompt.cursor_location == (0, 0)
+        harness.prompt.action_redo()
+        await harness.pilot.pause()
+        assert harness.prompt.text == text and harness.prompt.cursor_location == harness.prompt.document.end
 
 
 async def test_lines_typed_in_one_burst_can_be_undone() -> None:
-    async with at_open_desk(size=NARROW) as sitting:
+    async with open_app(size=NARROW) as harness:
         for _ in range(10):
-            sitting.app.post_message(key("ctrl+j"))
-        await sitting.pilot.pause()
+            harness.app.post_message(key("ctrl+j"))
+        await harness.pilot.pause()
         for _ in range(12):
-            await sitting.pilot.press("ctrl+z")
-        await sitting.pilot.pause()
-        assert sitting.prompt.text == ""
+            await harness.pilot.press("ctrl+z")
+        await harness.pilot.pause()
+        assert harness.prompt.text == ""
 
 
 async def test_the_system_prompt_can_be_undone_too() -> None:
-    async with at_open_desk(size=NARROW) as sitting:
-        await sitting.pilot.press("f10")
-        await sitting.until(lambda: isinstance(sitting.app.screen, ConversationSettingsScreen))
-        editor = sitting.app.screen.query_one(TextEditor)
-        sitting.app.post_message(events.Paste("\n" * 20))
-        await sitting.until(lambda: editor.text)
-        await sitting.pilot.press("ctrl+z")
-        await sitting.until(lambda: not editor.text)
+    async with open_app(size=NARROW) as harness:
+        await harness.pilot.press("f10")
+        await harness.until(lambda: isinstance(harness.app.screen, ConversationSettingsScreen))
+        editor = harness.app.screen.query_one(TextEditor)
+        harness.app.post_message(events.Paste("\n" * 20))
+        await harness.until(lambda: editor.text)
+        await harness.pilot.press("ctrl+z")
+        await harness.until(lambda: not editor.text)
 
 
 async def test_a_paste_brings_text_and_no_control_characters() -> None:
-    async with at_open_desk(size=NARROW) as sitting:
-        sitting.app.post_message(events.Paste("one\r\ntwo\rthree\x1b]52;c;eA==\x07\tend\x9b"))
-        await sitting.until(lambda: sitting.prompt.text)
-        assert sitting.prompt.text == "one\ntwo\nthree]52;c;eA==\tend"
+    async with open_app(size=NARROW) as harness:
+        harness.app.post_message(events.Paste("one\r\ntwo\rthree\x1b]52;c;eA==\x07\tend\x9b"))
+        await harness.until(lambda: harness.prompt.text)
+        assert harness.prompt.text == "one\ntwo\nthree]52;c;eA==\tend"

@@ -23,7 +23,7 @@ WIDE, NARROW = (140, 40), (80, 24)
 
 
 @dataclass
-class Sitting:
+class Harness:
     """Someone at the desk."""
 
     backend: FakeBackend
@@ -84,34 +84,34 @@ def _no_blink_no_colour_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def at_desk(
+async def app_at(
     desk: FakeBackend | None = None,
     *,
     size: tuple[int, int] = WIDE,
     keymap: Mapping[str, str] | None = None,
     preferences: Preferences | None = None,
     notifications: bool = False,
-) -> AsyncIterator[Sitting]:
+) -> AsyncIterator[Harness]:
     """The desk while it is opening."""
     desk = desk or FakeBackend()
     app = SparkDeskApp(desk, preferences)
     app.set_keymap(keymap or {})
     async with app.run_test(size=size, notifications=notifications) as pilot:
-        yield Sitting(desk, app, pilot)
+        yield Harness(desk, app, pilot)
 
 
 @asynccontextmanager
-async def at_open_desk(
+async def open_app(
     desk: FakeBackend | None = None,
     *,
     size: tuple[int, int] = WIDE,
     keymap: Mapping[str, str] | None = None,
     preferences: Preferences | None = None,
     notifications: bool = False,
-) -> AsyncIterator[Sitting]:
+) -> AsyncIterator[Harness]:
     """The desk once its model is loaded."""
-    opening = at_desk(desk, size=size, keymap=keymap, preferences=preferences, notifications=notifications)
-    async with opening as sitting:
+    opening = app_at(desk, size=size, keymap=keymap, preferences=preferences, notifications=notifications)
+    async with opening as harness:
         # A key pressed while the view is exchanged would be waited for at a widget that is on its way out.
-        await sitting.until(lambda: sitting.chat.stage is Stage.READY and not sitting.chat.query(LoadingView))
-        yield sitting
+        await harness.until(lambda: harness.chat.stage is Stage.READY and not harness.chat.query(LoadingView))
+        yield harness

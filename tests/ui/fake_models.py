@@ -95,7 +95,7 @@ BUILD: tuple[Report, ...] = (
 
 
 @dataclass
-class ShelfScript:
+class ModelsScript:
     """What the fake does."""
 
     library: Library = field(default_factory=lambda: FULL)
@@ -112,11 +112,11 @@ class ShelfScript:
     catalogue_problem: str = ""
 
 
-class FakeShelf:
+class FakeModels:
     bundled = "Spark Tiny"
 
-    def __init__(self, script: ShelfScript | None = None) -> None:
-        self.script = script or ShelfScript()
+    def __init__(self, script: ModelsScript | None = None) -> None:
+        self.script = script or ModelsScript()
         self.orders: list[BuildJob] = []
         self.resumed: list[Partial] = []
         self.removed: list[Removal] = []
