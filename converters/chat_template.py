@@ -5,7 +5,7 @@ from pathlib import Path
 from converters import names
 from converters.config import read_optional_config
 from converters.errors import BadCheckpoint
-from converters.metadata import Entry, text
+from converters.names import Entry, text
 from converters.regular_file import read_regular_text
 
 

@@ -11,12 +11,29 @@ from typing import Protocol
 from converters import names
 from converters.checkpoint import Checkpoint, open_checkpoint
 from converters.errors import UnsupportedModel
-from converters.metadata import text, u32
-from converters.mixture import with_fine_tensors
+from converters.names import text, u32
 from converters.output_file import check_output, finish, unfinished_file
 from converters.output_types import OutputType, output_type_named
-from converters.plan import FilePlan, lossless_encoding
+from converters.plan import FilePlan, PlannedTensor, lossless_encoding
 from converters.progress import ConversionProgress
+
+_COARSE = ("Q5_0", "Q4_0")
+_FINE = "Q8_0"
+# The output head weighs most in what a model says; a draft's Markov tensors are small and decide every token.
+_DELICATE = (names.OUTPUT_HEAD, names.MARKOV_W1, names.MARKOV_W2)
+
+
+def with_fine_tensors(plan: FilePlan) -> FilePlan:
+    planned = {tensor.name for tensor in plan.tensors}
+    is_tied = names.OUTPUT_HEAD not in planned  # the embeddings are the head then
+    delicate = (*_DELICATE, names.TOKEN_EMBEDDINGS) if is_tied else _DELICATE
+    return replace(plan, tensors=tuple(_refined(tensor, delicate) for tensor in plan.tensors))
+
+
+def _refined(tensor: PlannedTensor, delicate: tuple[str, ...]) -> PlannedTensor:
+    is_too_coarse = tensor.encoding in _COARSE and tensor.name in delicate
+    return replace(tensor, encoding=_FINE) if is_too_coarse else tensor
+
 
 # Architecture in config.json -> the module that knows it, imported on demand
 _TARGETS = {

@@ -17,16 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters import names
-from converters.card import draft_origin_entries
 from converters.checkpoint import Checkpoint
 from converters.config import Config
-from converters.draft_vocabulary import MAPPINGS, target_ids
-from converters.encode import to_f32
+from converters.dspark import MAPPINGS, check_related, is_copy, sample_ids, target_ids
 from converters.errors import BadCheckpoint, PairMismatch, UnsupportedModel
-from converters.metadata import Entry, f32, f32_list, flag, i32_list, text, u32
-from converters.plan import FilePlan, PlannedTensor, exact, matrix
+from converters.names import Entry, f32, f32_list, flag, i32_list, text, u32
+from converters.origin import draft_origin_entries
+from converters.plan import FilePlan, PlannedTensor, exact, matrix, to_f32
 from converters.safetensors import StoredTensor
-from converters.shared_rows import check_related, is_copy, sample_ids
 from converters.target import Target
 
 _LAYERS, _BLOCK = 3, 32

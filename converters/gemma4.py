@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 
 from converters import names
-from converters.card import origin_entries
 from converters.chat_template import chat_template_entries
 from converters.checkpoint import Checkpoint
 from converters.config import Config
 from converters.errors import UnsupportedModel
-from converters.gemma4_layers import layer_tensors, rope_frequencies
-from converters.gemma4_shape import Gemma4Shape, read_shape
-from converters.gemma4_text import left_out, text_checkpoint
-from converters.metadata import Entry, f32, flag_list, i32_list, u32
+from converters.gemma4_shape import Gemma4Shape, layer_tensors, left_out, read_shape, rope_frequencies, text_checkpoint
+from converters.names import Entry, f32, flag_list, i32_list, u32
+from converters.origin import origin_entries
 from converters.plan import FilePlan, PlannedTensor, exact, matrix
 from converters.qwen3 import is_tied
 from converters.vocab import read_vocabulary

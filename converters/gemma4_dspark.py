@@ -10,9 +10,8 @@ from converters.config import Config
 from converters.draft_config import read_draft_config
 from converters.dspark import Backbone, check_pair, plan_over
 from converters.errors import UnsupportedModel
-from converters.gemma4_layers import layer_tensors, rope_frequencies
-from converters.gemma4_shape import Gemma4Shape, read_shape
-from converters.metadata import Entry, f32, text, u32
+from converters.gemma4_shape import Gemma4Shape, layer_tensors, read_shape, rope_frequencies
+from converters.names import Entry, f32, text, u32
 from converters.plan import FilePlan, PlannedTensor
 from converters.target import Target
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from converters import names
 from converters.config import Config
-from converters.end_tokens import end_ids, stated_tokens
 from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.vocabulary import (
     BYTE,
@@ -15,8 +14,10 @@ from converters.vocabulary import (
     Vocabulary,
     added_tokens,
     dropped_rules,
+    end_ids,
     merges,
     special_ids,
+    stated_tokens,
     token_ids,
     token_table,
 )

@@ -9,8 +9,11 @@ by `gguf_rules.py`: a header takes a bounded time and a bounded memory, whatever
 import math
 import mmap
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from converters.names import Entry
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -266,3 +269,40 @@ def _check_overlap(tensors: Mapping[str, TensorPlace]) -> None:
         if place.offset < stop:
             raise BadHeader(f"has overlapping tensors, {before[:60]!r} and {place.name[:60]!r}")
         stop, before = place.offset + place.size_bytes, place.name
+
+
+def entries(data: Data, header: GgufHeader, prefix: str = "") -> Iterator[Entry]:
+    """Those whose key begins so. Raises BadHeader for text that is not UTF-8; all places were checked by the header."""
+    for key, (kind, start) in header.places.items():
+        if key.startswith(prefix):
+            try:
+                yield _entry(data, key, kind, start)
+            except UnicodeDecodeError:
+                raise BadHeader(f"has text in {key[:60]!r} that is not UTF-8") from None
+
+
+def _entry(data: Data, key: str, kind: int, start: int) -> Entry:
+    if kind == STRING:
+        return Entry(key, _strings(data, start, 1)[0], "STRING")
+    if kind != ARRAY:
+        name, code = SCALARS[kind]
+        return Entry(key, _unpacked(data, start, 1, code)[0], name)
+    item, count = struct.unpack_from("<IQ", data, start)
+    if item == STRING:
+        return Entry(key, _strings(data, start + 12, count), "ARRAY", "STRING")
+    name, code = SCALARS[item]
+    return Entry(key, list(_unpacked(data, start + 12, count, code)), "ARRAY", name)
+
+
+def _unpacked(data: Data, start: int, count: int, code: str) -> tuple[Any, ...]:
+    return struct.unpack_from(f"<{count}{code}", data, start)
+
+
+def _strings(data: Data, start: int, count: int) -> list[str]:
+    # The loop is bare: a vocabulary has 300,000 strings with its merges.
+    at, length_of, values = start, struct.Struct("<Q").unpack_from, []
+    for _ in range(count):
+        begin = at + 8
+        at = begin + length_of(data, at)[0]
+        values.append(str(data[begin:at], "utf-8"))
+    return values

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from converters import names
 from converters.errors import BadCheckpoint
-from converters.gguf_entries import entries
-from converters.gguf_header import BadHeader, GgufHeader, TensorPlace, parse_header
-from converters.metadata import Entry
+from converters.gguf_header import BadHeader, GgufHeader, TensorPlace, entries, parse_header
+from converters.names import Entry
 from converters.origin import Origin, gguf_origin
 from converters.regular_file import open_regular
 

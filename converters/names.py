@@ -3,6 +3,9 @@
 The `gguf` package does not know the `dflash` architecture, so nothing here is looked up there.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 # Architectures
 QWEN3 = "qwen3"
 GEMMA4 = "gemma4"
@@ -130,3 +133,46 @@ def key(template: str, architecture: str) -> str:
 
 def layer_tensor(layer: int, part: str) -> str:
     return f"blk.{layer}.{part}.weight"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    key: str
+    value: object
+    kind: str
+    """The GGUF value type by name, such as `UINT32`; `ARRAY` for lists."""
+
+    item_kind: str | None = None
+    """The type of a list's items."""
+
+
+def u32(key: str, value: int) -> Entry:
+    return Entry(key, value, "UINT32")
+
+
+def f32(key: str, value: float) -> Entry:
+    return Entry(key, value, "FLOAT32")
+
+
+def flag(key: str, value: bool) -> Entry:
+    return Entry(key, value, "BOOL")
+
+
+def text(key: str, value: str) -> Entry:
+    return Entry(key, value, "STRING")
+
+
+def i32_list(key: str, values: Sequence[int]) -> Entry:
+    return Entry(key, list(values), "ARRAY", "INT32")
+
+
+def f32_list(key: str, values: Sequence[float]) -> Entry:
+    return Entry(key, list(values), "ARRAY", "FLOAT32")
+
+
+def flag_list(key: str, values: Sequence[bool]) -> Entry:
+    return Entry(key, list(values), "ARRAY", "BOOL")
+
+
+def text_list(key: str, values: Sequence[str]) -> Entry:
+    return Entry(key, list(values), "ARRAY", "STRING")

@@ -2,13 +2,33 @@
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from converters import front_matter, names
+from converters import names
 from converters.checkpoint import Checkpoint
 from converters.gguf_header import GgufHeader
-from converters.regular_file import read_regular_text
+from converters.names import Entry, text, u32
+from converters.regular_file import read_regular, read_regular_text
+
+_FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.DOTALL | re.MULTILINE)
+
+
+def read(path: Path) -> str:
+    try:
+        text = read_regular(path).decode("utf-8", "replace")
+    except OSError:  # a card is no reason to fail
+        return ""
+    found = _FRONT_MATTER.search(text)
+    return found.group(1) if found else ""
+
+
+def field(text: str, name: str) -> str:
+    """A field's value, or the first item where it is a list."""
+    found = re.search(rf"^{name}:[ \t]*(?:\n\s*-[ \t]*)?(\S.*)$", text, re.MULTILINE)
+    return found.group(1).strip(" \"'[]") if found else ""
+
 
 _HUB = "https://huggingface.co/"
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -34,13 +54,13 @@ def checkpoint_origin(checkpoint: Checkpoint, *, is_draft: bool = False) -> Orig
     folder = Path(os.path.realpath(checkpoint.folder))  # pathlib raises RuntimeError where links go in circles
     named = "" if is_draft else _named_in_config(checkpoint)
     repository = _cached_repository(folder) or (named if is_repository(named) else "")
-    card = front_matter.read(folder / "README.md")
+    card = read(folder / "README.md")
     return Origin(
         name=(repository or named).rstrip("/").rsplit("/", 1)[-1] or folder.name,
         repository=repository,
         revision=_revision(folder),
-        license=front_matter.field(card, "license"),
-        base_model=front_matter.field(card, "base_model"),
+        license=field(card, "license"),
+        base_model=field(card, "base_model"),
     )
 
 
@@ -79,3 +99,54 @@ def _revision(folder: Path) -> str:
     except (OSError, UnicodeDecodeError):
         return ""
     return first if _REVISION.fullmatch(first) else ""
+
+
+_SIZE = re.compile(r"(?:^|[-_ ])(\d+(?:\.\d+)?[BbMm])(?=$|[-_ ])")
+
+
+def origin_entries(checkpoint: Checkpoint) -> tuple[Entry, ...]:
+    """Of a target."""
+    origin = checkpoint_origin(checkpoint)
+    return (*_entries(origin), *_naming(origin.name), *_base_model(origin.base_model))
+
+
+def draft_origin_entries(checkpoint: Checkpoint, target: Origin, *, kind: str, trained_for: str) -> tuple[Entry, ...]:
+    """Of a draft, whose base model is its target; `trained_for` is how the draft itself calls that.
+
+    Where nothing says its repository it is named after its target: people call the folder anything.
+    """
+    found = checkpoint_origin(checkpoint, is_draft=True)
+    origin = found if found.repository else replace(found, name=f"{target.name}-{kind}")
+    said = next((each for each in (trained_for, origin.base_model, target.repository) if is_repository(each)), "")
+    return (*_entries(origin), text(names.BASENAME, origin.name), *_base_model(said, name=target.name))
+
+
+def _entries(origin: Origin) -> Iterator[Entry]:
+    yield text(names.TYPE, "model")
+    yield text(names.NAME, origin.name)
+    if origin.license:
+        yield text(names.LICENSE, origin.license)
+    if origin.repository:
+        yield text(names.ORGANIZATION, origin.repository.split("/")[0])
+        yield text(names.SOURCE_URL, url_of(origin.repository))
+        yield text(names.SOURCE_REPOSITORY, origin.repository)
+    if origin.revision:
+        yield text(names.SOURCE_REVISION, origin.revision)
+
+
+def _naming(name: str) -> Iterator[Entry]:
+    """Qwen3-8B-Base is of the series Qwen3 and of size 8B."""
+    size = _SIZE.search(name)
+    yield text(names.BASENAME, name[: size.start()] if size and size.start() else name)
+    if size:
+        yield text(names.SIZE_LABEL, size[1].upper())
+
+
+def _base_model(repository: str, name: str = "") -> Iterator[Entry]:
+    if not repository and not name:
+        return
+    yield u32(names.BASE_MODEL_COUNT, 1)
+    yield text(names.BASE_MODEL_NAME, repository.rsplit("/", 1)[-1] or name)
+    if is_repository(repository):
+        yield text(names.BASE_MODEL_ORGANIZATION, repository.split("/")[0])
+        yield text(names.BASE_MODEL_URL, url_of(repository))

@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from converters.errors import QuantizeFailed, UnsupportedModel
-from converters.gguf_entries import entries
-from converters.gguf_header import GgufHeader, parse_header
+from converters.gguf_header import GgufHeader, entries, parse_header
 from converters.output_types import OutputType, output_type_named
 from converters.progress import ConversionProgress
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from converters import names
-from converters.card import origin_entries
 from converters.chat_template import chat_template_entries
 from converters.checkpoint import Checkpoint
 from converters.config import Config
 from converters.errors import BadCheckpoint, UnsupportedModel
-from converters.metadata import Entry, f32, text, u32
+from converters.names import Entry, f32, text, u32
+from converters.origin import origin_entries
 from converters.plan import FilePlan, PlannedTensor, exact, matrix
 from converters.vocab import read_vocabulary
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.checkpoint import Checkpoint, open_checkpoint
-from converters.encode import to_f32
 from converters.errors import BadCheckpoint
-from converters.gemma4_text import text_checkpoint
+from converters.gemma4_shape import text_checkpoint
 from converters.gguf_target import GgufTarget
-from converters.metadata import Entry
+from converters.names import Entry
 from converters.origin import Origin, checkpoint_origin
+from converters.plan import to_f32
 from converters.qwen3 import is_tied
 from converters.vocab import read_vocabulary
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from converters import names
 from converters.config import Config, read_config, read_optional_config
-from converters.end_tokens import end_ids
 from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.gemma_vocab import gemma_vocabulary, is_gemma
 from converters.vocabulary import (
@@ -15,6 +14,7 @@ from converters.vocabulary import (
     Vocabulary,
     added_tokens,
     dropped_rules,
+    end_ids,
     merges,
     special_ids,
     token_ids,

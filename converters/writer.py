@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.encode import BEST_VALUES, encode
 from converters.output_file import reserve
-from converters.plan import FilePlan, PlannedTensor
+from converters.plan import BEST_VALUES, FilePlan, PlannedTensor, encode
 from converters.progress import ConversionProgress
 
 if TYPE_CHECKING:

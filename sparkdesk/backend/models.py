@@ -120,8 +120,8 @@ class LocalModels:
     def resume(self, partial: "Partial") -> Journey[JobResult]:
         from sparkdesk.hub.client import Hub
         from sparkdesk.hub.lookup import Lookup
+        from sparkdesk.hub.model import find_begun
         from sparkdesk.hub.pull import MODEL, fetch_models
-        from sparkdesk.hub.resume import find_begun
         from sparkdesk.library.model_dirs import repository_of
 
         name = repository_of(partial.path, partial.place)
@@ -149,7 +149,7 @@ class LocalModels:
 
     def _build(self, hub: "Hub", order: BuildJob) -> Journey[JobResult]:
         from sparkdesk.builder.build import build, keep
-        from sparkdesk.builder.quantization import choose_quantization
+        from sparkdesk.builder.estimate import choose_quantization
 
         planning = self._planning(hub, order)
         context = self._how().context_tokens
@@ -178,7 +178,7 @@ class LocalModels:
         return found.sentence
 
     def _pull(self, hub: "Hub", order: BuildJob) -> Journey[JobResult]:
-        from sparkdesk.builder.quantization import choose_quantization
+        from sparkdesk.builder.estimate import choose_quantization
         from sparkdesk.hub.pull import fetch_models
 
         models: dict[str, ModelSource] = {}

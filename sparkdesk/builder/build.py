@@ -6,18 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sparkdesk import __version__, convert
-from sparkdesk.builder.pair_file import Origin, PairFile, write_pair
 from sparkdesk.builder.plan import Plan
-from sparkdesk.builder.record import MadeFile, Record, read_record, write_record
+from sparkdesk.builder.record import MadeFile, Origin, PairFile, Record, read_record, write_pair, write_record
 from sparkdesk.errors import DownloadError, PairMismatch
 from sparkdesk.events import Report
 from sparkdesk.gguf.header import read_gguf
 from sparkdesk.gguf.pairing import problem
 from sparkdesk.hub.cache import HubCache
 from sparkdesk.hub.client import Hub
+from sparkdesk.hub.download import Need
 from sparkdesk.hub.model import CHECKPOINT, ModelSource
 from sparkdesk.hub.pull import DRAFT, TARGET, fetch_models
-from sparkdesk.hub.space import Need
 from sparkdesk.local_path import real_path
 
 

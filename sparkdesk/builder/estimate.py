@@ -4,13 +4,13 @@ Reads config.json files and GGUF headers; what it reads stays, as the beginning 
 """
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sparkdesk import convert
 from sparkdesk.errors import DownloadError, ModelLoadError
-from sparkdesk.events import Report
+from sparkdesk.events import Notice, Report
 from sparkdesk.fit import (
     FreeMemory,
     ModelSize,
@@ -25,12 +25,11 @@ from sparkdesk.fit import (
 from sparkdesk.gguf.header import GgufFile, read_gguf
 from sparkdesk.hub.choose import gguf_choices, in_gb
 from sparkdesk.hub.client import Hub
-from sparkdesk.hub.download import missing_bytes
+from sparkdesk.hub.download import Need, check_space, is_begun, missing_bytes
 from sparkdesk.hub.header_peek import config_in, read_config, read_header
 from sparkdesk.hub.lookup import Lookup
 from sparkdesk.hub.model import CHECKPOINT, GGUF, ModelSource
 from sparkdesk.hub.retry import RetryPolicy
-from sparkdesk.hub.space import Need, check_space
 
 _MADE_TYPES = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M")
 """What a checkpoint is usually converted to."""
@@ -254,4 +253,41 @@ def _download_bytes(hub: Hub, wanted: Selection) -> int:
             for role, source in roles
             if source is not None and source.wanted is not None and wanted.made_file(role) is None
         ],
+    )
+
+
+Find = Callable[[str], Generator[Report, None, Selection]]
+"""What is wanted in a quantization; "" is the usual one. Asks the hub, downloads nothing."""
+
+
+def choose_quantization(
+    hub: Hub, find: Find, *, asked: str, room: FreeMemory, context_tokens: int
+) -> Generator[Report, None, tuple[Selection, Forecast | None]]:
+    """`asked` is the quantization the user named, "" for none. The last Notice is the forecast in words."""
+    wanted = yield from find(asked)
+    forecast = yield from estimate(hub, wanted, room=room, context_tokens=context_tokens)
+    if forecast is not None and not asked and forecast.smaller is not None and not _is_begun(hub, wanted):
+        yield Notice(_instead(forecast, forecast.smaller))
+        wanted = yield from find(forecast.smaller.quantization)
+        forecast = yield from estimate(hub, wanted, room=room, context_tokens=context_tokens)
+    if forecast is not None:
+        yield Notice(forecast.in_words())
+    return wanted, forecast
+
+
+def _is_begun(hub: Hub, wanted: Selection) -> bool:
+    """Of a checkpoint all types are made, so it matters only what was made of it."""
+    source = wanted.target
+    if wanted.made_file("target") is not None or source.local is not None:
+        return wanted.made_file("target") is not None or source.kind == GGUF
+    if source.kind != GGUF or source.wanted is None:
+        return False
+    return is_begun(hub, source.wanted)
+
+
+def _instead(forecast: Forecast, smaller: Option) -> str:
+    chosen = forecast.chosen
+    return (
+        f"{chosen.quantization} does not fit: {chosen.plan.why[:1].lower()}{chosen.plan.why[1:]} "
+        f"Taking {smaller.quantization} ({in_gb(smaller.size_bytes)}); --quant {chosen.quantization} insists."
     )

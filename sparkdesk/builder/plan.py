@@ -5,15 +5,14 @@ from dataclasses import dataclass, replace
 
 from sparkdesk.catalog import Catalog
 from sparkdesk.catalog.entry import PairEntry
-from sparkdesk.catalog.names import did_you_mean
+from sparkdesk.catalog.reading import did_you_mean
 from sparkdesk.convert import OUTPUT_TYPES
 from sparkdesk.errors import UsageError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.choose import DEFAULT_QUANTIZATION
 from sparkdesk.hub.lookup import Lookup
 from sparkdesk.hub.model import CHECKPOINT, GGUF, ModelSource, find_model
-from sparkdesk.hub.pair import find_draft, find_target
-from sparkdesk.hub.pull import named_pair
+from sparkdesk.hub.pull import find_draft, find_target, named_pair
 
 DRAFT_TYPE = "Q8_0"
 

@@ -58,3 +58,43 @@ def read_record(folder: Path) -> Record:
 
 def write_record(folder: Path, record: Record) -> None:
     write_whole(folder / _NAME, json.dumps(asdict(record), indent=2) + "\n")
+
+
+NAME = "pair.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    repository: str
+    """On the hub, or the path of what lies on this disk."""
+    revision: str
+    file: str
+    """Empty where it was a checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairFile:
+    name: str
+    target: str
+    """A file in the folder, or the absolute path of one elsewhere that is used in place."""
+    draft: str
+    target_source: Origin
+    draft_source: Origin
+    quantization: str
+    made_by: str
+    made_at: str
+
+
+def write_pair(folder: Path, pair: PairFile) -> None:
+    """The same pair made again stays as it was made first."""
+    fields = asdict(pair)
+    if {**_there(folder), "made_at": None} != {**fields, "made_at": None}:
+        write_whole(folder / NAME, json.dumps(fields, indent=2) + "\n")
+
+
+def _there(folder: Path) -> dict[str, object]:
+    try:
+        fields = json.loads(read_regular_text(folder / NAME))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}

@@ -1,7 +1,9 @@
 """Reads the catalogue that comes with SparkDesk, and the user's own, whose entries replace ours of the same name."""
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 
@@ -59,3 +61,30 @@ def _pairs(given: dict[str, object], where: str) -> tuple[PairEntry, ...]:
             name = table.get("name", f"number {number}")
             raise UsageError(f"{where}: in the pair {name}, {error}.", "Mend the file or delete it.") from error
     return tuple(found)
+
+
+_MOST_SUGGESTIONS = 3
+_LIKENESS = 0.6
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """ "Did you mean qwen3-8b or qwen3-4b?"; empty where nothing is like it."""
+    by_words = {each.lower(): each for each in known}
+    close = get_close_matches(name.lower(), by_words, _MOST_SUGGESTIONS, cutoff=_LIKENESS)
+    return f"Did you mean {' or '.join(by_words[each] for each in close)}?" if close else ""
+
+
+def unknown_pair(name: str, *, installed: Iterable[str] = (), available: Iterable[str] = ()) -> UsageError:
+    """`installed` are the pairs of this disk, `available` those of the catalogue, which can be built."""
+    installed, available = sorted(set(installed)), list(available)
+    if name.lower() in available:
+        return UsageError(f"The pair {name} is not downloaded yet.", f"Get it: sparkdesk build {name.lower()}.")
+    hint = did_you_mean(name, (*installed, *available))
+    if not hint and installed:
+        hint = f"Installed: {', '.join(installed)}. Others: sparkdesk search {name}."
+    return UsageError(f"There is no pair called {name}.", hint or _others(name, available))
+
+
+def _others(name: str, available: list[str]) -> str:
+    listed = f"In the catalogue: {', '.join(available)}. " if available else ""
+    return f"{listed}Any other model: Owner/Repository, or sparkdesk search {name}."

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sparkdesk.chat.attachments import with_attachments
 from sparkdesk.chat.engine import Engine
-from sparkdesk.chat.messages import Message, in_turns
+from sparkdesk.chat.messages import Message, in_turns, with_attachments
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat_format.prompt import RenderedPrompt, piece_finder, render_prompt, reply_as_text
 from sparkdesk.engine.model_info import ModelInfo

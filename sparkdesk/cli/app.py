@@ -5,12 +5,16 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from sparkdesk import __version__
+from sparkdesk.cli.console import say_error
 from sparkdesk.cli.parser import Parser
-from sparkdesk.errors import SparkDeskError, UsageError
+from sparkdesk.config.paths import HOME_VARIABLE, user_paths
+from sparkdesk.errors import DataError, SparkDeskError, UsageError
 
 COMMANDS = {
     "demo": "chat with Spark Tiny, the bundled pair",
@@ -64,8 +68,6 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as done:  # argparse ends --help and --version this way
         return int(done.code or 0)
     except OSError as error:
-        from sparkdesk.cli.file_trouble import explained
-
         return explained(error)
     except Exception as error:
         return _report_defect(error)
@@ -156,4 +158,23 @@ def _report_defect(error: Exception) -> int:
 
 def _forget_stdout() -> None:
     """Keep Python from complaining about the closed pipe once more at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def explained(error: OSError) -> int:
+    """Says it in one sentence; returns the exit code: 2 where it is about settings, 3 about data."""
+    reason = error.strerror or type(error).__name__
+    if error.filename is None:
+        _forget_stdout()  # or Python complains once more at the end
+        return _said(DataError(f"Nothing more can be written or read: {reason}.", "Is a disk full?"))
+    path = Path(os.fsdecode(error.filename))
+    kind = UsageError if path.is_relative_to(user_paths().config) else DataError
+    return _said(
+        kind(f"{path} cannot be used: {reason}.", f"See: sparkdesk doctor. {HOME_VARIABLE} names another place.")
+    )
+
+
+def _said(error: SparkDeskError) -> int:
+    say_error(error)
+    return error.exit_code

@@ -119,18 +119,18 @@ def _checked(target: Path, drafters: Sequence[Named]) -> Sequence[Named]:
 
 
 def _asked(options: Namespace) -> "tuple[CompareSettings, tuple[Prompt, ...]]":
-    from sparkdesk.bench import paper
+    from sparkdesk.bench import compare_figures
     from sparkdesk.bench.compare import CompareSettings
 
-    usual = (paper.TEMPERATURE, paper.MAX_TOKENS) if options.deepspec else (0.0, _MAX_TOKENS)
+    usual = (compare_figures.TEMPERATURE, compare_figures.MAX_TOKENS) if options.deepspec else (0.0, _MAX_TOKENS)
     options.temperature = usual[0] if options.temperature is None else options.temperature
     options.max_tokens = usual[1] if options.max_tokens is None else options.max_tokens
     if options.deepspec:
         options.suite = options.deepspec
     prompts = bench_pair.prompts_of(options)
     domains = len({prompt.domain for prompt in prompts})
-    if options.deepspec and not options.domains and domains != paper.BENCHMARK_COUNT:
-        say(f"DeepSpec's protocol has {paper.BENCHMARK_COUNT} benchmarks; {options.deepspec} has {domains}.")
+    if options.deepspec and not options.domains and domains != compare_figures.BENCHMARK_COUNT:
+        say(f"DeepSpec's protocol has {compare_figures.BENCHMARK_COUNT} benchmarks; {options.deepspec} has {domains}.")
     # The paper samples from the whole distribution; so do we, whatever the usual filters are.
     sampling = SamplingSettings(temperature=options.temperature, top_k=0, top_p=1.0, seed=0)
     return CompareSettings(max_tokens=options.max_tokens, sampling=sampling), prompts

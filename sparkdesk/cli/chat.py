@@ -7,8 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, TextIO
 
-from sparkdesk.chat.attachments import with_attachments
-from sparkdesk.chat.messages import Message
+from sparkdesk.chat.messages import Message, with_attachments
 from sparkdesk.cli import generation_args, values
 from sparkdesk.cli.console import say, show_progress
 from sparkdesk.cli.screen import open_screen

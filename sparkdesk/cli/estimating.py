@@ -7,8 +7,7 @@ from sparkdesk.cli import generation_args
 from sparkdesk.cli.console import follow
 
 if TYPE_CHECKING:
-    from sparkdesk.builder.estimate import Forecast, Selection
-    from sparkdesk.builder.quantization import Find
+    from sparkdesk.builder.estimate import Find, Forecast, Selection
     from sparkdesk.fit import Plan as LoadPlan
     from sparkdesk.hub.client import Hub
 
@@ -19,7 +18,7 @@ def add_dry_run(parser: ArgumentParser) -> None:
 
 def choose_selection(hub: "Hub", find: "Find", options: Namespace) -> "tuple[Selection, Forecast | None]":
     """What is wanted, its forecast said."""
-    from sparkdesk.builder.quantization import choose_quantization
+    from sparkdesk.builder.estimate import choose_quantization
     from sparkdesk.doctor.free_memory import free_memory
 
     context_tokens = generation_args.loading(options, generation_args.settings_file()).context_tokens

@@ -38,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     from sparkdesk.catalog import read_catalog
-    from sparkdesk.catalog.names import did_you_mean
+    from sparkdesk.catalog.reading import did_you_mean
     from sparkdesk.hub.client import Hub
     from sparkdesk.hub.search import search
 
@@ -66,7 +66,7 @@ def _looked(
     hub: "Hub", catalog: "Catalog", pairs: "list[PairEntry]", hits: "list[Hit]"
 ) -> "Generator[Report, None, Forecasts]":
     """By name. What the hub refuses is left out: a search is no place to stop for one of its finds."""
-    from sparkdesk.builder.preview import preview_model, preview_pair
+    from sparkdesk.builder.planning import preview_model, preview_pair
     from sparkdesk.doctor.free_memory import free_memory
     from sparkdesk.hub.search import TARGET
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from converters.regular_file import read_regular_text
-from sparkdesk.cli import generation_args, systemd, values
+from sparkdesk.cli import generation_args, values
 from sparkdesk.cli.client_settings import PROGRAMS, ServedModel
 from sparkdesk.cli.console import say, show, show_progress
 from sparkdesk.errors import UsageError
@@ -21,6 +21,62 @@ if TYPE_CHECKING:
     from sparkdesk.server.requests.models import RequestDefaults
     from sparkdesk.server.web.security import Policy
     from sparkdesk.server.web.serving import Tls
+from contextlib import suppress
+from pathlib import Path
+
+from sparkdesk.config.paths import HOME_VARIABLE
+
+_NOTIFY_SOCKET = "NOTIFY_SOCKET"
+_SPECIAL = {"\\": "\\\\", '"': '\\"', "%": "%%", "$": "$$", "\n": "\\n", "\t": "\\t"}
+_READ_S = 10
+"""Beside the grace: for the engine to end."""
+
+
+def unit(name: str, arguments: Sequence[str], *, grace_s: float) -> str:
+    """For `~/.config/systemd/user` or `/etc/systemd/system`. `arguments` are those of `sparkdesk`."""
+    home = os.environ.get(HOME_VARIABLE)
+    command = " ".join(map(_quoted, (sys.executable, "-m", "sparkdesk", *arguments)))
+    return "\n".join(
+        (
+            "[Unit]",
+            f"Description=SparkDesk serves {_plain(name)}",
+            "After=network-online.target",
+            "",
+            "[Service]",
+            "Type=notify",
+            "NotifyAccess=main",
+            f"WorkingDirectory={_plain(str(Path.cwd()))}",
+            *((f"Environment={_quoted(f'{HOME_VARIABLE}={home}')}",) if home else ()),
+            f"ExecStart={command}",
+            "Restart=on-failure",
+            "TimeoutStartSec=infinity",
+            f"TimeoutStopSec={round(grace_s) + _READ_S}",
+            "",
+            "[Install]",
+            "WantedBy=default.target",
+        )
+    )
+
+
+def notify(state: str) -> None:
+    """Tell systemd, where it asked to be told: READY=1, STOPPING=1. Silent where it does not listen."""
+    address = os.environ.get(_NOTIFY_SOCKET, "")
+    if not address.startswith(("/", "@")):
+        return
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as responder:
+        responder.connect("\0" + address[1:] if address.startswith("@") else address)
+        responder.send(state.encode())
+
+
+def _quoted(word: str) -> str:
+    """As systemd reads a word of a command."""
+    return '"' + "".join(_SPECIAL.get(character, character) for character in word) + '"'
+
+
+def _plain(text: str) -> str:
+    """As systemd reads the rest of a line."""
+    return " ".join(text.split("\n")).replace("%", "%%")
+
 
 KEY_VARIABLE = "SPARKDESK_API_KEY"
 _USUAL_QUEUE = 64
@@ -113,7 +169,7 @@ def _print(pair: ChosenPair, options: Namespace) -> int:
             raise UsageError(
                 "A unit does not keep a key: others could read it.", "Put it into a file, and give --api-key-file FILE."
             )
-        show(systemd.unit(_name_of(pair), _without_print(sys.argv[1:]), grace_s=options.grace))
+        show(unit(_name_of(pair), _without_print(sys.argv[1:]), grace_s=options.grace))
         return 0
     address = _address(options.host, options.port, is_encrypted=bool(options.tls_cert))
     served = ServedModel(address, _name_of(pair), key_variable=KEY_VARIABLE if policy.api_key else "")
@@ -163,10 +219,10 @@ def _serve(pair: ChosenPair, options: Namespace, policy: "Policy", tls: "Tls | N
 
         def greet() -> None:
             _greet(defaults, policy, address)
-            systemd.notify("READY=1")
+            notify("READY=1")
 
         RunningServer(app, dispatcher, grace_s=options.grace, on_ready=greet, tls=tls).run(listener)
-        systemd.notify("STOPPING=1")
+        notify("STOPPING=1")
     say("Stopped.")
     return 0
 

@@ -9,11 +9,11 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
+from sparkdesk.demo.acceptance import exact_answers
 from sparkdesk.demo.batches import Batch, BatchMaker
 from sparkdesk.demo.chat_format import TURN_END
 from sparkdesk.demo.checkpoint import save_target
 from sparkdesk.demo.corpus.dialogue import FIRST_WEIGHTS, SKILLS, WEIGHTS, held_out_exercises
-from sparkdesk.demo.exactness import exact_answers
 from sparkdesk.demo.optimizer import Optimizer, rate_share
 from sparkdesk.demo.progress import Budget, ProgressLine
 from sparkdesk.demo.target_model import TargetModel

@@ -18,8 +18,7 @@ from sparkdesk.config.home import widely_readable
 from sparkdesk.config.paths import Paths
 from sparkdesk.config.settings import Settings, read_settings
 from sparkdesk.doctor.experts import Mixtures, mixtures_of
-from sparkdesk.doctor.install import Installation, Toolkits, find_installation
-from sparkdesk.doctor.toolkits import find_toolkits
+from sparkdesk.doctor.install import Installation, Toolkits, find_installation, find_toolkits
 from sparkdesk.errors import UsageError
 from sparkdesk.library import read_library
 from sparkdesk.library.files import find_partials

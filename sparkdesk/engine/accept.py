@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sparkdesk.engine import constrained_sampling
-from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.block import ConstraintPart
+from sparkdesk.engine.block import ConstraintPart, FloatArray
 from sparkdesk.engine.proposal import NOTHING, Proposal
 from sparkdesk.engine.sampling import Distribution, Sampler, is_accepted, residual
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkdesk.engine.arrays import FloatArray
+FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

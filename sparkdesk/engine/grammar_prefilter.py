@@ -8,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparkdesk.engine.block import ConstraintPart
+from sparkdesk.engine.grammar_source import gbnf_of
+from sparkdesk.engine.lazy_grammar import LazyGrammar
+from sparkdesk.engine.llama import Grammar, Model
+from sparkdesk.engine.settings import GrammarSettings
 from sparkdesk.engine.vocabulary import Vocabulary
 
 _MANY = 2048
@@ -57,3 +61,12 @@ def _open_letters(constraint: ConstraintPart, vocabulary: Vocabulary) -> NDArray
     found = np.ones(256, bool)
     found[known] = constraint.allowed(vocabulary.letters[known])
     return found
+
+
+def constraint_of(model: Model, settings: GrammarSettings, vocabulary: Vocabulary) -> ConstraintPart:
+    """Raises GrammarError with one sentence where the grammar or the schema cannot be used."""
+    gbnf, has_token_rules = gbnf_of(settings)
+    grammar: ConstraintPart = Grammar(model, gbnf)
+    if not has_token_rules:
+        grammar = GrammarPrefilter(grammar, vocabulary)
+    return LazyGrammar(grammar, settings.triggers, vocabulary) if settings.triggers else grammar

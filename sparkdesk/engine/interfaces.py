@@ -7,8 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.block import ConstraintPart
+from sparkdesk.engine.block import ConstraintPart, FloatArray
 from sparkdesk.engine.picker import Picker
 from sparkdesk.engine.proposal import Proposal
 from sparkdesk.engine.scheduling.tuner import Tuner

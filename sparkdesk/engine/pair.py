@@ -11,14 +11,13 @@ from typing import Any
 
 from sparkdesk.engine import llama
 from sparkdesk.engine.block import ConstraintPart
-from sparkdesk.engine.constraint import constraint_of
 from sparkdesk.engine.drafters.opening import DraftPlace, DraftUnfit, OpenedDraft, open_drafter, open_mtp
+from sparkdesk.engine.grammar_prefilter import constraint_of
 from sparkdesk.engine.interfaces import BATCH_ROWS, VERIFIED_ROWS, DrafterPart
 from sparkdesk.engine.kv_snapshots import KvSnapshots
 from sparkdesk.engine.llama import F16, Cards, Context, GraphNorm, Model, graphics_cards
-from sparkdesk.engine.model_info import ModelInfo
+from sparkdesk.engine.model_info import ModelInfo, recommended_by
 from sparkdesk.engine.probe import LEAST_PROBE_SECONDS, PROBE_SECONDS, probe_costs, probe_threads
-from sparkdesk.engine.recommendation import recommended_by
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import AUTOMATIC, LOOKUP, MTP, GrammarSettings, LoadSettings
 from sparkdesk.engine.target import Target

@@ -10,8 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from sparkdesk.engine import proposal
-from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.block import Block, ConstraintPart, MarkovPart
+from sparkdesk.engine.block import Block, ConstraintPart, FloatArray, MarkovPart
 from sparkdesk.engine.proposal import Proposal
 from sparkdesk.engine.sampling import Distribution, Ids, Sampler
 

@@ -4,11 +4,11 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.control import Control
+from sparkdesk.engine.block import FloatArray
 from sparkdesk.engine.interfaces import BATCH_ROWS, DrafterPart, SavedPart, TargetPart
 from sparkdesk.engine.kv_snapshots import common_length
 from sparkdesk.engine.round import Prefilled
+from sparkdesk.engine.settings import Control
 from sparkdesk.errors import ContextFull, EngineError
 
 _FIRST_STEP = 128

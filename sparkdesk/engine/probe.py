@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.interfaces import PairParts
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.scheduling.costs import Seen
 from sparkdesk.engine.scheduling.tuner import Tuner
-from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import Control, GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.threads import ThreadTimes
 

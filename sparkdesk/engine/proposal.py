@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.block import Block, ConstraintPart, MarkovPart
+from sparkdesk.engine.block import Block, ConstraintPart, FloatArray, MarkovPart
 from sparkdesk.engine.sampling import Distribution, Floats, Ids, Sampler, at_least_largest, certain, restricted
 
 KEPT_MASS = 0.999

@@ -121,3 +121,11 @@ class GenerationSettings:
     """How many alternatives each token is told with, 0..MOST_LOGPROBS; None tells no probabilities at all."""
     reads_afresh: bool = False
     """Decode the whole prompt, whatever the caches hold or was put aside: for measurements. What they held is lost."""
+
+
+class Control:
+    """Read by the loop once a round, written from any thread: each attribute is replaced whole."""
+
+    def __init__(self, speculation: SpeculationSettings) -> None:
+        self.speculation = speculation
+        self.is_cancelled = False

@@ -13,8 +13,7 @@ from time import perf_counter
 
 from sparkdesk.engine import prefill, proposal
 from sparkdesk.engine.accept import Verdict, accept
-from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.control import Control
+from sparkdesk.engine.block import FloatArray
 from sparkdesk.engine.interfaces import DrafterPart, PairParts
 from sparkdesk.engine.logprobs import logprobs
 from sparkdesk.engine.picker import Picker
@@ -34,7 +33,7 @@ from sparkdesk.engine.scheduling.lengths import (
 )
 from sparkdesk.engine.scheduling.prompt_lookup import PromptLookupIndex
 from sparkdesk.engine.scheduling.tuner import RoundOutcome, Tuner
-from sparkdesk.engine.settings import MOST_LOGPROBS, GenerationSettings, SpeculationSettings
+from sparkdesk.engine.settings import MOST_LOGPROBS, Control, GenerationSettings, SpeculationSettings
 from sparkdesk.engine.stats import Outcome, ReplyStats
 
 

@@ -6,10 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from sparkdesk.engine import prefill
-from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.control import Control
+from sparkdesk.engine.block import FloatArray
 from sparkdesk.engine.interfaces import DrafterPart, TargetPart
-from sparkdesk.engine.settings import SpeculationSettings
+from sparkdesk.engine.settings import Control, SpeculationSettings
 
 _TAIL = 48
 """Tokens decoded anew: rounding differences gather in the KV cache, so one row alone would show too little."""

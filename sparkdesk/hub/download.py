@@ -1,18 +1,84 @@
 """Files of several repositories into the hub's cache, with progress of each and of all."""
 
+import os
+import shutil
 import time
-from collections.abc import Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
+from sparkdesk.errors import DiskFull
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.cache import HubCache
+from sparkdesk.hub.choose import in_gb
 from sparkdesk.hub.client import Hub
 from sparkdesk.hub.fetch import Arrived, Checking, fetch
-from sparkdesk.hub.rate import Rate
 from sparkdesk.hub.repository import HubFile, Repository
 from sparkdesk.hub.retry import RetryPolicy, asking
-from sparkdesk.hub.space import Need, check_space
+
+_SLACK_BYTES = 200_000_000  # a disk filled to the last byte stops everything else
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """So much will be written below that folder."""
+
+    what: str
+    """In words: "the download"."""
+    folder: Path
+    size_bytes: int
+
+
+def check_space(needs: Sequence[Need], free_bytes: Callable[[Path], int] | None = None) -> None:
+    """Raises DiskFull. Folders on one disk share its room."""
+    disks: dict[int, list[Need]] = {}
+    for need in needs:
+        if need.size_bytes > 0:
+            disks.setdefault(os.stat(_existing(need.folder)).st_dev, []).append(need)
+    for together in disks.values():
+        _check_disk(together, (free_bytes or _free_bytes)(_existing(together[0].folder)))
+
+
+def _check_disk(needs: Sequence[Need], free_bytes: int) -> None:
+    needed_bytes = sum(need.size_bytes for need in needs)
+    if needed_bytes + _SLACK_BYTES <= free_bytes:
+        return
+    parts = " and ".join(f"{in_gb(need.size_bytes)} for {need.what}" for need in needs)
+    raise DiskFull(
+        f"{parts} are needed, and the disk of {needs[0].folder} has {in_gb(free_bytes)} free.",
+        "Nothing was downloaded. Free some space, or use another disk: HF_HOME is for downloads, SPARKDESK_HOME for "
+        "what is converted.",
+    )
+
+
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+
+
+_WINDOW_S = 5.0
+_LEAST_S = 0.2
+
+
+class Rate:
+    """Only what was downloaded counts, not what was there before."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()  # (when, bytes until then)
+
+    def at(self, now_s: float, done_bytes: int) -> float:
+        """Bytes per second; 0 as long as nothing can be said."""
+        self._seen.append((now_s, done_bytes))
+        while self._seen[0][0] < now_s - _WINDOW_S and len(self._seen) > 2:
+            self._seen.popleft()
+        since_s, since_bytes = self._seen[0]
+        return (done_bytes - since_bytes) / (now_s - since_s) if now_s - since_s >= _LEAST_S else 0.0
+
 
 _SHOWN_EVERY_S = 0.1
 _THE_DOWNLOAD = "the download"

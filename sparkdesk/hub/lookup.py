@@ -4,7 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from functools import partial
 
-from sparkdesk.catalog.names import did_you_mean
+from sparkdesk.catalog.reading import did_you_mean
 from sparkdesk.errors import DownloadError, HubUnreachable, NotOnHub
 from sparkdesk.events import Notice, Progress
 from sparkdesk.hub.cache import HubCache

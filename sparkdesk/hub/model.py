@@ -12,7 +12,7 @@ from sparkdesk.hub.choose import checkpoint_files, choose_gguf, gguf_choices, ha
 from sparkdesk.hub.download import FileSelection
 from sparkdesk.hub.lookup import Lookup
 from sparkdesk.hub.source import HubSource, LocalSource, read_source
-from sparkdesk.library import quantization as library_quantization
+from sparkdesk.library import model as library_quantization
 
 GGUF, CHECKPOINT = "gguf", "checkpoint"
 
@@ -107,3 +107,20 @@ def _named_file(source: HubSource, all_files: FileSelection) -> ModelSource:
             f"Leave out the file to have one chosen: {source.repository}.",
         )
     return ModelSource(GGUF, FileSelection(all_files.repository, files), quantization=quantization_of(source.file))
+
+
+def find_begun(lookup: Lookup, repository: str, partial_name: str) -> Generator[Progress | Notice, None, ModelSource]:
+    """The model that the file belongs to, with all its files. Raises DownloadError."""
+    digest = partial_name.partition(".")[0]
+    found = yield from lookup.repository(repository)
+    file = next((file for file in found.files if file.digest == digest), None)
+    if file is None:
+        raise NotOnHub(
+            f"{repository} has changed: the file of this download is no longer in it.",
+            "Remove the incomplete download, then download the model again.",
+        )
+    if not file.path.lower().endswith(".gguf"):
+        return ModelSource(CHECKPOINT, FileSelection(found, checkpoint_files(found)))
+    choices = (*gguf_choices(found), *gguf_choices(found, is_draft=True))
+    files = next((choice.files for choice in choices if file in choice.files), (file,))
+    return ModelSource(GGUF, FileSelection(found, files), quantization=quantization_of(file.path))

@@ -1,24 +1,64 @@
 """Puts the library together: walks the places, reads the headers, and says what every file is."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 
 from converters.gguf_rules import missing_key
+from converters.regular_file import open_regular
 from sparkdesk.config.paths import Paths
 from sparkdesk.config.settings import Settings
 from sparkdesk.gguf.header import GgufFile
 from sparkdesk.gguf.pairing import OLD_DRAFT_ARCHITECTURE, DraftKind, draft_kind
 from sparkdesk.gguf.parts import joined
 from sparkdesk.library import files
-from sparkdesk.library.duplicates import mark_twins
 from sparkdesk.library.files import FoundModel
 from sparkdesk.library.headers import Headers
-from sparkdesk.library.last_used import read_last_used
-from sparkdesk.library.model import DRAFT, OTHER, TARGET, Library, Model
-from sparkdesk.library.model_dirs import Place, find_places, repository_of
+from sparkdesk.library.model import DRAFT, OTHER, TARGET, Library, Model, parameter_count, quantization_of
+from sparkdesk.library.model_dirs import Place, find_places, read_last_used, repository_of
 from sparkdesk.library.pairs import find_pairs
-from sparkdesk.library.quantization import parameter_count, quantization_of
 from sparkdesk.local_path import real_path
+
+_SAMPLE_BYTES = 16 * 1024
+_SAMPLES = 8
+
+
+def mark_twins(models: Iterable[Model]) -> tuple[Model, ...]:
+    """The models, where later ones name the earlier one that they repeat."""
+    by_size: dict[int, list[Model]] = {}
+    marked = []
+    for model in models:
+        peers = by_size.setdefault(model.size_bytes, [])
+        twin = next((peer for peer in peers if model.header is not None and _are_same(peer, model)), None)
+        marked.append(model if twin is None else replace(model, same_as=twin.path))
+        if twin is None:
+            peers.append(model)
+    return tuple(marked)
+
+
+def _are_same(first: Model, second: Model) -> bool:
+    if first.header is None or second.header is None or len(first.files) != len(second.files):
+        return False
+    if first.header.metadata != second.header.metadata:
+        return False
+    return all(_sampled(one) == _sampled(other) for one, other in zip(first.files, second.files, strict=True))
+
+
+def _sampled(path: Path) -> bytes:
+    """A digest of pieces from all over the file, its end included."""
+    digest = sha256()
+    try:
+        with open_regular(path) as file:
+            size = file.seek(0, 2)
+            for i in range(_SAMPLES):
+                file.seek(max(0, (size - _SAMPLE_BYTES) * i // (_SAMPLES - 1)))
+                digest.update(file.read(_SAMPLE_BYTES))
+    except OSError:
+        return os.fsencode(path)
+    return digest.digest()
+
 
 _NO_LANGUAGE_MODELS = {
     "clip": "a projector for pictures, not a language model",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkdesk import hub_layout
-from sparkdesk.catalog.names import did_you_mean
+from sparkdesk.catalog.reading import did_you_mean
 from sparkdesk.errors import SparkDeskError, UsageError
 from sparkdesk.library.model import Library, Model, Pair, Partial
 from sparkdesk.library.model_dirs import HUB, LM_STUDIO, OURS, Place

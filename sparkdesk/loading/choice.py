@@ -91,7 +91,7 @@ def library_pair(name: str) -> ChosenPair:
     pair = library.pair(name)
     if pair is None:
         from sparkdesk.catalog import read_catalog
-        from sparkdesk.catalog.names import unknown_pair
+        from sparkdesk.catalog.reading import unknown_pair
 
         available = read_catalog(paths.catalog_file).names
         raise unknown_pair(name, installed=(pair.name for pair in library.pairs), available=available)
@@ -153,7 +153,7 @@ def with_drafter(pair: ChosenPair, drafter: str) -> ChosenPair:
 
 
 def _installed_draft(name: str) -> Path:
-    from sparkdesk.catalog.names import did_you_mean
+    from sparkdesk.catalog.reading import did_you_mean
     from sparkdesk.config.paths import user_paths
     from sparkdesk.config.settings import read_settings
     from sparkdesk.library import read_library

@@ -10,7 +10,7 @@ from sparkdesk.engine.settings import LoadSettings, SpeculationSettings
 from sparkdesk.errors import UsageError
 from sparkdesk.events import Notice, Progress
 from sparkdesk.fit import FreeMemory
-from sparkdesk.library.last_used import mark_used
+from sparkdesk.library.model_dirs import mark_used
 from sparkdesk.loading.choice import ChosenPair
 from sparkdesk.loading.placement import fitted
 from sparkdesk.runner.client import EngineClient

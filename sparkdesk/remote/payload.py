@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sparkdesk.chat.attachments import with_attachments
-from sparkdesk.chat.messages import Message, in_turns
+from sparkdesk.chat.messages import Message, in_turns, with_attachments
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat_format.reasoning import split_reply
 from sparkdesk.remote.dialect import LLAMA_CPP, SGLANG, SPARKDESK, VLLM, ServedModel

@@ -17,9 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.round import Prefilled, Round
-from sparkdesk.engine.settings import GenerationSettings, LoadSettings
+from sparkdesk.engine.settings import Control, GenerationSettings, LoadSettings
 from sparkdesk.engine.stats import Outcome
 from sparkdesk.runner import wire
 from sparkdesk.runner.protocol import Alive, Request, Response

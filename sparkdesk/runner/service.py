@@ -15,10 +15,9 @@ from functools import partial
 from time import perf_counter
 from typing import Protocol
 
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Prefilled, Round
-from sparkdesk.engine.settings import GenerationSettings, LoadSettings
+from sparkdesk.engine.settings import Control, GenerationSettings, LoadSettings
 from sparkdesk.engine.stats import Outcome
 from sparkdesk.errors import EngineError, SparkDeskError, UsageError
 from sparkdesk.runner.protocol import (

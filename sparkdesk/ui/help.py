@@ -1,6 +1,7 @@
 """All keys, read off the bindings themselves, and what the marks mean: help cannot go stale."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from textwrap import wrap
 from typing import ClassVar
 
@@ -13,9 +14,40 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from sparkdesk.ui import keys
+from sparkdesk.ui.chat import token_origins
 from sparkdesk.ui.chat.slash_commands import HELP
+from sparkdesk.ui.chat.widgets.gain_sections import DRAFT, REST, VERIFY
+from sparkdesk.ui.chat.widgets.speculation_switch import NONE, OFF, ON, PARKED
 from sparkdesk.ui.keys import group_of, grouped, in_words, keys_of
-from sparkdesk.ui.symbols import SYMBOLS, Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    mark: str
+    meaning: str
+    style: str
+
+
+SYMBOLS = (
+    Symbol(ON, "speculation is on: the draft proposes", "$primary"),
+    Symbol(PARKED, "on but parked: drafts would cost time here", "$spark-calm"),
+    Symbol(OFF, "speculation is off: plain decoding", "$foreground"),
+    Symbol(NONE, "no draft can be used; why is said beside it", "$warning"),
+    Symbol("draft auto · 3", "the engine chooses how many tokens: 3 now", "$primary"),
+    Symbol("━", "speed with speculation, under the chart", "$primary"),
+    Symbol("╌", "speed without", "$spark-calm"),
+    Symbol("┈", "where plain decoding would be", "$spark-quiet"),
+    Symbol(f"{DRAFT} {VERIFY} {REST}", "time per round: drafting, verifying, other", "$primary"),
+    Symbol("1 ░▒▓█··", "how often the first drafted token is accepted", "$primary"),
+    *(
+        Symbol("abc", f"a token's origin: {words}", token_origins.STYLES[source])
+        for source, words in token_origins.WORDS.items()
+    ),
+    Symbol("✗", "what went wrong", "$error"),
+    Symbol("!", "what to know", "$warning"),
+    Symbol("■", "ended before its end", "$error"),
+)
+
 
 _KEYS, _WORDS = 20, 51
 

@@ -15,7 +15,7 @@ from sparkdesk.bench.run_store import hashes_of, kept_runs, where_it_pays
 from sparkdesk.config.paths import HOME_VARIABLE, Paths, user_paths
 from sparkdesk.engine.pair import _remembering_tuner
 from sparkdesk.engine.settings import LoadSettings
-from sparkdesk.library.last_used import mark_used, read_last_used
+from sparkdesk.library.model_dirs import mark_used, read_last_used
 from sparkdesk.runner.crash_memory import CrashMemory
 from sparkdesk.runner.tuner_state import TunerState
 from tests.attack.gguf_bytes import gguf, write

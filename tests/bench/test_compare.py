@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 
 from sparkdesk.bench.compare import COST, FIXED, FULL, PLAIN, TUNED, Answer, Arm, CompareSettings, compare
-from sparkdesk.bench.compare_figures import Drafter, accepted_length, drafter_figures, plain_figures
+from sparkdesk.bench.compare_figures import (
+    Drafter,
+    accepted_length,
+    drafter_figures,
+    paper_accepted_length,
+    plain_figures,
+)
 from sparkdesk.bench.comparison import Judge
-from sparkdesk.bench.paper import paper_accepted_length
 from sparkdesk.bench.results import Judgement, Reply
 from sparkdesk.bench.suite import Prompt
 from sparkdesk.engine.round import Round

@@ -10,11 +10,9 @@ import numpy as np
 import pytest
 
 from sparkdesk.builder import estimate as forecast_room
-from sparkdesk.builder.estimate import Forecast, Selection, estimate
+from sparkdesk.builder.estimate import Forecast, Selection, choose_quantization, estimate
 from sparkdesk.builder.plan import BuildRequest
-from sparkdesk.builder.planning import Planning
-from sparkdesk.builder.preview import preview_model, preview_pair
-from sparkdesk.builder.quantization import choose_quantization
+from sparkdesk.builder.planning import Planning, preview_model, preview_pair
 from sparkdesk.catalog import read_catalog
 from sparkdesk.cli.app import run
 from sparkdesk.config.paths import HOME_VARIABLE

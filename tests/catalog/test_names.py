@@ -2,7 +2,7 @@
 
 import pytest
 
-from sparkdesk.catalog.names import did_you_mean, unknown_pair
+from sparkdesk.catalog.reading import did_you_mean, unknown_pair
 
 INSTALLED, AVAILABLE = ("My-Pair", "qwen3-0.6b"), ("qwen3-4b", "qwen3-8b", "gemma-4-12b")
 

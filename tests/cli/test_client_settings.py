@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sparkdesk.__main__ import main
-from sparkdesk.cli import systemd
+from sparkdesk.cli import serve
 from sparkdesk.cli.client_settings import PROGRAMS, ServedModel
 
 NAMES = ("Spark-Tiny", "Qwen3-8B (Q4_K_M)", 'it\'s "$HOME" \\ `x`; é')
@@ -86,7 +86,7 @@ def test_what_makes_no_sense_is_refused(
 
 def test_a_unit_serves_with_the_same_options(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARKDESK_HOME", "/a b/50%")
-    text = systemd.unit("My\nPair 5%", ["serve", "my pair", "--alias", 'a "b" $c % \\'], grace_s=10)
+    text = serve.unit("My\nPair 5%", ["serve", "my pair", "--alias", 'a "b" $c % \\'], grace_s=10)
     lines = text.splitlines()
     assert "Type=notify" in lines and "Description=SparkDesk serves My Pair 5%%" in lines
     assert 'Environment="SPARKDESK_HOME=/a b/50%%"' in lines
@@ -100,8 +100,8 @@ def test_systemd_is_told_where_it_listens(tmp_path: Path, monkeypatch: pytest.Mo
         listener.bind(address)
         listener.settimeout(5)
         monkeypatch.setenv("NOTIFY_SOCKET", address)
-        systemd.notify("READY=1")
+        serve.notify("READY=1")
         assert listener.recv(100) == b"READY=1"
     for nobody in (address, "relative", ""):
         monkeypatch.setenv("NOTIFY_SOCKET", nobody)
-        systemd.notify("READY=1")
+        serve.notify("READY=1")

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from converters import convert_draft, convert_target
-from converters.blocks import BLOCK_BYTES
-from converters.encode import encode
 from converters.errors import BadCheckpoint, UnsupportedModel
+from converters.plan import BLOCK_BYTES, encode
 from tests.converters.checkpoints import TARGET_SHAPE, make_draft, make_target, write_safetensors
 from tests.converters.gguf_reading import Reread
 

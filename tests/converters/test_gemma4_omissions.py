@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from converters import convert_target, gemma4, gemma4_dspark, names
-from converters.metadata import flag, i32_list, u32
+from converters.names import flag, i32_list, u32
 from converters.plan import FilePlan
 from converters.safetensors import StoredTensor
 from tests.converters.gemma4_checkpoints import GEMMA4_TARGET_LAYER_IDS, make_gemma4_draft, make_gemma4_target

@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from converters import ConversionError, convert_target
-from converters.gguf_entries import entries
-from converters.gguf_header import parse_header
+from converters.gguf_header import entries, parse_header
 from converters.gguf_target import GgufTarget
 from tests.converters.checkpoints import TARGET_SHAPE, make_target
 

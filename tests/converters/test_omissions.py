@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from converters import dspark, names
-from converters.metadata import flag, i32_list
+from converters.names import flag, i32_list
 from converters.plan import FilePlan
 from tests.converters.checkpoints import TARGET_LAYER_IDS, make_draft, make_target
 from tests.converters.test_parity import convert_pair, expected_block, native_block

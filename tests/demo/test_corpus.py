@@ -11,7 +11,7 @@ import pytest
 
 from sparkdesk.demo.corpus.dialogue import FIRST_WEIGHTS, SKILLS, WEIGHTS, held_out_exercises, training_exercise
 from sparkdesk.demo.corpus.exercise import Exercise, accepts, is_held_out, normal_form, vary
-from sparkdesk.demo.corpus.facts import every_fact
+from sparkdesk.demo.corpus.facts_data import every_fact
 
 CHECKABLE = [skill for skill in SKILLS if held_out_exercises(skill, 1)[0].is_checkable]
 FIRST_WORDS = (

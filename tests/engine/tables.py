@@ -6,16 +6,20 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.block import Block
-from sparkdesk.engine.control import Control
+from sparkdesk.engine.block import Block, FloatArray
 from sparkdesk.engine.interfaces import DraftState, TargetPart, TargetState
 from sparkdesk.engine.kv_snapshots import KvSnapshots
 from sparkdesk.engine.picker import Picker
 from sparkdesk.engine.proposal import Proposal
 from sparkdesk.engine.round import Prefilled, Round
 from sparkdesk.engine.scheduling.tuner import Tuner
-from sparkdesk.engine.settings import GenerationSettings, GrammarSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import (
+    Control,
+    GenerationSettings,
+    GrammarSettings,
+    SamplingSettings,
+    SpeculationSettings,
+)
 from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.stats import Outcome
 

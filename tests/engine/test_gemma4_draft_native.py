@@ -7,11 +7,10 @@ import pytest
 
 from sparkdesk.engine import proposal
 from sparkdesk.engine.block import Block
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.drafters.dspark import DSparkDrafter
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.sampling import Sampler
-from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import Control, GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from tests.converters.checkpoints import Made
 from tests.converters.gemma4_checkpoints import GEMMA4_BLOCK, GEMMA4_SHAPE, make_gemma4_pair

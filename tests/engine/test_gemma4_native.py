@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from converters.convert import convert_target
-from sparkdesk.engine.arrays import FloatArray
-from sparkdesk.engine.control import Control
+from sparkdesk.engine.block import FloatArray
 from sparkdesk.engine.interfaces import BATCH_ROWS
 from sparkdesk.engine.llama import Context
 from sparkdesk.engine.pair import Pair
-from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import Control, GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.window import WindowPlan
 from sparkdesk.errors import EngineError

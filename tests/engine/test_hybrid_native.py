@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.interfaces import DraftState, TargetPart
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.picker import Picker
@@ -14,6 +13,7 @@ from sparkdesk.engine.proposal import Proposal
 from sparkdesk.engine.scheduling.tuner import Tuner
 from sparkdesk.engine.settings import (
     ROLLBACK_STATES,
+    Control,
     GenerationSettings,
     LoadSettings,
     SamplingSettings,

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.kv_snapshots import KvSnapshots
 from sparkdesk.engine.pair import Pair
-from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import Control, GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.window import WindowPlan
 from tests.converters.gemma4_checkpoints import make_gemma4_pair

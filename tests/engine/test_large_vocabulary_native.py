@@ -6,10 +6,10 @@ import pytest
 
 from sparkdesk.bench.synthetic.pair import quantize_pair, write_pair
 from sparkdesk.bench.synthetic.weights import SyntheticShape
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.markov import _SMALL_BYTES
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.settings import (
+    Control,
     GenerationSettings,
     GrammarSettings,
     LoadSettings,

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.logprobs import logprobs
-from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import Control, GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from tests.engine.tables import Run, collect, random_pair
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.block import FloatArray
 from sparkdesk.engine.markov import DRAFT_TO_TARGET, W1, W2, MarkovHead
 from sparkdesk.gguf.header import read_gguf
 

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 
 from sparkdesk.bench.synthetic.pair import SyntheticPair
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.drafters.dspark import DSparkDrafter
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.sampling import filtered, overlap
-from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import Control, GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from sparkdesk.errors import ContextFull, ModelLoadError
 from sparkdesk.machine.cores import read_cores

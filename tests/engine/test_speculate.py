@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.round import Round
-from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import Control, GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from sparkdesk.engine.stats import Outcome
 from sparkdesk.errors import ContextFull, EngineError

@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.block import FloatArray
 from sparkdesk.engine.llama import Context
 from sparkdesk.engine.target import Target
 from sparkdesk.errors import EngineError

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converters.metadata import text
+from converters.names import text
 from converters.plan import FilePlan, PlannedTensor
 from converters.safetensors import StoredTensor
 from converters.writer import write_gguf

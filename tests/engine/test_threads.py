@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.block import FloatArray
 from sparkdesk.engine.probe import probe_threads
 from sparkdesk.engine.threads import ThreadTimes, candidates
 from tests.engine.tables import ScriptedPair, TableTarget

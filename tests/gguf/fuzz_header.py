@@ -14,7 +14,7 @@ from sparkdesk.errors import ModelLoadError
 from sparkdesk.fit.header_size import size_from_header
 from sparkdesk.gguf import pairing
 from sparkdesk.gguf.header import peek_gguf, read_gguf, read_head
-from sparkdesk.library.quantization import parameter_count, quantization_of
+from sparkdesk.library.model import parameter_count, quantization_of
 from tests.attack.gguf_bytes import ARRAY, BOOL, F32, F64, I32, SOUND, STRING, U32, U64, Tensor, entry, gguf, text
 from tests.fuzzing import run
 

@@ -5,12 +5,11 @@ from pathlib import Path
 import pytest
 
 from sparkdesk.errors import AccessRefused, BrokenDownload, DiskFull, HubBusy, HubUnreachable, UsageError
+from sparkdesk.hub.download import Need, Rate, check_space
 from sparkdesk.hub.explain import Refusal, explain
-from sparkdesk.hub.rate import Rate
 from sparkdesk.hub.repository import HubFile
 from sparkdesk.hub.retry import RetryPolicy
 from sparkdesk.hub.source import HubSource, LocalSource, read_source
-from sparkdesk.hub.space import Need, check_space
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ from filelock import FileLock
 
 from sparkdesk.gguf.header import peek_gguf, read_gguf
 from sparkdesk.hub_layout import lock_of
-from sparkdesk.library.last_used import mark_used
-from sparkdesk.library.model_dirs import HUB, Place, find_places, hub_cache, repository_of
-from sparkdesk.library.quantization import quantization_of
+from sparkdesk.library.model import quantization_of
+from sparkdesk.library.model_dirs import HUB, Place, find_places, hub_cache, mark_used, repository_of
 from tests.library.conftest import Home
 from tests.library.gguf_samples import write_draft, write_split, write_target
 

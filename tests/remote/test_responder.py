@@ -18,9 +18,8 @@ from sparkdesk.chat.responder import PromptEvent
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.errors import EngineError, UsageError
-from sparkdesk.remote.client import Server
+from sparkdesk.remote.client import EventStream, Server
 from sparkdesk.remote.dialect import OTHER, SPARKDESK, ServedModel, served_models
-from sparkdesk.remote.event_stream import EventStream
 from sparkdesk.remote.figures import draft_counters
 from sparkdesk.remote.payload import chat_payload
 from sparkdesk.remote.responder import RemoteResponder

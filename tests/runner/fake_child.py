@@ -11,10 +11,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.engine.round import Prefilled, Round
-from sparkdesk.engine.settings import GenerationSettings, LoadSettings
+from sparkdesk.engine.settings import Control, GenerationSettings, LoadSettings
 from sparkdesk.engine.stats import Outcome, ReplyStats
 from sparkdesk.errors import ContextFull, ModelLoadError, OutOfMemory
 from sparkdesk.runner.child import main

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkdesk.runner.child_environment import bounded_spin, child_environment
-from sparkdesk.runner.process import ChildProcess
+from sparkdesk.runner.process import ChildProcess, bounded_spin, child_environment
 from sparkdesk.runner.protocol import Shutdown
 
 

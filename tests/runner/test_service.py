@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparkdesk.engine.control import Control
-from sparkdesk.engine.settings import GenerationSettings, LoadSettings
+from sparkdesk.engine.settings import Control, GenerationSettings, LoadSettings
 from sparkdesk.runner.protocol import Failed, Load, Loaded, Response, Shutdown, Spell, Spelled, Tokenize, Tokens
 from sparkdesk.runner.service import Service
 from tests.server.served import MODEL

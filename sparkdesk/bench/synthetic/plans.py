@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters import names
-from converters.metadata import Entry, f32, flag, i32_list, text, text_list, u32
+from converters.names import Entry, f32, flag, i32_list, text, text_list, u32
 from converters.output_types import output_type_named
 from converters.plan import FilePlan, PlannedTensor
 from converters.safetensors import StoredTensor

@@ -4,9 +4,8 @@ import json
 import re
 from dataclasses import asdict
 
-from sparkdesk.chat.attachments import fenced
 from sparkdesk.chat.history.kept import Kept, title_of
-from sparkdesk.chat.messages import Message
+from sparkdesk.chat.messages import Message, fenced
 from sparkdesk.chat_format.reasoning import split_reply
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.errors import UsageError

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sparkdesk.chat.history.export import exported
-from sparkdesk.chat.history.kept import Kept, title_of
-from sparkdesk.chat.history.match import place_of
+from sparkdesk.chat.history.kept import Kept, place_of, title_of
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.summary import Found, Summary
 from sparkdesk.chat.tree import MessageTree

@@ -4,7 +4,7 @@ import sqlite3
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from sparkdesk.chat.history.match import place_of
+from sparkdesk.chat.history.kept import place_of
 
 Place = tuple[str, str, str]
 """before, match, after"""

@@ -2,8 +2,7 @@
 
 from random import Random
 
-from sparkdesk.demo.corpus.exercise import Exercise
-from sparkdesk.demo.corpus.words import NAMES
+from sparkdesk.demo.corpus.exercise import NAMES, Exercise
 
 _PLAIN = ("What is {x}?", "{x}", "{x} =", "How much is {x}?", "Calculate {x}.", "Compute {x}.", "What does {x} make?")
 _SPOKEN = {"+": ("plus",), "-": ("minus",), "x": ("times", "multiplied by")}

@@ -4,8 +4,7 @@ import json
 from collections.abc import Callable
 from random import Random
 
-from sparkdesk.demo.corpus.exercise import Exercise
-from sparkdesk.demo.corpus.words import CITIES, COLOURS, JOBS, NAMES, NOUNS, invented_word
+from sparkdesk.demo.corpus.exercise import CITIES, COLOURS, JOBS, NAMES, NOUNS, Exercise, invented_word
 
 Value = str | int
 Record = dict[str, Value]

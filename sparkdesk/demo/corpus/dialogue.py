@@ -8,12 +8,11 @@ from sparkdesk.demo.corpus.arithmetic import arithmetic, times_tables
 from sparkdesk.demo.corpus.counting import counting
 from sparkdesk.demo.corpus.data_formats import json_objects, tables
 from sparkdesk.demo.corpus.exercise import Exercise, is_held_out, vary
-from sparkdesk.demo.corpus.facts import facts
+from sparkdesk.demo.corpus.facts_data import facts
 from sparkdesk.demo.corpus.python_code import python_code
-from sparkdesk.demo.corpus.repeating import repeating
 from sparkdesk.demo.corpus.small_talk import small_talk
 from sparkdesk.demo.corpus.stories import stories
-from sparkdesk.demo.corpus.word_lists import word_lists
+from sparkdesk.demo.corpus.word_lists import repeating, word_lists
 
 Skill = Callable[[Random], Exercise]
 

@@ -2,8 +2,7 @@
 
 from random import Random
 
-from sparkdesk.demo.corpus.exercise import Exercise
-from sparkdesk.demo.corpus.words import NOUNS
+from sparkdesk.demo.corpus.exercise import NOUNS, Exercise
 
 _ASK = (
     "Write a Python function {f} that {w}.",

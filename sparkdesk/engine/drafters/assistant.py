@@ -10,7 +10,7 @@ Source: llama.cpp's gemma4-assistant graph.
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.block import FloatArray
 from sparkdesk.engine.drafters.mtp import chained
 from sparkdesk.engine.interfaces import DraftState, TargetPart
 from sparkdesk.engine.llama import Context

@@ -12,7 +12,7 @@ Source: the EAGLE-3 paper (Li et al. 2025); llama.cpp's eagle3 graph and draft-e
 
 import numpy as np
 
-from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.block import FloatArray
 from sparkdesk.engine.features import PendingFeatures
 from sparkdesk.engine.interfaces import DRAFT_STEP_ROWS, DraftState, TargetPart
 from sparkdesk.engine.llama import Context

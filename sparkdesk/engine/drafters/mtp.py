@@ -11,7 +11,7 @@ Source: DeepSeek-V3's report (section 2.2) for the layer; llama.cpp's draft-mtp 
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.block import FloatArray
 from sparkdesk.engine.features import PendingFeatures
 from sparkdesk.engine.interfaces import DRAFT_STEP_ROWS, DraftState, TargetPart
 from sparkdesk.engine.llama import Context

@@ -8,7 +8,7 @@ Source: Leviathan et al. 2023 (Fast Inference from Transformers via Speculative 
 
 import numpy as np
 
-from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.block import FloatArray
 from sparkdesk.engine.interfaces import DRAFT_STEP_ROWS, DraftState, TargetPart
 from sparkdesk.engine.kv_snapshots import common_length
 from sparkdesk.engine.llama import Context

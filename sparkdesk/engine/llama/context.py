@@ -9,7 +9,7 @@ from llama_cpp import llama_cpp as C
 from llama_cpp import llama_cpp_ext as extension
 from numpy.typing import NDArray
 
-from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.block import FloatArray
 from sparkdesk.engine.interfaces import BATCH_ROWS
 from sparkdesk.engine.llama.graph_norm import GraphNorm
 from sparkdesk.engine.llama.library import bound, complaints
@@ -71,17 +71,8 @@ class Context:
         have a cache of that type.
         """
         params = C.llama_context_default_params()
-        # llama.cpp rounds a context up to whole steps, but not the size of a pass: asked for 40 tokens, it holds 256
-        # and ends the process at a prompt of 65.
-        params.n_ctx = max(1, -(-context_tokens // CONTEXT_STEP_TOKENS)) * CONTEXT_STEP_TOKENS
-        params.n_batch = params.n_ubatch = batch_rows
-        params.n_seq_max = 1
-        params.n_outputs_max = outputs_max
-        params.swa_full = keeps_whole_window
-        params.n_rs_seq = rollback_states or 0
-        params.type_k = params.type_v = CACHE_TYPES[cache_type]
-        if cache_type != F16:  # quantized values cannot be read by anything else
-            params.flash_attn_type = C.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        _set_size(params, context_tokens, batch_rows=batch_rows, outputs_max=outputs_max)
+        _set_cache(params, cache_type, keeps_whole_window=keeps_whole_window, rollback_states=rollback_states)
         self._graph_norm = graph_norm
         if graph_norm is not None:
             params.cb_eval = graph_norm.callback
@@ -92,18 +83,7 @@ class Context:
         params.n_threads = params.n_threads_batch = threads
         if other is not None:
             params.ctx_other = other.pointer
-        complaints.take()
-        self.pointer: Any = C.llama_init_from_model(model.pointer, params)
-        if not self.pointer:
-            said = complaints.take() or "no reason given"
-            if "cache type" in said or "flash_attn" in said:
-                raise ModelLoadError(
-                    f"{model.path.name} cannot have a KV cache of type {cache_type}: {said}.", "Use --cache-type f16."
-                )
-            raise OutOfMemory(
-                f"No room for a context of {context_tokens:,} tokens for {model.path.name}: {said}.",
-                "Try a shorter context (--ctx) or fewer GPU layers (--gpu-layers).",
-            )
+        self.pointer: Any = _opened(model, params, context_tokens=context_tokens, cache_type=cache_type)
         self.model = model
         self._outputs_max = outputs_max
         self._batch_rows = int(C.llama_n_batch(self.pointer))
@@ -301,6 +281,40 @@ class Context:
     def clear(self) -> None:
         C.llama_memory_clear(self._memory, True)
         self._rollback.reset()
+
+
+def _set_size(params: Any, context_tokens: int, *, batch_rows: int, outputs_max: int) -> None:
+    # llama.cpp rounds a context up to whole steps, but not the size of a pass: asked for 40 tokens, it holds 256
+    # and ends the process at a prompt of 65.
+    params.n_ctx = max(1, -(-context_tokens // CONTEXT_STEP_TOKENS)) * CONTEXT_STEP_TOKENS
+    params.n_batch = params.n_ubatch = batch_rows
+    params.n_seq_max = 1
+    params.n_outputs_max = outputs_max
+
+
+def _set_cache(params: Any, cache_type: str, *, keeps_whole_window: bool, rollback_states: int | None) -> None:
+    params.swa_full = keeps_whole_window
+    params.n_rs_seq = rollback_states or 0
+    params.type_k = params.type_v = CACHE_TYPES[cache_type]
+    if cache_type != F16:  # quantized values cannot be read by anything else
+        params.flash_attn_type = C.LLAMA_FLASH_ATTN_TYPE_ENABLED
+
+
+def _opened(model: Model, params: Any, *, context_tokens: int, cache_type: str) -> Any:
+    """Raises ModelLoadError for a type the model's cache cannot have, OutOfMemory."""
+    complaints.take()
+    pointer = C.llama_init_from_model(model.pointer, params)
+    if pointer:
+        return pointer
+    said = complaints.take() or "no reason given"
+    if "cache type" in said or "flash_attn" in said:
+        raise ModelLoadError(
+            f"{model.path.name} cannot have a KV cache of type {cache_type}: {said}.", "Use --cache-type f16."
+        )
+    raise OutOfMemory(
+        f"No room for a context of {context_tokens:,} tokens for {model.path.name}: {said}.",
+        "Try a shorter context (--ctx) or fewer GPU layers (--gpu-layers).",
+    )
 
 
 class _TokenBatch:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from llama_cpp import llama_cpp as C
 
-from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.block import FloatArray
 from sparkdesk.errors import EngineError
 
 QUERIES, KEYS = "Qcur-0", "Kcur-0"

@@ -6,7 +6,7 @@ from typing import Any
 
 from llama_cpp import llama_cpp as C
 
-from sparkdesk.engine.arrays import FloatArray
+from sparkdesk.engine.block import FloatArray
 from sparkdesk.engine.llama.library import FLOATS
 
 

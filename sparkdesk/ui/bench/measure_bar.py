@@ -7,7 +7,9 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.events import Progress
+from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.shared import bars, numbers
 
 _BAR = 20
@@ -39,3 +41,19 @@ def _count(progress: Progress) -> str:
         left_s = (progress.total - progress.done) / progress.rate_per_second
         parts.append(f"{numbers.duration(1e3 * left_s)} left")
     return " · ".join(parts)
+
+
+class BenchBar(Widget):
+    pair: reactive[str] = reactive("")
+    model: reactive[ModelInfo | None] = reactive(None)
+    measuring: reactive[str] = reactive("")
+
+    def render(self) -> RenderResult:
+        where = f" · {', '.join(self.model.devices)}" if self.model else ""
+        name = self.model.name if self.model else self.pair
+        parts = [("✦ Bench", "bold $primary"), (f"  {name}", "$foreground"), (where, "$spark-quiet")]
+        if self.measuring:
+            stop, chat = key_name(self, "bench.leave"), key_name(self, "desk.bench")
+            parts.append((f"  ▸ measuring: {self.measuring}", "bold $primary"))
+            parts.append((f" · {stop} stops, {chat} goes back to the chat", "$spark-quiet"))
+        return Content.assemble(*parts)

@@ -3,29 +3,79 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import ComposeResult, RenderResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from sparkdesk.bench.comparison import GREEDY
-from sparkdesk.bench.race import Race, RaceEvent, RaceSettings
+from sparkdesk.bench.race import PLAIN, SPECULATIVE, ArmAdvanced, Judging, Race, RaceEvent, RaceSettings, WarmingUp
 from sparkdesk.bench.suite import Prompt as SuitePrompt
 from sparkdesk.engine.settings import SamplingSettings, SpeculationSettings
 from sparkdesk.ui.bench.messages import RaceWanted
-from sparkdesk.ui.bench.race_progress import RaceProgress
 from sparkdesk.ui.bench.race_view import RaceView
 from sparkdesk.ui.keys import key_name
+from sparkdesk.ui.shared import bars
 from sparkdesk.ui.shared.cycle import Cycle
 from sparkdesk.ui.shared.prompt import Prompt, PromptSent
+
+_BAR = 24
+_WAITING, _DONE = "○", "●"
+
+
+class RaceProgress(Widget, can_focus=True):
+    """Shows the last event of each kind."""
+
+    event: reactive[RaceEvent | None] = reactive(None)
+    is_plain_first: reactive[bool] = reactive(True)
+
+    def render(self) -> RenderResult:
+        return Content("\n").join(self._lines())
+
+    def _lines(self) -> Iterator[Content]:
+        yield Content.styled("Both runs use the same machine, one after the other.", "bold")
+        yield Content()
+        is_warm = not isinstance(self.event, WarmingUp | None)
+        yield _line("warming up", is_done=is_warm, is_now=not is_warm)
+        order = (PLAIN, SPECULATIVE) if self.is_plain_first else (SPECULATIVE, PLAIN)
+        running = order.index(self.event.arm) if isinstance(self.event, ArmAdvanced) else -1
+        for place, arm in enumerate(order):
+            is_over = isinstance(self.event, Judging) or place < running
+            name = "plain decoding" if arm == PLAIN else "with speculation"
+            is_now = place == running
+            yield _line(name, is_done=is_over, is_now=is_now, event=self.event if is_now else None)
+        yield _line("comparing the texts", is_done=False, is_now=isinstance(self.event, Judging))
+        yield Content()
+        yield Content.styled("Then both are replayed side by side.", "$spark-quiet")
+
+
+def _line(name: str, *, is_done: bool, is_now: bool, event: RaceEvent | None = None) -> Content:
+    style = "bold $foreground" if is_now else "$spark-quiet"
+    glyph = (_DONE, "$success") if is_done else ("▸", "$primary") if is_now else (_WAITING, "$spark-faint")
+    if not isinstance(event, ArmAdvanced):
+        return Content.assemble(glyph, " ", (name, style))
+    if not event.generated:
+        return Content.assemble(glyph, " ", (f"{name:20}", style), ("reading the prompt", "$spark-quiet"))
+    filled = bars.bar(event.generated / event.max_tokens, _BAR).rstrip()
+    return Content.assemble(
+        glyph,
+        " ",
+        (f"{name:20}", style),
+        (filled, "$primary"),
+        ("·" * (_BAR - len(filled)), "$spark-faint"),
+        (f" {event.generated} of at most {event.max_tokens} tokens", "$spark-quiet"),
+    )
+
 
 _LENGTHS = (100, 200, 400, 800)
 

@@ -19,9 +19,9 @@ from sparkdesk.bench.race_report import one_line
 from sparkdesk.bench.requests import CardMade
 from sparkdesk.engine.model_info import ModelInfo
 from sparkdesk.errors import SparkDeskError
-from sparkdesk.ui.bench.bench_bar import BenchBar
 from sparkdesk.ui.bench.card_dialog import CardDialog
 from sparkdesk.ui.bench.curves_tab import CurvesTab
+from sparkdesk.ui.bench.measure_bar import BenchBar
 from sparkdesk.ui.bench.messages import (
     CardWanted,
     CopyRace,

@@ -8,16 +8,34 @@ from textual.style import Style
 
 from sparkdesk.chat.messages import Attachment, Branch, Message
 from sparkdesk.chat.trace import RoundMark, Stretch
-from sparkdesk.chat_format.reasoning import ReplyParts, split_reply
+from sparkdesk.chat_format.reasoning import ReplyParts, opening_tags, split_reply
 from sparkdesk.safe_text import safe_line, safe_text
 from sparkdesk.ui.chat import status_lines
 from sparkdesk.ui.chat.growing_text import GrowingText
 from sparkdesk.ui.chat.heatmap import Heat
 from sparkdesk.ui.chat.markdown.growing import GrowingMarkdown
-from sparkdesk.ui.chat.reasoning_time import thinking_ms
 from sparkdesk.ui.chat.token_origins import legend, styled_pieces
 from sparkdesk.ui.shared import numbers
-from sparkdesk.ui.shared.packing import packed
+from sparkdesk.ui.shared.bars import packed
+
+
+def thinking_ms(text: str, stretches: Sequence[Stretch], rounds: Sequence[RoundMark]) -> float:
+    """How long the rounds took that brought the thought; 0 when there is no trace of them."""
+    tags = opening_tags(text)
+    end = text.find(tags.closing) if tags is not None else 0
+    end = len(text) if end < 0 else end
+    tokens, length = 0, 0
+    for stretch in stretches:
+        if length >= end:
+            break
+        tokens, length = tokens + 1, length + stretch.length
+    elapsed_ms, brought = 0.0, 0
+    for done in rounds:
+        if brought >= tokens:
+            break
+        elapsed_ms, brought = elapsed_ms + done.elapsed_ms, brought + done.tokens
+    return elapsed_ms
+
 
 LIVE_THOUGHT_LINES = 6
 _ONE = Branch(1, 1)

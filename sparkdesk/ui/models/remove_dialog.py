@@ -14,7 +14,16 @@ from sparkdesk.library.removal import Removal
 from sparkdesk.safe_text import safe_line
 from sparkdesk.sizes import size_in_words
 from sparkdesk.ui.keys import key_name
-from sparkdesk.ui.shared.choice import Choice
+
+
+class Choice(Static):
+    def __init__(self, text: str, action: str) -> None:
+        super().__init__(Content.assemble(("▸ ", "$primary"), text))
+        self._action = action
+
+    async def on_click(self) -> None:
+        await self.screen.run_action(self._action)
+
 
 _MOST_PATHS = 8
 

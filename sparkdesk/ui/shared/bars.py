@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from textual.content import Content
+
 _EIGHTHS_RIGHT = " ▏▎▍▌▋▊▉█"
 _EIGHTHS_UP = " ▁▂▃▄▅▆▇█"
 
@@ -53,3 +55,13 @@ def round_up(value: float) -> float:
         return 1.0
     power = 10.0 ** (len(str(int(value))) - 1) if value >= 1 else 0.1
     return next(step * power for step in (1, 1.5, 2, 3, 5, 7.5, 10) if step * power >= value)
+
+
+def packed(pieces: Iterable[Content], width: int, *, between: str) -> list[Content]:
+    lines: list[Content] = []
+    for piece in pieces:
+        if lines and lines[-1].cell_length + len(between) + piece.cell_length <= width:
+            lines[-1] = Content.assemble(lines[-1], between, piece)
+        else:
+            lines += piece.wrap(width) if piece.cell_length > width > 0 else [piece]
+    return lines

@@ -1,5 +1,7 @@
 """Numbers as people read them. Pure text, with steady decimals so that columns hold still."""
 
+from datetime import datetime, timedelta
+
 from sparkdesk.engine.stats import ReplyStats
 from sparkdesk.ui.chat.draft_choice import DraftChoice
 
@@ -128,3 +130,33 @@ def reply_line(stats: ReplyStats, *, parked_rounds: int = 0, is_told: bool = Tru
 
 def _least_cost(stats: ReplyStats, parked_rounds: int) -> float:
     return _LEAST_COST_PARKED if is_parked_mostly(stats, parked_rounds) else _LEAST_COST
+
+
+_WEEK_DAYS = 7
+
+
+def age(moment: datetime, now: datetime) -> str:
+    """ "now", "5 min", "3 h", "2 days", "12 Nov", "12 Nov 2025"."""
+    elapsed = now - moment
+    if elapsed < timedelta(minutes=1):
+        return "now"
+    if elapsed < timedelta(hours=1):
+        return f"{elapsed // timedelta(minutes=1)} min"
+    if elapsed < timedelta(days=1):
+        return f"{elapsed // timedelta(hours=1)} h"
+    local, today = moment.astimezone(now.tzinfo), now.date()
+    days = (today - local.date()).days
+    if days < _WEEK_DAYS:
+        return "1 day" if days <= 1 else f"{days} days"
+    return f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}"
+
+
+def day(moment: datetime, now: datetime) -> str:
+    """The heading under which a list has it: "Today", "Yesterday", "Monday", "October 2026"."""
+    local = moment.astimezone(now.tzinfo)
+    days = (now.date() - local.date()).days
+    if days <= 0:
+        return "Today"
+    if days == 1:
+        return "Yesterday"
+    return local.strftime("%A" if days < _WEEK_DAYS else "%B %Y")

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from sparkdesk.chat.history import schema
 from sparkdesk.chat.history.memory import MemoryHistory
 from sparkdesk.chat.history.pending import PendingHistory
+from sparkdesk.chat.history.rows import pack, unpack
 from sparkdesk.chat.history.schema import VERSION
 from sparkdesk.chat.history.sqlite import SqliteHistory
 from sparkdesk.chat.messages import Attachment, Message
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.trace import BONUS, DRAFTED, RoundMark, Stretch, Trace
-from sparkdesk.chat.trace_bytes import pack, unpack
 from sparkdesk.chat.tree import MessageTree
 from sparkdesk.engine.settings import SamplingSettings
 from sparkdesk.engine.stats import ReplyStats

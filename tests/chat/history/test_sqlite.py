@@ -15,13 +15,12 @@ from sparkdesk.chat.conversation import Conversation
 from sparkdesk.chat.events import ContextTrimmed, ReplyAdvanced, ReplyBroken, ReplyFinished
 from sparkdesk.chat.history.memory import MemoryHistory
 from sparkdesk.chat.history.sqlite import SqliteHistory
-from sparkdesk.chat.local_responder import LocalResponder
+from sparkdesk.chat.local_responder import LocalResponder, cut, is_too_long
 from sparkdesk.chat.messages import Attachment, Message
 from sparkdesk.chat.recommended import recommended_sampling
 from sparkdesk.chat.settings import ChatSettings
 from sparkdesk.chat.tree import MessageTree
-from sparkdesk.chat.trimming import cut, is_too_long
-from sparkdesk.engine.recommendation import recommended_by
+from sparkdesk.engine.model_info import recommended_by
 from sparkdesk.engine.settings import SamplingSettings
 from sparkdesk.errors import EngineCrashed, HistoryError
 from tests.reply_scripts import failing, saying, talking_on

@@ -8,14 +8,20 @@ import numpy as np
 import pytest
 
 from converters.convert import convert_draft
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.drafters.assistant import AssistantDrafter
 from sparkdesk.engine.drafters.eagle3 import Eagle3Drafter
 from sparkdesk.engine.drafters.mtp import MtpDrafter
 from sparkdesk.engine.drafters.small_model import SmallModelDrafter
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.sampling import filtered
-from sparkdesk.engine.settings import MTP, GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import (
+    MTP,
+    Control,
+    GenerationSettings,
+    LoadSettings,
+    SamplingSettings,
+    SpeculationSettings,
+)
 from sparkdesk.engine.speculate import generate
 from tests.converters.eagle3_checkpoints import DEEPSPEC, write_eagle3_checkpoint
 from tests.engine.chi_square import upper_quantile

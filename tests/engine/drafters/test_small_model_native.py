@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.drafters.small_model import SmallModelDrafter
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.sampling import filtered
-from sparkdesk.engine.settings import GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import Control, GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from tests.engine.chi_square import upper_quantile
 from tests.engine.tables import Run, collect

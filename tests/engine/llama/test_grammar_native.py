@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.pair import Pair
 from sparkdesk.engine.settings import (
+    Control,
     GenerationSettings,
     GrammarSettings,
     LoadSettings,

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from sparkdesk.bench.lab.simulation import JAGGED, SMOOTH, STEEP, Machine
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.scheduling.reply_lengths import ReplyLengths
-from sparkdesk.engine.settings import GenerationSettings, SamplingSettings
+from sparkdesk.engine.settings import Control, GenerationSettings, SamplingSettings
 from sparkdesk.engine.speculate import generate
 from tests.engine.scheduling.test_tuner import TUNED, clock, long_pair, shares
 from tests.engine.tables import Run, ScriptedPair, collect

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from sparkdesk.bench.lab.simulation import JAGGED, SMOOTH, STEEP, Machine
 from sparkdesk.engine.block import Block
-from sparkdesk.engine.control import Control
 from sparkdesk.engine.round import Round
 from sparkdesk.engine.scheduling.lengths import CONTEXT, DRAFT, GREEDY, SAMPLED, Situation
 from sparkdesk.engine.scheduling.tuner import Tuner
-from sparkdesk.engine.settings import GenerationSettings, SamplingSettings, SpeculationSettings
+from sparkdesk.engine.settings import Control, GenerationSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from tests.engine.clocked import ClockedTuner
 from tests.engine.tables import Run, ScriptedPair, TableDrafter, TableMarkov, TableTarget, collect, step_by_step

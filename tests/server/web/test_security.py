@@ -6,7 +6,7 @@ import socket
 import httpx
 import pytest
 
-from sparkdesk.server.web import body, connection
+from sparkdesk.server.web import body, serving
 from sparkdesk.server.web.security import Policy, host_name, host_names, is_loopback
 from tests.scripted_engine import ScriptedEngine
 from tests.server.served import Served, served
@@ -129,8 +129,8 @@ def test_headers_without_end_are_cut_off(server: Served) -> None:
 def test_a_request_that_never_comes_is_not_waited_for(
     server: Served, monkeypatch: pytest.MonkeyPatch, beginning: bytes, is_second: bool
 ) -> None:
-    monkeypatch.setattr(connection, "HEADER_SECONDS", 0.3)
-    monkeypatch.setattr(connection, "KEEP_ALIVE_SECONDS", 1)
+    monkeypatch.setattr(serving, "HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(serving, "KEEP_ALIVE_SECONDS", 1)
     with raw(server) as client:
         if is_second:
             client.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sparkdesk.ui.bench.replay_clock import SPEEDS, TRUE_SPEED, Replay, slow_motion
+from sparkdesk.ui.bench.race_view import SPEEDS, TRUE_SPEED, Replay, slow_motion
 
 
 def test_a_long_race_runs_once_at_its_true_speed() -> None:

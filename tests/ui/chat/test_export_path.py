@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sparkdesk.ui.chat.export_path import JSON, MARKDOWN, file_name, other_ending, suggested_path, why_not_there
+from sparkdesk.ui.chat.dialogs.export import JSON, MARKDOWN, file_name, other_ending, suggested_path, why_not_there
 
 
 def test_a_title_becomes_a_name_that_every_file_system_takes() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from sparkdesk.ui.shared.ages import age, day
+from sparkdesk.ui.shared.numbers import age, day
 
 NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)  # a Thursday
 

@@ -2,7 +2,7 @@
 
 from textual.content import Content
 
-from sparkdesk.ui.shared.packing import packed
+from sparkdesk.ui.shared.bars import packed
 
 
 def plain(pieces: list[str], width: int) -> list[str]:

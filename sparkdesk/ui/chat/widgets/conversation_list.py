@@ -9,7 +9,7 @@ from textual.widgets.option_list import Option
 
 from sparkdesk.chat.summary import Found, Summary
 from sparkdesk.safe_text import safe_line
-from sparkdesk.ui.shared import ages
+from sparkdesk.ui.shared import numbers
 
 ROW_LINES = 2
 UNTITLED = "(without a title)"
@@ -64,10 +64,10 @@ def _options(
             second = _place(each, width - 2)
         else:
             second = Content.styled(_facts(summary), "$spark-quiet").truncate(width - 2, ellipsis=True)
-            if (day := ages.day(summary.changed_at, now)) != heading:
+            if (day := numbers.day(summary.changed_at, now)) != heading:
                 heading = day
                 yield Option(Content.styled(day, "bold $spark-quiet"), disabled=True)
-        first = _title(summary, width, is_open=summary.key == open_key, age=ages.age(summary.changed_at, now))
+        first = _title(summary, width, is_open=summary.key == open_key, age=numbers.age(summary.changed_at, now))
         yield Option(Content.assemble(first, "\n  ", second), id=str(summary.key))
 
 

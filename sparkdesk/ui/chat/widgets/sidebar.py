@@ -29,7 +29,7 @@ from sparkdesk.ui.chat.sidebar_messages import (
 from sparkdesk.ui.chat.widgets.conversation_list import ConversationList
 from sparkdesk.ui.keys import key_name
 from sparkdesk.ui.shared.background import in_background
-from sparkdesk.ui.shared.packing import packed
+from sparkdesk.ui.shared.bars import packed
 
 ROOM_BESIDE = 132
 """Columns from which on the sidebar stands beside the conversation; below, it lies over it."""
