@@ -76,12 +76,12 @@ def rows_installed(contents: Contents, *, bundled: str, now_s: float) -> Iterato
 
 
 def rows_of_catalogue(contents: Contents, asked: dict[str, Forecast | None]) -> Iterator[Line]:
-    yield Heading(("Pair", "licences", "size", "state"))
+    yield Heading(("Pair", "state", "size", "licences"))
     for listed in contents.catalogue:
         entry, forecast = listed.entry, asked.get(listed.entry.name)
         size = size_in_words(forecast.download_bytes) if forecast is not None and forecast.download_bytes else ""
         licences = ", ".join(dict.fromkeys(each.licence or "not stated" for each in (entry.target, entry.draft)))
-        yield Row(f"entry {entry.name}", (entry.title, licences, size, listed.state), listed)
+        yield Row(f"entry {entry.name}", (entry.title, listed.state, size, licences), listed)
 
 
 def rows_of_hits(hits: Sequence[Hit] | None, text: str) -> Iterator[Line]:
