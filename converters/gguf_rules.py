@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from converters.gguf_header import ArrayLength, BadHeader, GgufHeader, Scalar
+from converters.gguf_types import ArrayLength, BadHeader, GgufHeader, Scalar
 
 _MOST_F32 = 3.4028235e38
 ARCHITECTURE = "general.architecture"

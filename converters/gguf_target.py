@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from converters import names
 from converters.errors import BadCheckpoint
-from converters.gguf_header import BadHeader, GgufHeader, TensorPlace, entries, parse_header
+from converters.gguf_header import entries, parse_header
+from converters.gguf_types import BadHeader, GgufHeader, TensorPlace
 from converters.names import Entry
 from converters.origin import Origin, gguf_origin
 from converters.regular_file import open_regular

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from converters import names
 from converters.checkpoint import Checkpoint
-from converters.gguf_header import GgufHeader
+from converters.gguf_types import GgufHeader
 from converters.names import Entry, text, u32
 from converters.regular_file import read_regular, read_regular_text
 

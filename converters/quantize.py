@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import IO
 
 from converters.errors import QuantizeFailed, UnsupportedModel
-from converters.gguf_header import GgufHeader, entries, parse_header
+from converters.gguf_header import entries, parse_header
+from converters.gguf_types import GgufHeader
 from converters.output_types import OutputType, output_type_named
 from converters.progress import ConversionProgress
 

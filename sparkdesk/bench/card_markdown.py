@@ -16,7 +16,7 @@ def _lines(card: Found) -> Iterator[str]:
     yield f"# {_plain(card['model']['target'])} with {_plain(card['model']['draft'])}"
     yield ""
     if not card["is_complete"]:
-        yield "**Not complete:** the run was broken off; these are the figures up to there."
+        yield "**Not complete:** the run was interrupted; these are the figures up to there."
         yield ""
     yield from table(("", ""), _conditions(card))
     yield ""
@@ -26,7 +26,7 @@ def _lines(card: Found) -> Iterator[str]:
     yield ""
     yield (
         "Speeds are medians of decoding in tokens per second; the gain is that of each prompt's two replies, with the "
-        "middle half of them in brackets. First token: median milliseconds, plain and with speculation."
+        "interquartile range in brackets. First token: median milliseconds, plain and with speculation."
     )
     yield ""
     yield from (f"- {fact}" for fact in _facts(card))

@@ -81,7 +81,7 @@ def _lines(card: Found) -> Iterator[str]:
     yield f"# Drafters of {card['target']}"
     yield ""
     if not card["is_complete"]:
-        yield "**Not complete:** the run was broken off; these are the figures up to there."
+        yield "**Not complete:** the run was interrupted; these are the figures up to there."
         yield ""
     yield from table(("", ""), [*machine_rows(card), ("replies", conditions_in_words(card))])
     yield ""

@@ -8,18 +8,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from converters.gguf_header import (
-    MAX_HEADER_BYTES,
-    MOST_NUMBERS,
-    ArrayLength,
-    BadHeader,
-    GgufHeader,
-    HeaderGoesOn,
-    HeaderWalk,
-    Scalar,
-    TensorPlace,
-    parse_header,
-)
+from converters.gguf_header import MAX_HEADER_BYTES, MOST_NUMBERS, HeaderGoesOn, HeaderWalk, parse_header
+from converters.gguf_types import ArrayLength, BadHeader, GgufHeader, Scalar, TensorPlace
 from converters.regular_file import open_regular
 from sparkdesk.errors import ModelLoadError
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from converters.gguf_header import BadHeader, GgufHeader
 from converters.gguf_rules import check_values
+from converters.gguf_types import BadHeader, GgufHeader
 from converters.regular_file import read_regular_text
 from sparkdesk.atomic_file import write_whole
 from sparkdesk.errors import ModelLoadError
