@@ -10,6 +10,7 @@ from typing import Any
 from textual.app import App, SuspendNotSupported
 
 from sparkdesk.errors import UsageError
+from sparkdesk.machine.child_processes import safe_environment
 
 
 def edited(text: str, app: App[Any]) -> str:
@@ -27,7 +28,7 @@ def edited(text: str, app: App[Any]) -> str:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
         with app.suspend():
-            code = subprocess.run([*words, str(path)], check=False).returncode
+            code = subprocess.run([*words, str(path)], check=False, env=safe_environment()).returncode
         app.refresh()
         if code:
             raise UsageError(f"{words[0]} ended with exit code {code}.", "The message is unchanged.")

@@ -133,7 +133,7 @@ from sparkdesk.chat.local_responder import LocalResponder
 from tests.scripted_engine import ScriptedEngine
 from tests.reply_scripts import talking_on
 import time
-conversation = Conversation(LocalResponder(ScriptedEngine(talking_on())), keeper=SqliteHistory(Path(sys.argv[1])))
+conversation = Conversation(LocalResponder(ScriptedEngine(talking_on())), store=SqliteHistory(Path(sys.argv[1])))
 for event in conversation.reply("Talk on"):
     print(len(getattr(event, "text", "")), flush=True)
     time.sleep(0.02)

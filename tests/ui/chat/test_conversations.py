@@ -109,7 +109,7 @@ async def test_nothing_found_and_nothing_kept_say_what_to_do() -> None:
         await harness.ask("one")
         await come(harness)
         await harness.pilot.press(*"zebra")
-        await harness.until(lambda: "Nothing found for “zebra”" in harness.picture())
+        await harness.until(lambda: "No matches for “zebra”" in harness.picture())
         await harness.pilot.press("escape")
         await harness.until(lambda: "Today" in harness.picture())
         await harness.pilot.press("escape")
