@@ -39,12 +39,12 @@ Pair.open(LoadSettings(sys.argv[1], sys.argv[2], context_tokens=128, threads=1))
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two workers for the whole suite on two cores or more, whole files to each; a part of it runs in this process.
+    """Three workers for the whole suite on two cores or more, which wait for much; a part of it runs in this process.
 
     Every worker has session fixtures of its own, homes and pairs among them, and servers take any free port.
     """
     is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    return 2 if is_whole and read_cores().usable > 1 else 0
+    return 3 if is_whole and read_cores().usable > 1 else 0
 
 
 def pytest_configure() -> None:
