@@ -189,7 +189,8 @@ class SparkDeskApp(App[None]):
 
     @on(messages.JobReported)
     def tell_chat_of_work(self, message: messages.JobReported) -> None:
-        self.chat.view.job = message.text
+        if self.screen_stack:  # a job goes on until the app is closed, and may still report then
+            self.chat.view.job = message.text
 
     async def action_continue_last(self) -> None:
         """As `--continue` does at the start."""

@@ -16,6 +16,7 @@ from sparkdesk.ui.chat.state import Stage
 from sparkdesk.ui.chat.widgets.loading_view import LoadingView
 from sparkdesk.ui.commands import of_screen
 from sparkdesk.ui.help import HelpScreen
+from sparkdesk.ui.messages import JobReported
 from tests.ui.fake_backend import FakeBackend
 from tests.ui.harness import NARROW, Harness, open_app
 
@@ -164,3 +165,10 @@ def test_nothing_heavy_is_imported_before_the_first_paint() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment, cwd=ROOT
     )
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_a_job_that_reports_while_the_app_is_closed_breaks_nothing() -> None:
+    """Leaving during a download once ended in an unexpected error."""
+    app = SparkDeskApp(FakeBackend())
+    assert not app.screen_stack
+    app.tell_chat_of_work(JobReported("half of it"))
