@@ -26,7 +26,7 @@ from tests.converters.eagle3_checkpoints import (
     SPECULATORS,
     write_eagle3_checkpoint,
 )
-from tests.engine.drafters.test_every_kind_native import answer
+from tests.engine.drafters.replies import answer
 from tests.engine.drafters.test_parity_native import PROMPT, STEPS, drafted, relative_error
 from tests.engine.tiny_drafts import Eagle3Pair, Eagle3Shape, permuted, write_eagle3_pair
 from tests.reference.chained_layer import eagle3_logits

@@ -133,7 +133,7 @@ def _complaint(value: object, options: Sequence[inspect.Type], words: Mapping[st
     if isinstance(value, bool):
         fitting = [each for each in fitting if isinstance(each, inspect.BoolType)]
     if not fitting:
-        return f"must be {_kinds(options)}, not {_kind_of(value)}"
+        return f"must be {_kinds(options)}, not {kind_of(value)}"
     return f"must {_limits(value, fitting[0])}"
 
 
@@ -199,7 +199,8 @@ def _kinds(options: Sequence[inspect.Type]) -> str:
     return " or ".join(names)
 
 
-def _kind_of(value: object) -> str:
+def kind_of(value: object) -> str:
+    """In JSON's own words."""
     match value:
         case None:
             return "null"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn, cast
 
 from sparkdesk.server.errors import bad_request
+from sparkdesk.server.requests.decoding import kind_of
 
 
 class Fields:
@@ -84,20 +85,3 @@ class Fields:
     def others(self, known: frozenset[str]) -> tuple[str, ...]:
         """Paths of the fields that are given beside the known ones."""
         return tuple(self.path(name) for name in self.given if name not in known and self.has(name))
-
-
-def kind_of(value: object) -> str:
-    """In JSON's own words."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int() | float():
-            return "a number"
-        case str():
-            return "a string"
-        case list():
-            return "an array"
-        case _:
-            return "an object"

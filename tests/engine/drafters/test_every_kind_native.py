@@ -1,7 +1,7 @@
 """What holds for every drafter: the target's text at every length, its distribution, and caches that stay usable."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +25,13 @@ from sparkdesk.engine.settings import (
 from sparkdesk.engine.speculate import generate
 from tests.converters.eagle3_checkpoints import DEEPSPEC, write_eagle3_checkpoint
 from tests.engine.chi_square import upper_quantile
-from tests.engine.tables import Run, collect
+from tests.engine.drafters.replies import GREEDY, answer
 from tests.engine.tiny_drafts import write_assistant_pair, write_eagle3_pair
 from tests.engine.tiny_gguf import FIRST_PLAIN, write_hybrid, write_plain
 
 pytestmark = pytest.mark.native
 
 PROMPT = tuple(int(token) for token in np.random.default_rng(2).integers(FIRST_PLAIN, 600, 16))
-GREEDY = SamplingSettings(temperature=0)
 KINDS = {
     "small": SmallModelDrafter,
     "mtp": MtpDrafter,
@@ -73,14 +72,6 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         assert not pair.info.draft_problem
         assert type(pair.drafter) is KINDS[request.param]
         yield pair
-
-
-def answer(
-    pair: Pair, prompt: Sequence[int], *, length: int | None, sampling: SamplingSettings = GREEDY, max_tokens: int = 60
-) -> Run:
-    speculation = SpeculationSettings(is_enabled=length != 0, draft_length=length or None)
-    settings = GenerationSettings(max_tokens=max_tokens, sampling=sampling, speculation=speculation)
-    return collect(generate(pair, prompt, settings, Control(speculation)))
 
 
 def block_size(pair: Pair) -> int:

@@ -1,7 +1,7 @@
 """A small model drafts: the same text at every length, the target's distribution, caches that stay usable."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,12 @@ from sparkdesk.engine.sampling import filtered
 from sparkdesk.engine.settings import Control, GenerationSettings, LoadSettings, SamplingSettings, SpeculationSettings
 from sparkdesk.engine.speculate import generate
 from tests.engine.chi_square import upper_quantile
-from tests.engine.tables import Run, collect
+from tests.engine.drafters.replies import GREEDY, answer
 from tests.engine.tiny_gguf import FIRST_PLAIN, write_hybrid, write_plain
 
 pytestmark = pytest.mark.native
 
 PROMPT = tuple(int(token) for token in np.random.default_rng(2).integers(FIRST_PLAIN, 600, 16))
-GREEDY = SamplingSettings(temperature=0)
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +44,6 @@ def opened(folder: Path, draft: str = "draft") -> Pair:
 def pair(folder: Path) -> Iterator[Pair]:
     with opened(folder) as pair:
         yield pair
-
-
-def answer(
-    pair: Pair, prompt: Sequence[int], *, length: int | None, sampling: SamplingSettings = GREEDY, max_tokens: int = 60
-) -> Run:
-    speculation = SpeculationSettings(is_enabled=length != 0, draft_length=length or None)
-    settings = GenerationSettings(max_tokens=max_tokens, sampling=sampling, speculation=speculation)
-    return collect(generate(pair, prompt, settings, Control(speculation)))
 
 
 def test_it_is_told_by_its_header(pair: Pair) -> None:
